@@ -1,0 +1,1 @@
+"""Plain unittest that every interpreter runs: CPython and two builds of MicroPython."""

@@ -1,0 +1,64 @@
+"""The program behind tools/test: chooses the suites, runs them, and closes with one line that counts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+
+from tests.runner.jobs import Failure, Job, run
+from tests.runner.report import Printer, in_ci, summary
+from tests.runner.suites import NAMES, jobs_of
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="tools/test",
+        description="Run the tests. Without a suite: all of them, the lab at the same time as the others.",
+    )
+    suites = "any of: host (all but the lab), " + ", ".join(NAMES)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=suites)
+    parser.add_argument("--full", action="store_true", help="every case: all seeds, all mutations (long)")
+    parser.add_argument("-k", action="append", default=[], metavar="WORD", help="only modules whose name contains WORD")
+    parser.add_argument("-j", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at a time")
+    arguments = parser.parse_args()
+    arguments.named = bool(arguments.suites)
+    arguments.suites = [name for name in arguments.suites if name != "host"] or list(NAMES)
+    if "host" in sys.argv[1:]:
+        arguments.suites = [name for name in NAMES if name != "lab"]
+    for name in arguments.suites:
+        if name not in NAMES:
+            parser.error(f"no suite {name!r}; there are: host, {', '.join(NAMES)}")
+    return arguments
+
+
+def main() -> int:
+    """Run what the command line asks for. Returns the exit status: 0 if nothing failed and something passed."""
+    arguments = _arguments()
+    printer = Printer(in_ci())
+    start = time.monotonic()
+    host: list[Job | Failure] = []
+    lab: list[Job | Failure] = []
+    for suite in arguments.suites:
+        jobs = jobs_of(suite, arguments.full, arguments.k)
+        if not jobs and arguments.named:
+            jobs = [Failure(suite, f"tests/{suite}", "no test module found")]
+        (lab if suite == "lab" else host).extend(jobs)
+    printer.say(f"{len(host)} processes on the host, {arguments.j} at a time; lab: {'yes' if lab else 'no'}")
+    boot = threading.Thread(target=run, args=(lab, 1, printer, arguments.full))
+    boot.start()
+    run(host, arguments.j, printer, arguments.full)
+    boot.join()
+    printer.say("")
+    for label in printer.labels():
+        printer.say(f"{label:24} {summary(printer.counts(label))}")
+    printer.say(f"{time.monotonic() - start:.0f} s")
+    counts = printer.counts()
+    printer.say(summary(counts))
+    return 0 if counts["passed"] and not counts["failed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

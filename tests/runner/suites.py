@@ -1,0 +1,95 @@
+"""The suites of tests/, as jobs. A new folder of plain unittest modules is one row of PLAIN."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.runner.interpreters import INTERPRETERS, MissingInterpreter
+from tests.runner.jobs import Failure, Job
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PLAIN = ("repo", "golden", "props", "fuzz", "web")
+"""Suites of unittest modules that only CPython runs."""
+
+NAMES = ("core", *PLAIN, "static", "lab")
+"""Every suite that `tools/test` knows, in the order in which they start."""
+
+LIMIT = 180.0
+"""Seconds that one process of tests may take; in a full run FULL_FACTOR times as many."""
+
+FULL_FACTOR = 10
+LAB_LIMIT = 2400.0
+
+
+def modules(suite: str) -> list[str]:
+    """Dotted names of a suite's test modules: every test_*.py under its folder."""
+    folder = ROOT / "tests" / suite
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted(folder.rglob("test_*.py"))]
+
+
+def _unittest_jobs(suite: str, interpreter: str, full: bool) -> list[Job | Failure]:
+    label = f"{suite} {interpreter}" if suite == "core" else suite
+    jobs: list[Job | Failure] = []
+    for module in modules(suite):
+        if interpreter == "cpython-shims" and not module.startswith("tests.core.shims."):
+            continue
+        try:
+            argv = INTERPRETERS[interpreter](module, full)
+        except MissingInterpreter as missing:
+            jobs.append(Failure(label, module, str(missing)))
+            continue
+        jobs.append(Job(label, module, argv, LIMIT * (FULL_FACTOR if full else 1)))
+    return jobs
+
+
+def _scripts() -> list[str]:
+    """The tools written in Python: files of tools/ that say so in their first line or name."""
+    found = []
+    for path in sorted((ROOT / "tools").rglob("*")):
+        if path.suffix == ".py":
+            found.append(path)
+        elif path.is_file() and not path.suffix:
+            with path.open("rb") as file:
+                if b"python" in file.readline():
+                    found.append(path)
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
+def _static_jobs() -> list[Job | Failure]:
+    scripts = _scripts()
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-fix", "--quiet", "--output-format=concise", ".", *scripts]
+    mypy = [sys.executable, "-m", "mypy", "--no-error-summary", *_typed(), *scripts]
+    checks = (("ruff check", ruff), ("mypy --strict", mypy))
+    return [Job("static", name, argv, LIMIT * 2, lines=False) for name, argv in checks]
+
+
+def _typed() -> list[str]:
+    """The folders that mypy --strict checks, as far as they exist: pyproject.toml names the same."""
+    wanted = ("firmware/isthmus", "tests/runner", "tests/counts.py")
+    return [name for name in wanted if (ROOT / name).exists()]
+
+
+def _lab_jobs(full: bool, filters: list[str]) -> list[Job | Failure]:
+    script = ROOT / "tests" / "lab" / "run.py"
+    if not script.is_file():
+        return []
+    lab = ROOT / "tools" / "lab"
+    if not lab.is_file():
+        return [Failure("lab", "tools/lab", "tests/lab/run.py is there, tools/lab is not")]
+    argv = [str(lab), "--", sys.executable, str(script), *(["--full"] if full else []), *filters]
+    return [Job("lab", "tests/lab/run.py", argv, LAB_LIMIT, live=True)]
+
+
+def jobs_of(suite: str, full: bool, filters: list[str]) -> list[Job | Failure]:
+    """The jobs of one suite; none if it has no test yet. `filters`: only modules whose name contains one of them."""
+    if suite == "lab":
+        return _lab_jobs(full, filters)
+    if suite == "static":
+        found = _static_jobs()
+    elif suite == "core":
+        found = [job for name in INTERPRETERS for job in _unittest_jobs(suite, name, full)]
+    else:
+        found = _unittest_jobs(suite, "cpython", full)
+    return [job for job in found if not filters or any(word in job.name for word in filters)]
