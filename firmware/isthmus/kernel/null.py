@@ -1,0 +1,306 @@
+"""The kernel's twin in memory: the same contract, the same refusals, no privileges.
+
+Besides the contract it lets a test play the rest of the world: `uplinks` are the router's other interfaces, `ways` its routes,
+`damage()` is another program's hand, `fail_next` makes the next call of that name fail. `log` is what was asked, in order.
+"""
+from __future__ import annotations
+
+import hashlib
+
+from isthmus.kernel import objects
+from isthmus.kernel.contract import (
+    EADDRNOTAVAIL,
+    EEXIST,
+    EINVAL,
+    ENETDOWN,
+    ENETUNREACH,
+    ENODEV,
+    ENOENT,
+    ENOSYS,
+    REPLACEABLE,
+    Kernel,
+    KernelError,
+    refuse_foreign,
+    refuse_foreign_guard,
+)
+from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel
+from isthmus.policy.guard import REMOVE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.kernel.objects import Address, KernelObject, Neighbour, Policy, Way
+    from isthmus.wire.addr import Prefix
+
+_NEW_LINK_MTU = 1500
+_NEW_LINK_MAC = b"\x02\x00\x00\x00\x00\x00"  # the kernel's is random; ours says "not yet set"
+
+# Lengths of the key material that the kernel takes: (encryption, integrity) transform ids -> (encryption, integrity) bytes.
+KEY_LENGTHS = {
+    (objects.ENCR_AES_GCM_16, 0): ((20, 28, 36), (0,)),  # RFC 4106 8.1: key and 4 bytes of salt
+    (objects.ENCR_AES_CBC, objects.AUTH_HMAC_SHA2_256_128): ((16, 24, 32), (32,)),  # RFC 3602 2.4, RFC 4868 2.1.1
+}
+
+
+class NullKernel(Kernel):
+    """Keeps what it is given, refuses what the kernel refuses.
+
+    uplinks: [(ifname, address, length)] of the router itself, `lo` excepted. ways: [(Prefix, Way)], first match wins.
+    """
+
+    def __init__(
+        self, uplinks: list[tuple[str, bytes, int]] | None = None, ways: list[tuple[Prefix, Way]] | None = None
+    ) -> None:
+        self.uplinks = uplinks or []
+        self.ways = ways or []
+        self.log: list[tuple[str, str, str]] = []
+        self.fail_next: dict[str, int] = {}
+        self._kept: dict[str, dict[tuple[object, ...], KernelObject]] = {}
+        for kind in objects.KINDS:
+            self._kept[kind] = {}
+        self._guard: bytes | None = None
+        self._changed: set[str] = set()
+
+    # ----- the contract
+
+    def dump(self, kind: str) -> list[KernelObject]:
+        """Copies, with the counters that were set on what is kept."""
+        self._maybe_fail("dump", "list", kind)
+        out = []
+        for item in self._kept[kind].values():
+            twin = item.copy()
+            for name in ("packets", "bytes", "replayed", "forged", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes",
+                         "rx_wrong_cookie", "rx_errors"):
+                if hasattr(item, name):
+                    setattr(twin, name, getattr(item, name))
+            out.append(twin)
+        return out
+
+    def add(self, item: KernelObject) -> None:
+        """Keep it, if the kernel would."""
+        try:
+            self._maybe_fail("add", item.words(), item.kind)
+            refuse_foreign(item, "add", self._session_links())
+            kept = self._kept[item.kind]
+            # A session's link is there as soon as the session is; adding it means making it what it should be.
+            if item.key() in kept and item.kind != "link":
+                raise _refusal(EEXIST, "add", item)
+            self._check(item)
+            self._keep(item)
+        finally:
+            if isinstance(item, Sa):
+                item.clear_keys()
+        self._note("add", item)
+
+    def replace(self, item: KernelObject) -> None:
+        """Keep it instead."""
+        self._maybe_fail("replace", item.words(), item.kind)
+        if item.kind not in REPLACEABLE:
+            raise _refusal(EINVAL, "replace", item)
+        refuse_foreign(item, "replace", self._session_links())
+        if item.key() not in self._kept[item.kind]:
+            raise _refusal(ENODEV if item.kind == "link" else ENOENT, "replace", item)
+        self._check(item)
+        self._keep(item)
+        self._note("replace", item)
+
+    def remove(self, item: KernelObject) -> None:
+        """Forget it and what hangs on it."""
+        self._maybe_fail("remove", item.words(), item.kind)
+        self._drop(item.kind, item.key())
+        self._note("remove", item)
+
+    def guard_set(self, text: str) -> None:
+        """Remember a digest of the text."""
+        self._maybe_fail("guard_set", "set the guard", "guard")
+        refuse_foreign_guard(text)
+        self._guard = None if text == REMOVE else hashlib.sha256(text.encode()).digest()
+        self.log.append(("guard", "guard", "removed" if self._guard is None else "set"))
+        self._changed.add("guard")
+
+    def guard_get(self) -> bytes | None:
+        """The digest, or None."""
+        self._maybe_fail("guard_get", "read the guard", "guard")
+        return self._guard
+
+    def way_to(self, address: bytes) -> Way:
+        """The first of `ways` that contains the address."""
+        for prefix, way in self.ways:
+            if prefix.contains(address):
+                return way
+        raise KernelError(ENETUNREACH, "find the way to %s" % objects.format_ip(address))
+
+    def local_addresses(self) -> list[tuple[str, bytes, int]]:
+        """The uplinks' and ours."""
+        out = list(self.uplinks)
+        for item in self._kept["address"].values():
+            address: Address = item  # type: ignore[assignment]
+            out.append((address.ifname, address.address, address.length))
+        return out
+
+    def event_fds(self) -> list[int]:
+        """None: a test calls read_events() when it pleases."""
+        return []
+
+    def read_events(self, fd: int = -1) -> set[str]:  # noqa: ARG002 - the contract's argument; there is only one here
+        """What changed since the last call."""
+        changed = self._changed
+        self._changed = set()
+        return changed
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    # ----- the rest of the world
+
+    def damage(self, kind: str, key: tuple[object, ...] | None = None) -> None:
+        """Another program deletes one object, all of a kind (key None), or the guard."""
+        if kind == "guard":
+            self._guard = None
+        else:
+            for one in list(self._kept[kind]) if key is None else [key]:
+                if kind == "link":  # `ip link set down`
+                    self._take_down(one)
+                else:
+                    self._drop(kind, one)
+        self._changed.add(kind)
+
+    def kept(self, kind: str, key: tuple[object, ...]) -> KernelObject:
+        """The object itself, so that a test can set its counters. Raises KeyError."""
+        return self._kept[kind][key]
+
+    # ----- how the kernel behaves
+
+    def _maybe_fail(self, call: str, doing: str, kind: str) -> None:
+        number = self.fail_next.pop(call, 0)
+        if number:
+            raise KernelError(number, "%s %s %s" % (call, kind, doing), kind=kind)
+
+    def _note(self, verb: str, item: KernelObject) -> None:
+        self.log.append((verb, item.kind, item.words()))
+        self._changed.add(item.kind)
+        if item.kind in {"link", "address", "route"}:
+            self._changed.add("way")
+
+    def _session_links(self) -> list[str]:
+        return [key[0] for key in self._kept["link"]]  # type: ignore[misc]
+
+    def _check(self, item: KernelObject) -> None:
+        number = 0
+        if isinstance(item, Sa):
+            number = self._check_sa(item)
+        elif isinstance(item, Tunnel):
+            number = self._check_tunnel(item)
+        elif isinstance(item, Session):
+            number = self._check_session(item)
+        elif isinstance(item, Route):
+            number = self._check_route(item)
+        elif item.kind in {"link", "address", "neighbour"}:
+            number = self._check_on_link(item)
+        if number:
+            raise _refusal(number, "add", item)
+
+    @staticmethod
+    def _check_sa(sa: Sa) -> int:
+        if sa.keys is None or not 0 < sa.spi <= 0xFFFFFFFF or (sa.mode == objects.BEET and sa.selector is None):
+            return EINVAL
+        lengths = KEY_LENGTHS.get((sa.encryption, sa.integrity))
+        if lengths is None:
+            return ENOSYS
+        return 0 if len(sa.keys.encryption) in lengths[0] and len(sa.keys.integrity) in lengths[1] else EINVAL
+
+    def _check_tunnel(self, tunnel: Tunnel) -> int:
+        if not self._is_local(tunnel.local):
+            return EADDRNOTAVAIL
+        return 0 if self._is_reachable(tunnel.remote) else ENETUNREACH
+
+    def _check_session(self, session: Session) -> int:
+        if (session.tunnel_id,) not in self._kept["tunnel"]:
+            return ENODEV
+        # L2TPv3 over IP finds a session by its id alone, whatever tunnel it belongs to.
+        for key in self._kept["session"]:
+            if key[1] == session.session_id:
+                return EEXIST
+        return EEXIST if self._link_exists(session.ifname) else 0
+
+    def _check_on_link(self, item: KernelObject) -> int:
+        if isinstance(item, Link):
+            if (item.ifname,) not in self._kept["link"]:
+                return ENODEV
+            return 0 if 68 <= item.mtu <= 65535 else EINVAL
+        placed: Address | Neighbour = item  # type: ignore[assignment]
+        if not self._link_exists(placed.ifname):
+            return ENODEV
+        return 0
+
+    def _check_route(self, route: Route) -> int:
+        if route.prefsrc is not None and not self._is_local(route.prefsrc):
+            return EINVAL
+        if route.type != objects.UNICAST:
+            return 0
+        if not self._link_exists(route.oif):
+            return ENODEV
+        link = self._kept["link"].get((route.oif,))
+        return ENETDOWN if isinstance(link, Link) and not link.up else 0
+
+    def _is_local(self, address: bytes) -> bool:
+        return address in [row[1] for row in self.local_addresses()]
+
+    def _is_reachable(self, address: bytes) -> bool:
+        for item in self._kept["route"].values():
+            if isinstance(item, Route) and item.type == objects.UNICAST and item.destination.contains(address):
+                return True
+        for prefix, _ in self.ways:
+            if prefix.contains(address):
+                return True
+        return False
+
+    def _link_exists(self, ifname: str) -> bool:
+        names = [row[0] for row in self.uplinks]
+        return ifname == objects.LOOPBACK or ifname in names or (ifname,) in self._kept["link"]
+
+    def _keep(self, item: KernelObject) -> None:
+        before = self._kept[item.kind].get(item.key())
+        if isinstance(item, Link) and isinstance(before, Link) and before.up and (before.mac != item.mac or not item.up):
+            self._take_down(item.key())
+        self._kept[item.kind][item.key()] = item.copy()
+        if isinstance(item, Session):
+            link = Link(item.ifname, _NEW_LINK_MTU, _NEW_LINK_MAC, False)
+            self._kept["link"][link.key()] = link
+            self._changed.add("link")
+
+    def _take_down(self, key: tuple[object, ...]) -> None:
+        """What a link loses when it goes down: IPv6 addresses, neighbours, routes."""
+        link = self._kept["link"].get(key)
+        if not isinstance(link, Link):
+            return
+        self._kept["link"][key] = Link(link.ifname, link.mtu, link.mac, False)
+        self._drop_on(link.ifname)
+
+    def _drop_on(self, ifname: str) -> None:
+        for kind in ("address", "neighbour", "route"):
+            for key, item in list(self._kept[kind].items()):
+                on = item.oif if isinstance(item, Route) else item.ifname  # type: ignore[attr-defined]
+                if on == ifname:
+                    del self._kept[kind][key]
+
+    def _drop(self, kind: str, key: tuple[object, ...]) -> None:
+        item = self._kept[kind].get(key)
+        if item is None:
+            return
+        if kind == "link":
+            self._take_down(key)
+            return
+        del self._kept[kind][key]
+        if kind == "tunnel":
+            for session_key in list(self._kept["session"]):
+                if session_key[0] == key[0]:
+                    self._drop("session", session_key)
+        if isinstance(item, Session):
+            self._drop_on(item.ifname)
+            self._kept["link"].pop((item.ifname,), None)
+            self._changed.add("link")
+            self._changed.add("session")
+
+
+def _refusal(number: int, verb: str, item: KernelObject) -> KernelError:
+    return KernelError(number, "%s %s %s" % (verb, item.kind, item.words()), kind=item.kind)
