@@ -119,8 +119,8 @@ class PrefixTest(unittest.TestCase):
     def test_length_missing_or_wrong(self):
         self.assertIn("192.0.2.1/32", caught(parse_prefix, "192.0.2.1").remedy)
         self.assertIn("write 192.168.20.0/24", caught(parse_prefix, "192.168.20.9/255.255.255.0").remedy)
-        for text in ("1.2.3.4/33", "::/129", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/08", "1.2.3.4/a", "1.2.3.4/24/24", "/24",
-                     "x/24", "1.2.3.4/255.0.255.0", "::/ffff::"):  # fmt: skip
+        for text in ("1.2.3.4/33", "::/129", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/08", "1.2.3.4/a", "1.2.3.4/24/24",
+                     "/24", "x/24", "1.2.3.4/255.0.255.0", "::/ffff::"):  # fmt: skip
             with self.assertRaises(AddressError):
                 parse_prefix(text)
 
@@ -171,7 +171,3 @@ def caught(function, text):
     except AddressError as error:
         return error
     raise AssertionError("nothing was raised for %r" % text[:64])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -109,7 +109,3 @@ class IdentityTest(unittest.TestCase):
             "a:b",
         ):
             self.assertFalse(is_host_name(text), text)
-
-
-if __name__ == "__main__":
-    unittest.main()
