@@ -40,7 +40,8 @@ class MissingInterpreter(Exception):
 def cpython_command(module: str, full: bool) -> list[str]:
     """CPython on one test module. Comparing bytes with str is an error: MicroPython would differ."""
     path = [str(ROOT), str(ROOT / "firmware"), str(ROOT / "web")]
-    source = f"import sys\nsys.path[:0] = {path!r}\nfrom tests.runner.portable import run_module\nrun_module({module!r})"
+    run = f"from tests.runner.portable import run_module; run_module({module!r})"
+    source = f"import sys; sys.path[:0] = {path!r}; {run}"
     return [sys.executable, "-bb", "-c", source]
 
 
