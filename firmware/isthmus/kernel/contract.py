@@ -11,15 +11,16 @@ What the kernel finds out for itself, so that nobody is surprised by it:
 - An SA's keys are cleared by add(), whether it succeeds or not: an SA is installed once, or never.
 - Removing a tunnel removes its sessions; removing a session removes its link and all that is on that link.
 - A link comes with its session, down and with a random MAC. add(link) and replace(link) make it what it should be: the
-  same call. Another MAC on a link that is up takes it down in between, and a link that goes down loses its IPv6 addresses,
-  its neighbours and its routes. remove(link) takes it down; it goes with its session.
-- A tunnel needs its local address on this machine and a route to the remote one; a session needs its tunnel; an address and
-  a neighbour need their link; a route needs its interface up, and its preferred source on this machine.
+  same call. Another MAC on a link that is up takes it down in between, and a link that goes down loses its IPv6
+  addresses, its neighbours and its routes. remove(link) takes it down; it goes with its session.
+- A tunnel needs its local address on this machine and a route to the remote one; a session needs its tunnel; an
+  address and a neighbour need their link; a route needs its interface up, and its preferred source on this machine.
 
-What is ours: SAs and policies whose reqid lies in 0x69000000-0x69ffffff; addresses on `lo` and tunnels whose local address lies
-in fd69:7374:686d::/48; the sessions of those tunnels, their links, and the link-local addresses and permanent neighbours
-on them; routes of the main table with protocol number 115, and those into that prefix which the kernel did not make itself;
-the nft table `inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not list.
+What is ours: SAs and policies whose reqid lies in 0x69000000-0x69ffffff; addresses on `lo` and tunnels whose local
+address lies in fd69:7374:686d::/48; the sessions of those tunnels, their links, and the link-local addresses and
+permanent neighbours on them; routes of the main table with protocol number 115, and those into that prefix which the
+kernel did not make itself; the nft table `inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not
+list.
 """
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ import errno
 
 from isthmus.errors import IsthmusError
 from isthmus.kernel import objects
+from isthmus.policy.derive import REQID_FIRST, REQID_LAST
 from isthmus.policy.guard import TABLE
 
 TYPE_CHECKING = False
@@ -35,12 +37,13 @@ if TYPE_CHECKING:
 
 REPLACEABLE = ("policy", "link", "neighbour", "route")
 
-# linux/errno.h: name and number. The numbers past 34 differ on MIPS, so the interpreter's own are used where it has them.
+# linux/errno.h: name and number. The numbers past 34 differ on MIPS, so the interpreter's own are used where it has
+# them.
 _ERRNO_ROWS = (
-    ("EPERM", 1), ("ENOENT", 2), ("ESRCH", 3), ("EIO", 5), ("EAGAIN", 11), ("ENOMEM", 12), ("EBUSY", 16), ("EEXIST", 17),
-    ("ENODEV", 19), ("EINVAL", 22), ("ERANGE", 34), ("ENOSYS", 38), ("EPROTONOSUPPORT", 93), ("EOPNOTSUPP", 95),
-    ("EAFNOSUPPORT", 97), ("EADDRINUSE", 98), ("EADDRNOTAVAIL", 99), ("ENETDOWN", 100), ("ENETUNREACH", 101),
-    ("ENOBUFS", 105), ("ETIMEDOUT", 110), ("EHOSTUNREACH", 113),
+    ("EPERM", 1), ("ENOENT", 2), ("ESRCH", 3), ("EIO", 5), ("EAGAIN", 11), ("ENOMEM", 12), ("EBUSY", 16),
+    ("EEXIST", 17), ("ENODEV", 19), ("EINVAL", 22), ("ERANGE", 34), ("ENOSYS", 38), ("EPROTONOSUPPORT", 93),
+    ("EOPNOTSUPP", 95), ("EAFNOSUPPORT", 97), ("EADDRINUSE", 98), ("EADDRNOTAVAIL", 99), ("ENETDOWN", 100),
+    ("ENETUNREACH", 101), ("ENOBUFS", 105), ("ETIMEDOUT", 110), ("EHOSTUNREACH", 113),
 )
 NUMBERS = {}
 NAMES = {}
@@ -56,7 +59,10 @@ ENETDOWN, ENETUNREACH, EHOSTUNREACH = NUMBERS["ENETDOWN"], NUMBERS["ENETUNREACH"
 ENOBUFS, ETIMEDOUT = NUMBERS["ENOBUFS"], NUMBERS["ETIMEDOUT"]
 
 _LOAD_IPSEC = "load the kernel modules xfrm_user, esp4 and esp6 (OpenWrt: install kmod-ipsec, kmod-ipsec4, kmod-ipsec6)"
-_LOAD_L2TP = "load the kernel modules l2tp_netlink, l2tp_ip6 and l2tp_eth (OpenWrt: install kmod-l2tp, kmod-l2tp-ip, kmod-l2tp-eth)"
+_LOAD_L2TP = (
+    "load the kernel modules l2tp_netlink, l2tp_ip6 and l2tp_eth"
+    " (OpenWrt: install kmod-l2tp, kmod-l2tp-ip, kmod-l2tp-eth)"
+)
 
 # (errno, kind or "" for any, remedy): the first row that fits.
 _REMEDIES = (
@@ -101,6 +107,7 @@ class KernelError(IsthmusError):
         super().__init__(message, remedy or find_remedy(number, kind), "kernel-" + name.lower())
         self.number = number
         self.doing = doing
+        self.detail = detail
 
 
 def find_remedy(number: int, kind: str) -> str:
@@ -167,16 +174,25 @@ class Kernel:
 
 
 def refuse_foreign(item: KernelObject, verb: str, session_links: list[str]) -> None:
-    """Raise KernelError(EINVAL) for an object that would not be ours; session_links: names of our sessions' interfaces."""
+    """Raise KernelError for an object that would not be ours; session_links: names of our sessions' interfaces.
+
+    ENODEV for an interface that is none of theirs, whether it exists or not; EINVAL for everything else.
+    """
     reason = ""
+    number = EINVAL
     if isinstance(item, (objects.Policy, objects.Sa)) and not objects.is_our_reqid(item.reqid):
-        reason = "its reqid is not in 0x%08x-0x%08x" % (objects.REQID_FIRST, objects.REQID_LAST)
+        reason = "its reqid is not in 0x%08x-0x%08x" % (REQID_FIRST, REQID_LAST)
     elif isinstance(item, objects.Tunnel) and not objects.is_inner(item.local):
         reason = "its local address is not in %s" % objects.INNER
-    elif isinstance(item, objects.Address) and not is_our_address(item.ifname, item.address, session_links):
-        reason = "ours are those of %s on lo, and link-local ones on the interfaces of our sessions" % objects.INNER
+    elif isinstance(item, (objects.Link, objects.Address, objects.Neighbour)):
+        on_loopback = item.kind == "address" and item.ifname == objects.LOOPBACK
+        if item.ifname not in session_links and not on_loopback:
+            number = ENODEV
+            reason = "%s is not the interface of a session of ours" % item.ifname
+        elif isinstance(item, objects.Address) and not is_our_address(item.ifname, item.address, session_links):
+            reason = "ours are those of %s on lo, and link-local ones on the interfaces of our sessions" % objects.INNER
     if reason:
-        raise KernelError(EINVAL, "%s %s %s" % (verb, item.kind, item.words()), detail=reason)
+        raise KernelError(number, "%s %s %s" % (verb, item.kind, item.words()), kind=item.kind, detail=reason)
 
 
 def is_our_address(ifname: str, address: bytes, session_links: list[str]) -> bool:
@@ -193,9 +209,8 @@ def refuse_foreign_guard(text: str) -> None:
         stripped = line.strip()
         ours = stripped in {"table inet " + TABLE, "delete table inet " + TABLE, "table inet " + TABLE + " {"}
         if depth == 0 and stripped and not ours and stripped[:1] != "#":
-            raise KernelError(
-                EINVAL, "set the guard", kind="guard", detail="only the table inet %s is ours, not: %s" % (TABLE, stripped[:80])
-            )
+            detail = "only the table inet %s is ours, not: %s" % (TABLE, stripped[:80])
+            raise KernelError(EINVAL, "set the guard", kind="guard", detail=detail)
         depth += stripped.count("{") - stripped.count("}")
     if depth != 0:
         raise KernelError(EINVAL, "set the guard", kind="guard", detail="its braces do not match")

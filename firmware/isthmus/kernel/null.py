@@ -1,7 +1,8 @@
 """The kernel's twin in memory: the same contract, the same refusals, no privileges.
 
-Besides the contract it lets a test play the rest of the world: `uplinks` are the router's other interfaces, `ways` its routes,
-`damage()` is another program's hand, `fail_next` makes the next call of that name fail. `log` is what was asked, in order.
+Besides the contract it lets a test play the rest of the world: `uplinks` are the router's other interfaces, `ways`
+its routes, `damage()` is another program's hand, `fail_next` makes the next call of that name fail. `log` is what was
+asked, in order.
 """
 from __future__ import annotations
 
@@ -23,18 +24,20 @@ from isthmus.kernel.contract import (
     refuse_foreign,
     refuse_foreign_guard,
 )
-from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel
+from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel, must_go_down
 from isthmus.policy.guard import REMOVE
+from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.kernel.objects import Address, KernelObject, Neighbour, Policy, Way
+    from isthmus.kernel.objects import Address, KernelObject, Neighbour, Way
     from isthmus.wire.addr import Prefix
 
 _NEW_LINK_MTU = 1500
 _NEW_LINK_MAC = b"\x02\x00\x00\x00\x00\x00"  # the kernel's is random; ours says "not yet set"
 
-# Lengths of the key material that the kernel takes: (encryption, integrity) transform ids -> (encryption, integrity) bytes.
+# Lengths of the key material that the kernel takes: (encryption, integrity) transform ids -> (encryption, integrity)
+# bytes.
 KEY_LENGTHS = {
     (objects.ENCR_AES_GCM_16, 0): ((20, 28, 36), (0,)),  # RFC 4106 8.1: key and 4 bytes of salt
     (objects.ENCR_AES_CBC, objects.AUTH_HMAC_SHA2_256_128): ((16, 24, 32), (32,)),  # RFC 3602 2.4, RFC 4868 2.1.1
@@ -127,7 +130,7 @@ class NullKernel(Kernel):
         for prefix, way in self.ways:
             if prefix.contains(address):
                 return way
-        raise KernelError(ENETUNREACH, "find the way to %s" % objects.format_ip(address))
+        raise KernelError(ENETUNREACH, "find the way to %s" % format_ip(address))
 
     def local_addresses(self) -> list[tuple[str, bytes, int]]:
         """The uplinks' and ours."""
@@ -249,10 +252,7 @@ class NullKernel(Kernel):
         for item in self._kept["route"].values():
             if isinstance(item, Route) and item.type == objects.UNICAST and item.destination.contains(address):
                 return True
-        for prefix, _ in self.ways:
-            if prefix.contains(address):
-                return True
-        return False
+        return any(prefix.contains(address) for prefix, _ in self.ways)
 
     def _link_exists(self, ifname: str) -> bool:
         names = [row[0] for row in self.uplinks]
@@ -260,7 +260,7 @@ class NullKernel(Kernel):
 
     def _keep(self, item: KernelObject) -> None:
         before = self._kept[item.kind].get(item.key())
-        if isinstance(item, Link) and isinstance(before, Link) and before.up and (before.mac != item.mac or not item.up):
+        if isinstance(item, Link) and isinstance(before, Link) and must_go_down(before, item):
             self._take_down(item.key())
         self._kept[item.kind][item.key()] = item.copy()
         if isinstance(item, Session):

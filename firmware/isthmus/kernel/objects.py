@@ -1,8 +1,9 @@
 """What Isthmus keeps in the kernel, as plain values.
 
-Each has a `kind`, a `key()` (what the kernel finds it by) and a `body()` (what must be equal for it to be right). No secret
-is in either, nor in repr: cookies are compared by digest, keys are no part of either. Two objects are equal if kind, key
-and body are. Objects are never changed once made, but for counters and for an SA's keys, which are cleared by the seam.
+Each has a `kind`, a `key()` (what the kernel finds it by) and a `body()` (what must be equal for it to be right). No
+secret is in either, nor in repr: cookies are compared by digest, keys are no part of either. Two objects are equal if
+kind, key and body are. Objects are never changed once made, but for counters and for an SA's keys, which are cleared
+by the seam.
 
 Addresses are bytes (4 or 16), networks `Prefix`, MAC addresses 6 bytes, numbers as in the kernel's own headers.
 """
@@ -165,7 +166,8 @@ class Policy(KernelObject):
 class SaKeys:
     """The keys of one SA, in memory that can be cleared.
 
-    encryption: for AES-GCM key and salt as they come from the key material (RFC 4106 8.1); integrity: empty for AES-GCM.
+    encryption: for AES-GCM key and salt as they come from the key material (RFC 4106 8.1); integrity: empty for
+    AES-GCM.
     """
 
     def __init__(self, encryption: bytearray, integrity: bytearray) -> None:
@@ -185,8 +187,8 @@ class SaKeys:
 class Sa(KernelObject):
     """An ESP SA of one direction.
 
-    destination, source: outer addresses; spi; reqid; mode. Given once, for add() alone: encryption and integrity (transform
-    ids of RFC 7296 3.3.2), keys, and the inner selector as (source Prefix, destination Prefix, protocol).
+    destination, source: outer addresses; spi; reqid; mode. Given once, for add() alone: encryption and integrity
+    (transform ids of RFC 7296 3.3.2), keys, and the inner selector as (source Prefix, destination Prefix, protocol).
     Counters, where it came from a dump: packets, bytes, replayed, forged.
     """
 
@@ -265,7 +267,8 @@ class Tunnel(KernelObject):
 
     def words(self) -> str:
         """Ids and addresses."""
-        return "%d, peer %d, %s to %s" % (self.tunnel_id, self.peer_tunnel_id, format_ip(self.local), format_ip(self.remote))
+        ends = (format_ip(self.local), format_ip(self.remote))
+        return "%d, peer %d, %s to %s" % ((self.tunnel_id, self.peer_tunnel_id) + ends)
 
 
 class Session(KernelObject):
@@ -337,6 +340,11 @@ class Link(KernelObject):
         return "%s mtu %d mac %s %s" % (self.ifname, self.mtu, format_mac(self.mac), "up" if self.up else "down")
 
 
+def must_go_down(before: Link, after: Link) -> bool:
+    """True if a link goes down on the way: it loses its IPv6 addresses, its neighbours and its routes."""
+    return before.up and (before.mac != after.mac or not after.up)
+
+
 class Address(KernelObject):
     """An address on an interface, without duplicate address detection."""
 
@@ -385,7 +393,8 @@ class Route(KernelObject):
     """A route of the main table, under protocol number 115.
 
     destination: Prefix; metric (IPv6: 0 means 1024, as in the kernel); type: UNICAST, UNREACHABLE, BLACKHOLE, PROHIBIT;
-    oif: interface name or ""; via: next hop of either family or None; prefsrc: address of the destination's family or None.
+    oif: interface name or ""; via: next hop of either family or None; prefsrc: address of the destination's family or
+    None.
     """
 
     kind = "route"

@@ -1,24 +1,25 @@
-"""What to do so that the kernel holds what it should: the difference of two lists of objects, in an order that cannot leak.
+"""What to do so that the kernel holds what it should: the difference of two lists of objects, in a safe order.
 
-    plan(desired, actual) -> [(verb, object), ...]      verb: "add", "replace" or "remove": calls of the kernel seam, in order
+    plan(desired, actual) -> [(verb, object), ...]      the verbs are calls of the kernel seam: add, replace, remove
 
-Rows of ORDER are worked through from the top for what is to come, and from the bottom for what is to go, after everything
-new is in place (make before break). Applying a plan and planning again gives an empty plan. The guard is no object: it is
-set before any plan is applied, and no plan takes it away.
+Rows of ORDER are worked through from the top for what is to come, and from the bottom for what is to go, after
+everything new is in place (make before break). Applying a plan and planning again gives an empty plan. The guard is
+no object: it is set before any plan is applied, and no plan takes it away.
 
 Three things the order is made of beside DESIGN.md's:
 
-- A policy that is new comes before the SAs, so that nothing passes in the clear. One that moves to other outer addresses
-  comes after the new SAs, so that nothing is dropped; the inbound ones first, since the peer may have moved already.
-- The kernel opens an L2TP tunnel only between an address it has and one it has a route to: addresses and routes that do not
-  lie on an L2TP interface come before the tunnels. The unreachable routes are among them.
+- A policy that is new comes before the SAs, so that nothing passes in the clear. One that moves to other outer
+  addresses comes after the new SAs, so that nothing is dropped; the inbound ones first, since the peer may have moved
+  already.
+- The kernel opens an L2TP tunnel only between an address it has and one it has a route to: addresses and routes that
+  do not lie on an L2TP interface come before the tunnels. The unreachable routes are among them.
 - What cannot change in place (an SA, a tunnel, a session) is removed just before it is added again, and what hung on
   it is gone and added again as well.
 """
 from __future__ import annotations
 
 from isthmus.errors import IsthmusError
-from isthmus.kernel.objects import IN, Link, Policy, Route, Sa, Session
+from isthmus.kernel.objects import IN, Link, Policy, Route, Sa, Session, must_go_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Names = set[str]
     Found = dict[tuple[str, tuple[object, ...]], KernelObject]
     Steps = list[tuple[str, KernelObject]]
+    Row = tuple[str, str, bool | None]
 
 _IN_PLACE = ("policy", "link", "neighbour", "route")
 
@@ -64,32 +66,48 @@ def plan(desired: list[KernelObject], actual: list[KernelObject]) -> Steps:
         found[item.kind, item.key()] = item
     l2tp = {item.ifname for item in desired + actual if isinstance(item, Session)}
     in_the_way = _find_in_the_way(wanted, found)
-    for root in in_the_way:
-        _forget(root, found)
-    for item in desired:
+    for item in in_the_way:
+        _forget(item, found)
+    for item in wanted.values():
         before = found.get((item.kind, item.key()))
-        if isinstance(item, Link) and isinstance(before, Link) and before.up and (before.mac != item.mac or not item.up):
+        if isinstance(item, Link) and isinstance(before, Link) and must_go_down(before, item):
             _forget_on(item.ifname, found)
-
     steps: Steps = []
-    for kind, verb, on_l2tp in ORDER:
-        steps += [("remove", item) for item in in_the_way if item.kind == kind and verb != "replace"]
-        row = []
-        for item in desired:
-            if item.kind == kind and _fits(item, on_l2tp, l2tp) and wanted[kind, item.key()] is item:
-                needed = _verb(item, found.get((kind, item.key())))
-                if needed and verb in {"", needed}:
-                    row.append((needed, item))
-        if verb == "replace":
-            row.sort(key=_inbound_first)
-        steps += row
-    for kind, verb, on_l2tp in reversed(ORDER):
-        if verb == "replace" or kind == "link":  # a link goes with its session
-            continue
-        for item in actual:
-            unwanted = (kind, item.key()) not in wanted and (kind, item.key()) in found
-            if item.kind == kind and unwanted and _fits(item, on_l2tp, l2tp):
-                steps.append(("remove", item))
+    for row in ORDER:
+        steps += _coming(row, desired, wanted, found, in_the_way, l2tp)
+    for row in reversed(ORDER):
+        steps += _going(row, actual, wanted, found, l2tp)
+    return steps
+
+
+def _coming(
+    row: Row, desired: list[KernelObject], wanted: Found, found: Found, in_the_way: list[KernelObject], l2tp: Names
+) -> Steps:
+    """What a row of ORDER adds and replaces, and first removes because it stands in the way."""
+    kind, verb, on_l2tp = row
+    steps: Steps = []
+    for item in desired:
+        if item.kind == kind and _fits(item, on_l2tp, l2tp) and wanted[kind, item.key()] is item:
+            needed = _verb(item, found.get((kind, item.key())))
+            if needed and verb in {"", needed}:
+                steps.append((needed, item))
+    if verb == "replace":
+        steps.sort(key=_inbound_first)
+        return steps
+    first: Steps = [("remove", item) for item in in_the_way if item.kind == kind]
+    return first + steps
+
+
+def _going(row: Row, actual: list[KernelObject], wanted: Found, found: Found, l2tp: Names) -> Steps:
+    """What a row of ORDER removes."""
+    kind, verb, on_l2tp = row
+    if verb == "replace" or kind == "link":  # a link goes with its session
+        return []
+    steps: Steps = []
+    for item in actual:
+        unwanted = (kind, item.key()) not in wanted and (kind, item.key()) in found
+        if item.kind == kind and unwanted and _fits(item, on_l2tp, l2tp):
+            steps.append(("remove", item))
     return steps
 
 
@@ -131,7 +149,9 @@ def _inbound_first(step: tuple[str, KernelObject]) -> int:
 
 
 def _find_in_the_way(wanted: Found, found: Found) -> list[KernelObject]:
-    """What must go before something else can come: changed where no change in place exists, or holding its name or id."""
+    """What must go before something else can come: changed where no change in place exists, or holding its name or
+    id.
+    """
     out = []
     names = set()
     ids = set()

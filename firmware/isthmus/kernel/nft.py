@@ -1,0 +1,29 @@
+"""What `nft -j list` says, as a digest: handles, counters and the program's own version do not count."""
+from __future__ import annotations
+
+import hashlib
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = object
+
+_VOLATILE = ("handle", "metainfo", "packets", "bytes")
+
+
+def canonical(value: Json) -> str:
+    """One text for one value: keys in order, what changes by itself left out."""
+    if isinstance(value, dict):
+        parts = []
+        for name in sorted(value):
+            if name not in _VOLATILE:
+                parts.append("%s:%s" % (json.dumps(name), canonical(value[name])))
+        return "{" + ",".join(parts) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join([canonical(one) for one in value]) + "]"
+    return json.dumps(value)
+
+
+def digest(listing: str) -> bytes:
+    """SHA-256 of a table as `nft -j list table` prints it. Raises ValueError if it is not JSON."""
+    return hashlib.sha256(canonical(json.loads(listing)).encode()).digest()

@@ -1,0 +1,136 @@
+"""What the kernel tells by itself: which kinds of objects may have changed.
+
+Four sockets, each bound to the groups that matter; nothing but the type of a message is read, since whoever gets an
+event lists the objects again anyway.
+"""
+from __future__ import annotations
+
+import sys
+
+from isthmus.kernel import real_route as rt
+from isthmus.kernel import xfrm_messages as xfrm
+from isthmus.kernel.contract import ENOBUFS, NAMES, KernelError
+from isthmus.kernel.real_netlink import (
+    NETLINK_GENERIC,
+    NETLINK_NETFILTER,
+    NETLINK_ROUTE,
+    NETLINK_XFRM,
+    NetlinkSocket,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Kinds = tuple[str, ...]
+    Types = dict[int, Kinds]
+
+# linux/rtnetlink.h, linux/xfrm.h, linux/netfilter/nfnetlink.h: multicast groups
+RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE = 1, 5, 7, 9, 11
+NFNLGRP_NFTABLES = 7
+
+SOL_NETLINK = 270
+NETLINK_ADD_MEMBERSHIP = 1
+MSG_DONTWAIT = 0x40
+_BUFFER = 65536
+_MOST_READS = 1000  # in one call: a flood may not keep the daemon's timers waiting
+
+# A link that goes down takes its routes along without a word about them.
+_LINK_KINDS = ("link", "session", "address", "neighbour", "route", "way")
+
+_ROUTE_KINDS: Types = {
+    rt.RTM_NEWLINK: _LINK_KINDS,
+    rt.RTM_DELLINK: _LINK_KINDS,
+    rt.RTM_NEWADDR: ("address", "route", "way"),
+    rt.RTM_DELADDR: ("address", "route", "way"),
+    rt.RTM_NEWROUTE: ("route", "way"),
+    rt.RTM_DELROUTE: ("route", "way"),
+}
+_XFRM_KINDS: Types = {
+    xfrm.XFRM_MSG_NEWSA: ("sa",),
+    xfrm.XFRM_MSG_UPDSA: ("sa",),
+    xfrm.XFRM_MSG_DELSA: ("sa",),
+    xfrm.XFRM_MSG_FLUSHSA: ("sa",),
+    xfrm.XFRM_MSG_NEWPOLICY: ("policy",),
+    xfrm.XFRM_MSG_UPDPOLICY: ("policy",),
+    xfrm.XFRM_MSG_DELPOLICY: ("policy",),
+    xfrm.XFRM_MSG_FLUSHPOLICY: ("policy",),
+}
+
+# (family, groups, {type: kinds} or None, kinds of any other message and of a lost one)
+_ROWS: tuple[tuple[int, tuple[int, ...], Types, Kinds], ...] = (
+    (
+        NETLINK_ROUTE,
+        (RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE),
+        _ROUTE_KINDS,
+        _LINK_KINDS,
+    ),
+    (NETLINK_XFRM, (xfrm.XFRMNLGRP_SA, xfrm.XFRMNLGRP_POLICY), _XFRM_KINDS, ("sa", "policy")),
+    (NETLINK_NETFILTER, (NFNLGRP_NFTABLES,), {}, ("guard",)),
+)
+_L2TP_KINDS = ("tunnel", "session", "link")
+
+
+class Events:
+    """The sockets. l2tp_group: number of the generic netlink group, 0 where the kernel has none."""
+
+    def __init__(self, l2tp_group: int) -> None:
+        rows = list(_ROWS)
+        if l2tp_group:
+            rows.append((NETLINK_GENERIC, (l2tp_group,), {}, _L2TP_KINDS))
+        self._sockets: dict[int, NetlinkSocket] = {}
+        self._rows: dict[int, tuple[Types, Kinds]] = {}
+        for family, groups, by_type, otherwise in rows:
+            doing = "listen to the kernel's own messages (netlink family %d)" % family
+            try:
+                socket = NetlinkSocket(family=family)
+                socket.bind()
+                for group in groups:
+                    socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
+            except OSError as error:
+                self.close()
+                raise KernelError(error.errno or 0, doing, kind="policy" if family == NETLINK_XFRM else "") from None
+            self._sockets[socket.fileno()] = socket
+            self._rows[socket.fileno()] = (by_type, otherwise)
+
+    def fds(self) -> list[int]:
+        """To be polled for reading."""
+        return list(self._sockets)
+
+    def read(self, fd: int) -> set[str]:
+        """The kinds that may have changed; everything of the family after messages were lost."""
+        by_type, otherwise = self._rows[fd]
+        changed: set[str] = set()
+        for _ in range(_MOST_READS):
+            try:
+                data = self._sockets[fd].recv(_BUFFER, MSG_DONTWAIT)
+            except OSError as error:
+                if error.errno != ENOBUFS:
+                    if NAMES.get(error.errno or 0, "") != "EAGAIN":
+                        raise KernelError(error.errno or 0, "read the kernel's own messages") from None
+                    break
+                changed.update(otherwise)  # the receive buffer ran over; what is left of it can be read on
+                continue
+            for number in message_types(data):
+                changed.update(by_type.get(number, otherwise if not by_type else ()))
+        return changed
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for socket in self._sockets.values():
+            socket.close()
+        self._sockets = {}
+
+
+def message_types(data: bytes) -> list[int]:
+    """The types of the messages in one datagram of netlink (struct nlmsghdr, host byte order); a broken tail ends the
+    list.
+    """
+    order = sys.byteorder
+    out = []
+    offset = 0
+    while offset + 16 <= len(data):
+        length = int.from_bytes(data[offset : offset + 4], order)
+        if length < 16 or offset + length > len(data):
+            break
+        out.append(int.from_bytes(data[offset + 4 : offset + 6], order))
+        offset += (length + 3) & ~3
+    return out

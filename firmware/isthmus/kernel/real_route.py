@@ -1,0 +1,396 @@
+"""Links, addresses, neighbours and routes in the kernel: objects <-> rtnetlink messages, through pyroute2's own
+classes.
+"""
+from __future__ import annotations
+
+from isthmus.kernel.contract import (
+    EADDRNOTAVAIL,
+    EEXIST,
+    EINVAL,
+    ENODEV,
+    ENOENT,
+    ESRCH,
+    KernelError,
+    is_our_address,
+)
+from isthmus.kernel.objects import (
+    LOOPBACK,
+    ROUTE_PROTOCOL,
+    UNICAST,
+    Address,
+    Link,
+    Neighbour,
+    Route,
+    Way,
+    format_mac,
+    is_inner,
+    must_go_down,
+)
+from isthmus.kernel.real_netlink import (
+    AF_INET,
+    AF_INET6,
+    CREATE,
+    DO,
+    GET,
+    LIST,
+    NETLINK_ROUTE,
+    REPLACE,
+    Transport,
+    family_of,
+    ifaddrmsg,
+    ifinfmsg,
+    message,
+    ndmsg,
+    rtmsg,
+)
+from isthmus.wire.addr import Prefix, format_ip, parse_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.kernel.objects import KernelObject
+    from isthmus.kernel.real_netlink import nlmsg
+
+# linux/rtnetlink.h
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RT_TABLE_MAIN = 254
+RTPROT_KERNEL = 2
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
+
+IFF_UP = 0x1  # linux/if.h
+IFA_F_NODAD = 0x02  # linux/if_addr.h
+NUD_PERMANENT = 0x80  # linux/neighbour.h
+FOREVER = 0xFFFFFFFF
+
+_GONE = (ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL)
+
+# What the tunnel's peer must not be able to do to this router, and what would put addresses on the link that nobody
+# derived.
+_SYSCTLS = (
+    ("disable_ipv6", "0"),
+    ("accept_ra", "0"),
+    ("autoconf", "0"),
+    ("addr_gen_mode", "1"),
+    ("accept_redirects", "0"),
+)
+_SYSCTL_PATH = "/proc/sys/net/ipv6/conf/%s/%s"
+
+
+def parse_mac(text: str) -> bytes:
+    """Six bytes of aa:bb:cc:dd:ee:ff."""
+    return bytes([int(part, 16) for part in text.split(":")])
+
+
+def pull_link(msg: nlmsg) -> Link:
+    """The Link of an ifinfmsg. Raises ValueError for a device that has no Ethernet address."""
+    mac = parse_mac(msg.get_attr("IFLA_ADDRESS") or "")
+    return Link(msg.get_attr("IFLA_IFNAME"), msg.get_attr("IFLA_MTU"), mac, bool(msg["flags"] & IFF_UP))
+
+
+def push_address(item: Address, index: int) -> nlmsg:
+    """The ifaddrmsg of an address. The inner ones are deprecated from the start, so that nothing else takes them as a
+    source.
+    """
+    text = format_ip(item.address)
+    attributes: list[tuple[str, object]] = [("IFA_LOCAL", text), ("IFA_ADDRESS", text)]
+    if item.ifname == LOOPBACK:
+        attributes.append(("IFA_CACHEINFO", {"ifa_preferred": 0, "ifa_valid": FOREVER}))
+    fields: dict[str, object] = {
+        "family": family_of(item.address),
+        "prefixlen": item.length,
+        "flags": IFA_F_NODAD,
+        "index": index,
+    }
+    return message(ifaddrmsg, fields, attributes)
+
+
+def push_neighbour(item: Neighbour, index: int) -> nlmsg:
+    """The ndmsg of a permanent neighbour."""
+    fields: dict[str, object] = {"family": family_of(item.address), "ifindex": index, "state": NUD_PERMANENT}
+    return message(ndmsg, fields, [("NDA_DST", format_ip(item.address)), ("NDA_LLADDR", format_mac(item.mac))])
+
+
+def push_route(item: Route, index: int) -> nlmsg:
+    """The rtmsg of a route; index: of its interface, 0 if it has none."""
+    family = family_of(item.destination.address)
+    on_link = item.type == UNICAST and item.via is None and family == AF_INET
+    fields: dict[str, object] = {
+        "family": family,
+        "dst_len": item.destination.length,
+        "table": RT_TABLE_MAIN,
+        "proto": ROUTE_PROTOCOL,
+        "scope": RT_SCOPE_LINK if on_link else RT_SCOPE_UNIVERSE,
+        "type": item.type,
+    }
+    attributes: list[tuple[str, object]] = []
+    if item.destination.length:
+        attributes.append(("RTA_DST", format_ip(item.destination.address)))
+    if item.metric:
+        attributes.append(("RTA_PRIORITY", item.metric))
+    if index:
+        attributes.append(("RTA_OIF", index))
+    if item.via is not None and family_of(item.via) == family:
+        attributes.append(("RTA_GATEWAY", format_ip(item.via)))
+    elif item.via is not None:  # an IPv4 route through an IPv6 next hop (RFC 5549 in spirit)
+        attributes.append(("RTA_VIA", {"family": AF_INET6, "addr": format_ip(item.via)}))
+    if item.prefsrc is not None:
+        attributes.append(("RTA_PREFSRC", format_ip(item.prefsrc)))
+    return message(rtmsg, fields, attributes)
+
+
+def pull_route(msg: nlmsg, names: dict[int, str]) -> Route | None:
+    """The Route of an rtmsg; None if it is not ours. names: of interfaces, by index."""
+    if msg["table"] != RT_TABLE_MAIN or msg["family"] not in {AF_INET, AF_INET6}:
+        return None
+    text = msg.get_attr("RTA_DST")
+    address = parse_ip(text) if text else bytes(4 if msg["family"] == AF_INET else 16)
+    foreign_inner = is_inner(address) and msg["proto"] != RTPROT_KERNEL
+    if msg["proto"] != ROUTE_PROTOCOL and not foreign_inner:
+        return None
+    gateway = msg.get_attr("RTA_GATEWAY")
+    via = msg.get_attr("RTA_VIA")
+    if via is not None:
+        gateway = via["addr"]
+    prefsrc = msg.get_attr("RTA_PREFSRC")
+    return Route(
+        Prefix(address, msg["dst_len"]),
+        msg.get_attr("RTA_PRIORITY") or 0,
+        msg["type"],
+        names.get(msg.get_attr("RTA_OIF") or 0, ""),
+        parse_ip(gateway) if gateway else None,
+        parse_ip(prefsrc) if prefsrc else None,
+    )
+
+
+class Routing:
+    """Links, addresses, neighbours and routes over one rtnetlink socket. session_links: names of our sessions'
+    interfaces.
+    """
+
+    def __init__(self) -> None:
+        # Strict checking lets the kernel leave out foreign routes instead of handing us a whole routing table.
+        self._transport = Transport(NETLINK_ROUTE, "route", {
+            RTM_NEWLINK: ifinfmsg,
+            RTM_NEWADDR: ifaddrmsg,
+            RTM_NEWNEIGH: ndmsg,
+            RTM_NEWROUTE: rtmsg,
+        }, strict=True)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        self._transport.close()
+
+    # ----- lists
+
+    def links(self) -> dict[int, str]:
+        """Names of all interfaces by index."""
+        listed = self._transport.request(ifinfmsg(), RTM_GETLINK, LIST, "list the interfaces")
+        return {msg["index"]: msg.get_attr("IFLA_IFNAME") for msg in listed}
+
+    def addresses(self) -> list[tuple[str, bytes, int]]:
+        """(interface name, address, prefix length) of all addresses."""
+        names = self.links()
+        out = []
+        for msg in self._transport.request(ifaddrmsg(), RTM_GETADDR, LIST, "list the addresses"):
+            # For IPv4 on a point-to-point link IFA_ADDRESS is the other end; IPv6 has no IFA_LOCAL there.
+            text = msg.get_attr("IFA_LOCAL") or msg.get_attr("IFA_ADDRESS")
+            if text and msg["index"] in names:
+                out.append((names[msg["index"]], parse_ip(text), msg["prefixlen"]))
+        return out
+
+    def dump(self, kind: str, session_links: list[str]) -> list[KernelObject]:
+        """Ours of one of the four kinds."""
+        if kind == "link":
+            return self._dump_links(session_links)
+        if kind == "address":
+            listed = self.addresses()
+            return [Address(row[0], row[1], row[2]) for row in listed if is_our_address(row[0], row[1], session_links)]
+        return self._dump_neighbours(session_links) if kind == "neighbour" else self._dump_routes()
+
+    def _dump_links(self, session_links: list[str]) -> list[KernelObject]:
+        out: list[KernelObject] = []
+        for name in session_links:
+            msg = self._find_link(name)
+            if msg is not None:
+                out.append(pull_link(msg))
+        return out
+
+    def _dump_neighbours(self, session_links: list[str]) -> list[KernelObject]:
+        out: list[KernelObject] = []
+        if not session_links:
+            return out
+        names = self.links()
+        for msg in self._transport.request(ndmsg(), RTM_GETNEIGH, LIST, "list the neighbours"):
+            name = names.get(msg["ifindex"], "")
+            if msg["state"] == NUD_PERMANENT and name in session_links and msg["family"] in {AF_INET, AF_INET6}:
+                mac = parse_mac(msg.get_attr("NDA_LLADDR"))
+                out.append(Neighbour(name, parse_ip(msg.get_attr("NDA_DST")), mac))
+        return out
+
+    def _dump_routes(self) -> list[KernelObject]:
+        names = self.links()
+        out: list[KernelObject] = []
+        # IPv6 is not filtered by protocol: whatever leads into the inner prefix is ours.
+        for family, protocol in ((AF_INET, ROUTE_PROTOCOL), (AF_INET6, 0)):
+            ask = message(rtmsg, {"family": family, "table": RT_TABLE_MAIN, "proto": protocol}, [])
+            try:
+                listed = self._transport.request(ask, RTM_GETROUTE, LIST, "list the routes")
+            except KernelError as error:
+                if error.number != ENOENT:  # no main table yet: a router without any route
+                    raise
+                continue
+            for msg in listed:
+                route = pull_route(msg, names)
+                if route is not None:
+                    out.append(route)
+        return out
+
+    def _find_link(self, name: str) -> nlmsg | None:
+        try:
+            ask = message(ifinfmsg, {}, [("IFLA_IFNAME", name)])
+            found = self._transport.request(ask, RTM_GETLINK, GET, "look up " + name)
+        except KernelError as error:
+            if error.number == ENODEV:
+                return None
+            raise
+        return found[0] if found else None
+
+    def _index(self, name: str, doing: str, kind: str) -> int:
+        msg = self._find_link(name)
+        if msg is None:
+            raise KernelError(ENODEV, doing, kind=kind)
+        index: int = msg["index"]
+        return index
+
+    # ----- changes
+
+    def add(self, item: KernelObject) -> None:
+        """In force when it returns."""
+        doing = "add %s %s" % (item.kind, item.words())
+        if isinstance(item, Link):
+            self._set_link(item, doing)
+        elif isinstance(item, Address):
+            ask = push_address(item, self._index(item.ifname, doing, item.kind))
+            self._request(ask, RTM_NEWADDR, CREATE, doing, item.kind)
+        elif isinstance(item, Neighbour):
+            if self._find_neighbour(item) is not None:
+                raise KernelError(EEXIST, doing, kind=item.kind)
+            # What neighbour discovery has learned meanwhile must not stand in the way.
+            ask = push_neighbour(item, self._index(item.ifname, doing, item.kind))
+            self._request(ask, RTM_NEWNEIGH, REPLACE, doing, item.kind)
+        elif isinstance(item, Route):
+            self._request(push_route(item, self._route_index(item, doing)), RTM_NEWROUTE, CREATE, doing, item.kind)
+
+    def replace(self, item: KernelObject, session_links: list[str]) -> None:
+        """In force instead of our own with this key."""
+        doing = "replace %s %s" % (item.kind, item.words())
+        if isinstance(item, Link):
+            self._set_link(item, doing)
+            return
+        before = [other for other in self.dump(item.kind, session_links) if other.key() == item.key()]
+        if not before:
+            raise KernelError(ENOENT, doing, kind=item.kind, detail="there is none of ours")
+        if isinstance(item, Neighbour):
+            ask = push_neighbour(item, self._index(item.ifname, doing, item.kind))
+            self._request(ask, RTM_NEWNEIGH, REPLACE, doing, item.kind)
+        elif isinstance(item, Route):
+            self._request(push_route(item, self._route_index(item, doing)), RTM_NEWROUTE, REPLACE, doing, item.kind)
+        else:
+            raise KernelError(EINVAL, doing, kind=item.kind)
+
+    def remove(self, item: KernelObject) -> None:
+        """Gone when it returns; the caller has seen to it that it is ours."""
+        doing = "remove %s %s" % (item.kind, item.words())
+        try:
+            if isinstance(item, Link):
+                self._request(
+                    message(ifinfmsg, {"index": self._index(item.ifname, doing, "link"), "change": IFF_UP}, []),
+                    RTM_NEWLINK, DO, doing, "link")
+            elif isinstance(item, Address):
+                ask = push_address(item, self._index(item.ifname, doing, item.kind))
+                self._request(ask, RTM_DELADDR, DO, doing, item.kind)
+            elif isinstance(item, Neighbour) and self._find_neighbour(item) is not None:
+                ask = push_neighbour(item, self._index(item.ifname, doing, item.kind))
+                self._request(ask, RTM_DELNEIGH, DO, doing, item.kind)
+            elif isinstance(item, Route):
+                self._remove_route(item, doing)
+        except KernelError as error:
+            if error.number not in _GONE:
+                raise
+
+    def _remove_route(self, item: Route, doing: str) -> None:
+        ask = push_route(Route(item.destination, item.metric, UNICAST), 0)
+        ask["type"] = 0  # any
+        ask["scope"] = RT_SCOPE_NOWHERE  # any
+        if is_inner(item.destination.address):
+            ask["proto"] = 0  # ours whoever made it
+        self._request(ask, RTM_DELROUTE, DO, doing, "route")
+
+    def _set_link(self, item: Link, doing: str) -> None:
+        msg = self._find_link(item.ifname)
+        if msg is None:
+            raise KernelError(ENODEV, doing, kind="link")
+        now = pull_link(msg)
+        for name, value in _SYSCTLS:
+            _write_sysctl(_SYSCTL_PATH % (item.ifname, name), value, doing)
+        if must_go_down(now, item):
+            self._change_link(msg["index"], {"change": IFF_UP}, [], doing)
+        attributes: list[tuple[str, object]] = []
+        if now.mac != item.mac:
+            attributes.append(("IFLA_ADDRESS", format_mac(item.mac)))
+        if now.mtu != item.mtu:
+            attributes.append(("IFLA_MTU", item.mtu))
+        if attributes:
+            self._change_link(msg["index"], {}, attributes, doing)
+        if item.up:
+            self._change_link(msg["index"], {"flags": IFF_UP, "change": IFF_UP}, [], doing)
+
+    def _change_link(
+        self, index: int, fields: dict[str, object], attributes: list[tuple[str, object]], doing: str
+    ) -> None:
+        fields["index"] = index
+        self._request(message(ifinfmsg, fields, attributes), RTM_NEWLINK, DO, doing, "link")
+
+    def _route_index(self, item: Route, doing: str) -> int:
+        return self._index(item.oif, doing, "route") if item.oif else 0
+
+    def _find_neighbour(self, item: Neighbour) -> KernelObject | None:
+        for other in self._dump_neighbours([item.ifname]):
+            if other.key() == item.key():
+                return other
+        return None
+
+    def _request(self, msg: nlmsg, number: int, flags: int, doing: str, kind: str) -> list[nlmsg]:
+        try:
+            return self._transport.request(msg, number, flags, doing)
+        except KernelError as error:
+            raise KernelError(error.number, doing, kind=kind, detail=error.detail) from None
+
+    # ----- questions
+
+    def way_to(self, address: bytes) -> Way:
+        """The route the kernel would take, its source address, and the MTU of the route or of its interface."""
+        doing = "find the way to %s" % format_ip(address)
+        fields: dict[str, object] = {"family": family_of(address), "dst_len": 8 * len(address)}
+        ask = message(rtmsg, fields, [("RTA_DST", format_ip(address))])
+        found = self._transport.request(ask, RTM_GETROUTE, GET, doing)
+        source = found[0].get_attr("RTA_PREFSRC")
+        index = found[0].get_attr("RTA_OIF")
+        msg = self._transport.request(message(ifinfmsg, {"index": index}, []), RTM_GETLINK, GET, doing)[0]
+        metrics = found[0].get_attr("RTA_METRICS")
+        mtu = (metrics.get_attr("RTAX_MTU") if metrics is not None else None) or msg.get_attr("IFLA_MTU")
+        if not source:
+            raise KernelError(EADDRNOTAVAIL, doing, "give the router an address of its own on that network", "route")
+        return Way(parse_ip(source), msg.get_attr("IFLA_IFNAME"), mtu)
+
+
+def _write_sysctl(path: str, value: str, doing: str) -> None:
+    try:
+        with open(path, "r+") as file:
+            if file.read().strip() != value:
+                file.seek(0)
+                file.write(value)
+    except OSError as error:
+        raise KernelError(error.errno or 0, doing, "IPv6 must be enabled in the kernel", "link", path) from None
