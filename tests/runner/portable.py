@@ -34,7 +34,11 @@ def describe(error: BaseException) -> str:
         return text.getvalue()
     import traceback
 
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    whole = traceback.TracebackException.from_exception(error)
+    if isinstance(error, AssertionError):
+        # Of a failed assertion only our own lines are of interest, not those of unittest.
+        whole.stack[:] = [frame for frame in whole.stack if "/unittest/" not in frame.filename]
+    return "".join(whole.format())
 
 
 def emit(line: dict[str, Any]) -> None:

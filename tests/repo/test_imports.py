@@ -1,0 +1,156 @@
+"""Who may import whom: firmware/DESIGN.md's first picture, held."""
+
+from __future__ import annotations
+
+import ast
+import unittest
+
+from tests.repo.portable import SEAMS
+from tests.repo.sources import is_type_checking, parse, python_files, tracked
+
+# A part of the daemon (longest name wins): what it may import beside itself, and whether it is pure.
+# Pure: no clock, no randomness, no files, no sockets; everything comes in as arguments and goes out as values.
+PARTS = {
+    "isthmus": ((), True),
+    "isthmus.errors": ((), True),
+    "isthmus.wire": (("isthmus.errors",), True),
+    "isthmus.crypto": (("isthmus.errors", "isthmus.wire"), True),
+    "isthmus.proto": (("isthmus.errors", "isthmus.wire", "isthmus.crypto"), True),
+    "isthmus.config": (("isthmus.errors", "isthmus.wire", "isthmus.policy.nearest"), True),
+    "isthmus.kernel.objects": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive"), True),
+    "isthmus.policy": (("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects"), True),
+    "isthmus.kernel": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.guard"), False),
+    "isthmus.edge": (("isthmus.errors", "isthmus.wire"), False),
+}
+TUNNEL_MAY = (
+    "isthmus.errors", "isthmus.wire", "isthmus.crypto", "isthmus.proto", "isthmus.config", "isthmus.policy",
+    "isthmus.kernel.objects",
+)  # fmt: skip
+TUNNEL = ("isthmus.tunnel", "isthmus.children", "isthmus.backoff", "isthmus.probe")
+"""One tunnel's life, in several files: pure as well."""
+
+DAEMON = ("isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.site", "isthmus.status")
+"""What joins all parts: may import everything but the command line."""
+
+COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control", "isthmus.lamps")
+WEB_MAY = ("isthmus.edge.control", "isthmus.errors")
+
+PURE_MODULES = (
+    "__future__", "array", "binascii", "collections", "cryptography", "cryptolib", "errno", "hashlib", "hmac", "json",
+    "re", "struct",
+)  # fmt: skip
+"""What a pure part may import from outside."""
+
+
+def module_of(name: str) -> str:
+    """The dotted name of a file below firmware/."""
+    return name.removeprefix("firmware/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imports(tree: ast.Module, package: str) -> list[tuple[int, str, bool]]:
+    """(line, dotted module, is evaluated) of each import. `from package import module` counts as package.module."""
+    found: list[tuple[int, str, bool]] = []
+
+    def visit(node: ast.AST, real: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend((node.lineno, alias.name, real) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], base]).strip(".")
+            found.extend((node.lineno, f"{base}.{alias.name}", real) for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child, real and not (isinstance(child, ast.stmt) and is_type_checking(child)))
+
+    visit(tree, True)
+    return found
+
+
+def is_within(module: str, part: str) -> bool:
+    return module == part or module.startswith(part + ".")
+
+
+def part_of(module: str) -> str:
+    return max((part for part in PARTS if is_within(module, part)), key=len)
+
+
+def complaint(module: str, target: str) -> str:
+    """Why `module` must not import `target` (a dotted name below isthmus); empty if it may."""
+    if module in TUNNEL:
+        may = TUNNEL + TUNNEL_MAY
+    elif module in DAEMON:
+        return "nothing imports the command line" if is_within(target, "isthmus.cli") else ""
+    elif module == "isthmus.cli":
+        may = COMMAND_LINE_MAY
+        return "" if any(target == name or target.rpartition(".")[0] == name for name in may) else f"only {may}"
+    else:
+        part = part_of(module)
+        if part == "isthmus" and module != "isthmus":
+            return "a new part: say in tests/repo/test_imports.py what it may import"
+        may = (part, *PARTS[part][0]) if part != "isthmus" else ()
+    return "" if any(is_within(target, name) for name in may) else f"only {', '.join(may)}"
+
+
+class Directions(unittest.TestCase):
+    def test_the_rule_can_fail(self):
+        for module, target in (
+            ("isthmus.wire.ike", "isthmus.proto.ike2"),
+            ("isthmus.proto.ike2.engine", "isthmus.edge.loop"),
+            ("isthmus.policy.plan", "isthmus.kernel.real"),
+            ("isthmus.tunnel", "isthmus.daemon"),
+            ("isthmus.tunnel", "isthmus.edge.log"),
+            ("isthmus.cli", "isthmus.daemon.Daemon"),
+            ("isthmus.brandnew", "isthmus.errors"),
+        ):
+            with self.subTest(module=module, target=target):
+                self.assertNotEqual(complaint(module, target), "")
+        self.assertEqual(complaint("isthmus.proto.ike2.engine", "isthmus.wire.ike.Header"), "")
+
+    def test_imports_go_one_way(self):
+        names = python_files("firmware/isthmus")
+        self.assertGreater(len(names), 10)
+        for name in names:
+            module = module_of(name)
+            package = module if name.endswith("__init__.py") else module.rpartition(".")[0]
+            for line, target, _ in imports(parse(name), package):
+                if is_within(target, "isthmus"):
+                    self.assertEqual(complaint(module, target), "", f"{name}:{line} imports {target}")
+
+    def test_pure_parts_import_nothing_that_acts(self):
+        for name in python_files("firmware/isthmus"):
+            module = module_of(name)
+            if module in DAEMON or module == "isthmus.cli" or not (module in TUNNEL or PARTS[part_of(module)][1]):
+                continue
+            for line, target, real in imports(parse(name), module):
+                if real and not is_within(target, "isthmus"):
+                    self.assertIn(target.split(".")[0], PURE_MODULES, f"{name}:{line}")
+
+    def test_pure_parts_open_and_print_nothing(self):
+        for name in python_files("firmware/isthmus"):
+            module = module_of(name)
+            if module in DAEMON or module == "isthmus.cli" or not (module in TUNNEL or PARTS[part_of(module)][1]):
+                continue
+            for node in ast.walk(parse(name)):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    self.assertNotIn(node.func.id, ("open", "print", "input"), f"{name}:{node.lineno}")
+
+    def test_libraries_stay_behind_their_seam(self):
+        for name in python_files("firmware", "web", "tools"):
+            for line, target, _ in imports(parse(name), ""):
+                for library, folder in SEAMS.items():
+                    if is_within(target, library) and not name.startswith(f"firmware/shims/{library}/"):
+                        self.assertTrue(name.startswith(folder), f"{name}:{line}: {library} belongs in {folder}")
+
+    def test_web_sees_only_the_control_client(self):
+        for name in python_files("web"):
+            for line, target, _ in imports(parse(name), ""):
+                if is_within(target, "isthmus"):
+                    self.assertTrue(any(is_within(target, may) for may in WEB_MAY), f"{name}:{line} imports {target}")
+        self.assertNotIn("isthmus.daemon", WEB_MAY)
+
+    def test_each_named_part_is_there(self):
+        files = tracked()
+        for module in (*PARTS, *TUNNEL, *DAEMON):
+            path = "firmware/" + module.replace(".", "/")
+            there = path + ".py" in files or path + "/__init__.py" in files
+            self.assertTrue(there, f"{module} is named in the rules and does not exist")
