@@ -1,0 +1,212 @@
+"""The CHILD SAs of one tunnel: which are in the kernel, which carries traffic, which are on their way out.
+
+Make before break, in the one order that lost no packet when it was measured (shared/reference/kernel.md): the responder
+installs inbound; the initiator installs inbound and outbound; the responder moves outbound when the first packet has
+come on the new SA, when the peer deletes the old one, or after 2 s; then the old outbound goes at once and the old
+inbound seconds later. An SA is never installed a second time: AES-GCM does not survive a counter that starts again
+under the same key.
+"""
+
+from __future__ import annotations
+
+from isthmus.kernel.objects import BEET, Sa, SaKeys
+from isthmus.policy.desired import L2TP_PROTOCOL
+from isthmus.proto.actions import INBOUND, INITIATOR
+from isthmus.wire.addr import Prefix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.crypto.suites import Cipher
+    from isthmus.policy.derive import Derived
+    from isthmus.proto.actions import ChildUp, SaSpec
+
+    Key = tuple[bytes, int]  # destination and SPI: what the kernel finds an SA by
+
+MOVE_MS = 2_000  # the responder waits no longer for the first packet
+LINGER_MS = 5_000  # packets under way on the old inbound SA still arrive
+RENEW_PERCENT = 85  # of the lifetime, when the initiator of the current SA starts a new one
+RENEW_SPREAD_PERCENT = 10  # and up to this much later, at random
+RESPONDER_PERCENT = 105  # then the responder does it
+END_PERCENT = 125  # then the SA goes, whatever took its place
+
+
+class Child:
+    """One pair of SAs. `role`: "initiator" or "responder", ours in the exchange that made it."""
+
+    def __init__(self, ike_id: int, role: str, inbound: SaSpec, outbound: SaSpec, now: int) -> None:
+        self.ike_id = ike_id
+        self.role = role
+        self.inbound = inbound
+        self.outbound = outbound
+        self.born = now
+        self.in_use = False  # the outbound SA is in the kernel
+
+    def sas(self) -> list[Key]:
+        """The SAs of the pair that are in the kernel."""
+        keys = [key_of(self.inbound)]
+        if self.in_use:
+            keys.append(key_of(self.outbound))
+        return keys
+
+
+def key_of(sa: SaSpec) -> Key:
+    """What the kernel finds an SA by."""
+    return (sa.destination, int.from_bytes(sa.spi, "big"))
+
+
+def sa_key(sa: Sa) -> Key:
+    """The same of an SA that is in the kernel."""
+    return (sa.destination, sa.spi)
+
+
+def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
+    """The SA as the kernel takes it. The keys are handed over, not copied: add() clears them."""
+    here, there = Prefix(derived.local.inner, 128), Prefix(derived.remote.inner, 128)
+    if spec.direction == INBOUND:
+        here, there = there, here
+    return Sa(
+        destination=spec.destination,
+        spi=int.from_bytes(spec.spi, "big"),
+        source=spec.source,
+        reqid=derived.reqid,
+        mode=BEET,
+        encryption=spec.encryption.encr,
+        integrity=spec.encryption.integ,
+        keys=SaKeys(spec.keys.encryption, spec.keys.integrity),
+        selector=(here, there, L2TP_PROTOCOL),
+    )
+
+
+class Children:
+    """Sans-IO. Methods that take `now` return the SaSpecs to install at once, in order."""
+
+    def __init__(self, lifetime_ms: int, rng: Callable[[int], bytes]) -> None:
+        self._lifetime = lifetime_ms
+        self._rng = rng
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget every SA: none is wanted in the kernel any more."""
+        self.current: Child | None = None  # its outbound SA carries the traffic
+        self.newest: Child | None = None  # agreed, not yet moved to; else the same as current
+        self.adopted: list[Sa] = []  # a former daemon's, without the IKE SA that made them
+        self._local = b""
+        self.packets_in: int | None = None
+        self.packets_out: int | None = None
+        self.lost = False
+        self._retiring: list[tuple[Key, int]] = []
+        self._move_at: int | None = None
+        self._renew_at: int | None = None
+        self._end_at: int | None = None
+
+    def adopt(self, sas: list[Sa], local: bytes, now: int) -> None:
+        """Keep what a former daemon left in the kernel until something better is there. local: our outer address."""
+        if self.newest is None and sas:
+            self.adopted = sas
+            self._local = local
+            self._end_at = now + self._lifetime * END_PERCENT // 100
+
+    def wanted(self) -> set[Key]:
+        """Every SA that should stay in the kernel; ours that are not among them go."""
+        keys = {sa_key(sa) for sa in self.adopted}
+        keys.update([key for key, _ in self._retiring])
+        for child in (self.current, self.newest):
+            if child is not None:
+                keys.update(child.sas())
+        return keys
+
+    def usable(self) -> bool:
+        """Traffic can leave and arrive."""
+        return self.current is not None or len(self.adopted) >= 2
+
+    def cipher(self) -> Cipher | None:
+        """The cipher of the newest pair, None while only adopted ones are known."""
+        return self.newest.outbound.encryption if self.newest is not None else None
+
+    def moving(self) -> bool:
+        """The kernel should be asked often: a move waits for the first packet."""
+        return self._move_at is not None
+
+    def child_up(self, action: ChildUp, now: int) -> list[SaSpec]:
+        """The engine has agreed a pair; its inbound SA is in the kernel already."""
+        superseded = self.newest
+        child = Child(action.ike_id, action.role, action.inbound, action.outbound, now)
+        if superseded is not None and superseded is not self.current:
+            self._retiring.append((key_of(superseded.inbound), now + LINGER_MS))
+        self.newest = child
+        self.lost = False
+        percent = RESPONDER_PERCENT
+        if action.role == INITIATOR:
+            percent = RENEW_PERCENT + int.from_bytes(self._rng(2), "big") % (RENEW_SPREAD_PERCENT + 1)
+        self._renew_at = now + self._lifetime * percent // 100
+        self._end_at = now + self._lifetime * END_PERCENT // 100
+        if action.role == INITIATOR or not self.usable():
+            return self._move(now)
+        self._move_at = now + MOVE_MS
+        return []
+
+    def _move(self, now: int) -> list[SaSpec]:
+        """Traffic leaves through the newest pair from now on."""
+        child, former = self.newest, self.current
+        self._move_at = None
+        if child is None or child.in_use:
+            return []
+        child.in_use = True
+        self.current = child
+        inbound = [sa_key(sa) for sa in self.adopted if sa.destination == child.inbound.destination]
+        self.adopted = []
+        if former is not None:
+            inbound.append(key_of(former.inbound))
+        self._retiring += [(key, now + LINGER_MS) for key in inbound]
+        self.packets_in = None
+        self.packets_out = None
+        return [child.outbound]
+
+    def child_gone(self, inbound_spi: bytes, now: int) -> list[SaSpec]:
+        """A pair was deleted by the peer or with its IKE SA; the newest stays in charge."""
+        if self.newest is not None and self.newest.inbound.spi == inbound_spi:
+            self.clear()
+            return []
+        return self._move(now)
+
+    def observed(self, sas: list[Sa], now: int) -> list[SaSpec]:
+        """What the kernel holds of this tunnel's SAs just now; sets `lost` where one that should be there is not."""
+        present = {sa_key(sa): sa for sa in sas}
+        self.adopted = [sa for sa in self.adopted if sa_key(sa) in present]
+        if self.current is not None:
+            self.lost = [key for key in self.current.sas() if key not in present] != []
+            arriving = present.get(key_of(self.current.inbound))
+            leaving = present.get(key_of(self.current.outbound))
+            self.packets_in = arriving.packets if arriving is not None else None
+            self.packets_out = leaving.packets if leaving is not None else None
+        elif self.adopted:
+            self.packets_in = sum([present[sa_key(sa)].packets for sa in self.adopted if sa.destination == self._local])
+        if self._move_at is not None and self.newest is not None:
+            first = present.get(key_of(self.newest.inbound))
+            if first is not None and first.packets:
+                return self._move(now)
+        return []
+
+    def renewal_due(self, now: int) -> bool:
+        """True once, when a new pair should be negotiated beside this one."""
+        if self._renew_at is None or now < self._renew_at:
+            return False
+        self._renew_at = None
+        return True
+
+    def get_timer(self) -> int | None:
+        """When handle_timer wants to be called."""
+        timers = [until for _, until in self._retiring]
+        timers += [at for at in (self._move_at, self._renew_at, self._end_at) if at is not None]
+        return min(timers) if timers else None
+
+    def handle_timer(self, now: int) -> list[SaSpec]:
+        """Move, retire, end what is due."""
+        self._retiring = [(key, until) for key, until in self._retiring if until > now]
+        if self._end_at is not None and now >= self._end_at:
+            self.clear()
+        if self._move_at is not None and now >= self._move_at:
+            return self._move(now)
+        return []

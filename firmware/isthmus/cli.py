@@ -1,0 +1,163 @@
+"""isthmus: the command line. Asks the daemon, prints what it says; errors are one line that says what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from isthmus import __version__
+from isthmus.edge.control import ask
+from isthmus.errors import IsthmusError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+RUN_DIR = "/var/run/isthmus"
+SIGNS = {"ok": "*", "wait": "~", "bad": "!", "off": "-"}
+WAIT_S = 60
+LOOK_EVERY_S = 0.2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="isthmus", description="Shows and steers the tunnels of this site.")
+    parser.add_argument("--run", default=RUN_DIR, help="run directory of isthmusd (default %s)" % RUN_DIR)
+    parser.add_argument("--json", action="store_true", help="print the daemon's answer as JSON")
+    parser.add_argument("--version", action="store_true", help="print the version and end")
+    commands = parser.add_subparsers(dest="command")
+    rows = (
+        ("status", "five lamps for every tunnel, with their evidence", "?"),
+        ("show", "everything about one tunnel, without secrets", ""),
+        ("up", "start a tunnel and wait until it is up", ""),
+        ("down", "take a tunnel down; its guard stays, nothing passes in the clear", ""),
+    )
+    for name, text, count in rows:
+        command = commands.add_parser(name, help=text)
+        if count:
+            command.add_argument("tunnel", nargs=count, help="name of the tunnel; all without it")
+        else:
+            command.add_argument("tunnel", help="name of the tunnel")
+        command.add_argument("--json", action="store_true", dest="json_too", help="print the daemon's answer as JSON")
+    reload_command = commands.add_parser("reload", help="read the configuration again and apply what differs")
+    reload_command.add_argument(
+        "--json", action="store_true", dest="json_too", help="print the daemon's answer as JSON"
+    )
+    return parser
+
+
+def _print_status(report: dict[str, Any]) -> None:
+    error = report["config"]["error"]
+    if error is not None:
+        print("configuration: %s" % error["message"])
+        print("  what runs was not changed; %s" % error["remedy"])
+    guard = report["guard"]
+    if guard["error"] is not None:
+        print("kernel: %s; %s" % (guard["error"]["message"], guard["error"]["remedy"]))
+    if not report["tunnels"]:
+        print("no tunnel is configured")
+    for tunnel in report["tunnels"]:
+        _print_tunnel(tunnel)
+
+
+def _print_tunnel(tunnel: dict[str, Any]) -> None:
+    print("%s  %s for %d s  (%s, %s)" % (
+        tunnel["name"], tunnel["state"].upper(), tunnel["since_s"], tunnel["remote"], tunnel["interface"]))  # fmt: skip
+    for lamp in tunnel["lamps"]:
+        print("  [%s] %-5s  %s" % (SIGNS[lamp["state"]], lamp["name"], lamp["evidence"]))
+    if tunnel["error"] is not None:
+        print("  error: %s (%d s ago)" % (tunnel["error"]["message"], tunnel["error"]["ago_s"]))
+        if tunnel["error"]["remedy"]:
+            print("  what to do: %s" % tunnel["error"]["remedy"])
+    if tunnel["refusal"] is not None:
+        text = "  refused a call from %s %d s ago: %s"
+        print(text % (tunnel["refusal"]["source"], tunnel["refusal"]["ago_s"], tunnel["refusal"]["message"]))
+        if tunnel["refusal"]["remedy"]:
+            print("  what to do: %s" % tunnel["refusal"]["remedy"])
+    if tunnel["retry_in_s"] is not None:
+        print("  next try in %d s" % tunnel["retry_in_s"])
+
+
+def _print_show(tunnel: dict[str, Any]) -> None:
+    _print_tunnel(tunnel)
+    for key in sorted(tunnel):
+        value = tunnel[key]
+        if isinstance(value, dict) and key not in ("error", "refusal"):
+            print("  %s:" % key)
+            for name in sorted(value):
+                print("    %-14s %s" % (name, value[name]))
+        elif key in ("mtu", "local_id", "remote_id", "reqid"):
+            print("  %s: %s" % (key, value))
+
+
+def _print_reload(report: dict[str, Any]) -> None:
+    for key in ("started", "changed", "removed", "unchanged"):
+        if report[key]:
+            print("%s: %s" % (key, ", ".join(report[key])))
+    for warning in report["warnings"]:
+        print("warning: %s" % warning)
+
+
+def _wait_up(run: str, name: str) -> bool:
+    """Show the way up, one line for each new state; True when it is up."""
+    last = ""
+    end = time.time() + WAIT_S
+    while time.time() < end:
+        tunnel = ask(run, {"command": "status", "tunnel": name})["tunnels"][0]
+        words = tunnel["state"] + ": " + tunnel["story"]
+        if tunnel["error"] is not None and tunnel["state"] == "waiting":
+            words += "; " + tunnel["error"]["message"]
+        if words != last:
+            print("%s  %s" % (name, words))
+            sys.stdout.flush()
+            last = words
+        if tunnel["state"] == "up":
+            return True
+        time.sleep(LOOK_EVERY_S)
+    return False
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    request = {"command": arguments.command}
+    name = getattr(arguments, "tunnel", None)
+    if name is not None:
+        request["tunnel"] = name
+    result = ask(arguments.run, request)
+    if arguments.json or getattr(arguments, "json_too", False):
+        print(json.dumps(result))
+        return 0
+    printers: dict[str, Callable[[dict[str, Any]], None]] = {
+        "status": _print_status, "show": _print_show, "reload": _print_reload,
+    }  # fmt: skip
+    if arguments.command in printers:
+        printers[arguments.command](result)
+    elif arguments.command == "down":
+        print("%s is down; its guard stays: nothing passes in the clear" % name)
+    elif name is not None and not _wait_up(arguments.run, name):
+        print("isthmus: %s is not up after %d s; see `isthmus status %s`" % (name, WAIT_S, name), file=sys.stderr)
+        return 1
+    return 0
+
+
+def main() -> int:
+    """The program. Exit status: 0 done, 1 refused or failed, 2 not understood."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.version:
+        print("isthmus %s" % __version__)
+        return 0
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return _run(arguments)
+    except IsthmusError as error:
+        remedy = "; " + error.remedy if error.remedy else ""
+        print("isthmus: %s%s" % (error, remedy), file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

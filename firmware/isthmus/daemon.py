@@ -1,0 +1,312 @@
+"""isthmusd: one site and the edge around it. Reads files, polls sockets, writes the log; decides nothing itself.
+
+An exception in our own code ends one event: the guard stands, the other tunnels go on, the log says where to look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from isthmus import __version__, status
+from isthmus.config.model import load
+from isthmus.edge import os_cpython as host
+from isthmus.edge.control import SOCKET_NAME, ControlServer
+from isthmus.edge.log import Log
+from isthmus.edge.loop import Loop
+from isthmus.errors import IsthmusError
+from isthmus.kernel.contract import KernelError
+from isthmus.site import Outlet, Site
+from isthmus.tunnel import IKE_PORT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from isthmus.config.errors import ConfigError
+    from isthmus.kernel.contract import Kernel
+    from isthmus.wire.addr import Endpoint
+
+CONFIG_DIR = "/etc/config"
+STATE_DIR = "/etc/isthmus/state"
+RUN_DIR = "/var/run/isthmus"
+CONFIG_NAME = "isthmus"
+GUARD_FILE = "guard.nft"
+PAUSED_FILE = "paused.json"
+
+
+class RefusedError(IsthmusError):
+    """A configuration with mistakes: all of them, a line each."""
+
+    code = "configuration"
+    remedy = "mend the file, then run: isthmus reload"
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        super().__init__("\n".join([str(error) for error in errors]))
+
+
+class Edge(Outlet):
+    """The real world: UDP port 500, ICMPv6, the resolver, the state directory."""
+
+    def __init__(self, log: Log, state_dir: str) -> None:
+        """Raises OSError where UDP 500 cannot be had."""
+        self._log = log
+        self._guard_path = state_dir + "/" + GUARD_FILE
+        self.udp = host.UdpPort(IKE_PORT)
+        self.icmp = host.EchoSocket()
+        self.resolver = host.Resolver()
+
+    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+        """Lost where the system refuses: the engine sends again."""
+        try:
+            self.udp.send(data, source, destination)
+        except OSError as error:
+            self._log.once("info", "ike", "cannot send to the peer: %s" % (error.strerror or "refused"))
+
+    def resolve(self, name: str) -> None:
+        """Beside the loop."""
+        self.resolver.ask(name)
+
+    def probe(self, message: bytes, address: bytes, ifname: str) -> None:
+        """Lost where the interface is not there or not up yet."""
+        try:
+            self.icmp.send(message, address, ifname)
+        except OSError:
+            return
+
+    def remember_guard(self, text: str) -> None:
+        """For the next boot."""
+        try:
+            host.write_file(self._guard_path, text.encode())
+        except OSError as error:
+            self._log.once("warning", "guard", "cannot be kept for the next boot: %s" % (error.strerror or "no disk"))
+
+    def remembered_guard(self) -> str:
+        """What remember_guard() was given last, empty for nothing."""
+        try:
+            return host.read_file(self._guard_path).decode()
+        except (OSError, ValueError):
+            return ""
+
+
+class Daemon:
+    """One daemon in one network namespace. `kernel` is the seam; the directories exist."""
+
+    def __init__(self, kernel: Kernel, log: Log, config_dir: str, state_dir: str, run_dir: str) -> None:
+        """Raises OSError where UDP 500 cannot be had."""
+        self.log = log
+        self.started_at = host.now()
+        self.config_error: IsthmusError | None = None
+        self.config_warnings: list[str] = []
+        self.edge = Edge(log, state_dir)
+        self.site = Site(kernel, self.edge, log, host.random_bytes, self.started_at)
+        self.loop = Loop()
+        self._kernel = kernel
+        self._config_path = config_dir + "/" + CONFIG_NAME
+        self._secrets_dir = state_dir + "/../secrets"
+        self._paused_path = state_dir + "/" + PAUSED_FILE
+        self._run_dir = run_dir
+        self._stopping = False
+        self._reload_wanted = False
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """The guard first, then everything else. Raises OSError, KernelError."""
+        self._guard_from_state()
+        self._control = ControlServer(self.loop, self._run_dir + "/" + SOCKET_NAME, self._answer)
+        for fd in self.edge.udp.fds():
+            self.loop.on_readable(fd, self._on_datagram)
+        self.loop.on_readable(self.edge.icmp.fd(), self._on_echo)
+        self.loop.on_readable(self.edge.resolver.fd(), self._on_resolved)
+        for fd in self._kernel.event_fds():
+            self.loop.on_readable(fd, self._on_kernel_event)
+        self.loop.on_readable(host.on_signals(self._on_signal), host.drain)
+        try:
+            self.reload()
+        except IsthmusError as error:
+            self.site.guarded = True
+            self.log.error("config", "no tunnel is started; the guard stands; %s" % error.remedy)
+        self.log.notice(
+            "isthmusd", "version %s started, tunnels configured: %d" % (__version__, len(self.site.tunnels))
+        )
+
+    def _guard_from_state(self) -> None:
+        """The guard of the last run, before anything else is even read: a restart opens nothing."""
+        text = self.edge.remembered_guard()
+        if text and self._kernel.guard_get() is None:
+            self._kernel.guard_set(text)
+
+    def run(self) -> None:
+        """Turn until told to stop, then take the tunnels down in good order; the guard stays."""
+        while not self._stopping:
+            self.turn()
+        self.log.notice("isthmusd", "stopping: tunnels are taken down, the guard stays")
+        self._guarded("stop", self.site.stop, host.now())
+        self._control.close()
+
+    def turn(self) -> None:
+        """One turn of the loop."""
+        self._guarded("loop", self.loop.turn, max(0, self.site.get_timer() - host.now()))
+        if self._reload_wanted:
+            self._reload_wanted = False
+            self._guarded("config", self.reload)
+        self._guarded("timer", self.site.handle_timer, host.now())
+
+    def _guarded(self, what: str, call: Callable[..., object], *arguments: object) -> None:
+        try:
+            call(*arguments)
+        except IsthmusError as error:
+            self.log.once("error", what, "%s; %s" % (error, error.remedy))
+        except Exception as error:  # noqa: BLE001 - the one place that catches everything, so that one event ends, not all
+            self.log.once(
+                "error", what, "a mistake in Isthmus itself, please report it: %s" % host.describe_exception(error)
+            )
+
+    # --- what comes in ------------------------------------------------------------------------------------------------
+
+    def _on_signal(self, word: str) -> None:
+        if word == "stop":
+            self._stopping = True
+        else:
+            self._reload_wanted = True
+
+    def _on_datagram(self, fd: int) -> None:
+        now = host.now()
+        for data, source, destination in self.edge.udp.receive(fd):
+            self._guarded("ike", self.site.receive, data, source, destination, now)
+
+    def _on_echo(self, _fd: int) -> None:
+        now = host.now()
+        for message, source, ifname in self.edge.icmp.receive():
+            self._guarded("probe", self.site.echo, message, source, ifname, now)
+
+    def _on_resolved(self, _fd: int) -> None:
+        now = host.now()
+        for name, addresses, failure in self.edge.resolver.answers():
+            self._guarded("resolver", self.site.resolved, name, addresses, failure, now)
+
+    def _on_kernel_event(self, fd: int) -> None:
+        self._guarded("kernel", self._on_kernel_kinds, fd)
+
+    def _on_kernel_kinds(self, fd: int) -> None:
+        self.site.kernel_changed(self._kernel.read_events(fd), host.now())
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def reload(self) -> dict[str, Any]:
+        """Read the file again and apply what differs; what is wrong with it changes nothing that runs.
+
+        Returns {"started", "changed", "removed", "unchanged", "warnings": [text]}. Raises IsthmusError.
+        """
+        loaded = load(self._config_path, host.read_file, self._secrets_dir)
+        for error in loaded.errors:
+            self.log.error("config", str(error))
+        config = loaded.config
+        if config is None:
+            self.config_error = RefusedError(loaded.errors)
+            raise self.config_error
+        self.config_error = None
+        self.config_warnings = [str(warning) for warning in loaded.warnings]
+        for warning in self.config_warnings:
+            self.log.warning("config", warning)
+        self.log.level = config.globals.log_level
+        report: dict[str, Any] = dict(self.site.apply(config, self._read_paused(), host.now()))
+        report["warnings"] = self.config_warnings
+        return report
+
+    def _read_paused(self) -> list[str]:
+        """Tunnels taken down by hand stay down over a restart."""
+        try:
+            names = json.loads(host.read_file(self._paused_path))
+        except (OSError, ValueError):
+            return []
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def _write_paused(self) -> None:
+        tunnels = self.site.tunnels
+        names = [name for name in sorted(tunnels) if tunnels[name].paused]
+        try:
+            host.write_file(self._paused_path, json.dumps(names).encode() + b"\n")
+        except OSError as error:
+            text = "done, but not remembered for the next start: %s" % host.describe_os_error(error)
+            raise IsthmusError(text, "make room on the disk, then try again", "not-remembered") from None
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One request of the control socket. Raises IsthmusError, for mistakes of our own too: the caller gets an
+        answer.
+        """
+        try:
+            return self._obey_request(request)
+        except IsthmusError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in _guarded()
+            text = "a mistake in Isthmus itself: %s" % host.describe_exception(error)
+            self.log.once("error", "control", text)
+            raise IsthmusError(text, "please report it", "internal") from None
+
+    def _obey_request(self, request: dict[str, Any]) -> dict[str, Any]:
+        """It was held against edge/control.py's COMMANDS."""
+        command = request["command"]
+        now = host.now()
+        if command == "version":
+            return {"version": __version__}
+        if command == "reload":
+            return self.reload()
+        tunnel = status.find(self.site.tunnels, request["tunnel"]) if "tunnel" in request else None
+        if command in ("up", "down") and tunnel is not None:
+            if command == "up":
+                tunnel.resume(now)
+            else:
+                tunnel.pause(now)
+            self.site.obey(now)
+            self._write_paused()
+            return {"tunnel": tunnel.name, "state": tunnel.state()}
+        self.site.observe(now)
+        self.site.obey(now)
+        if command == "show" and tunnel is not None:
+            return status.show(self, tunnel, now)
+        return status.report(self, tunnel, now)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="isthmusd", description="Joins this site to others; stays in the foreground.")
+    parser.add_argument("--config", default=CONFIG_DIR, help="directory of the file isthmus (default %s)" % CONFIG_DIR)
+    parser.add_argument(
+        "--state", default=STATE_DIR, help="directory for what outlives a reboot (default %s)" % STATE_DIR
+    )
+    parser.add_argument("--run", default=RUN_DIR, help="directory of the control socket (default %s)" % RUN_DIR)
+    return parser
+
+
+def main() -> int:
+    """The program. Exit status 0 after a stop in good order, 1 where it could not start."""
+    arguments = _parser().parse_args()
+    log = Log()
+    try:
+        host.private_directory(arguments.state)
+        host.private_directory(arguments.run)
+        lock = host.only_instance(arguments.run + "/lock")
+        if lock is None:
+            log.error(
+                "isthmusd", "another isthmusd runs with %s; stop it, or give this one its own --run" % arguments.run
+            )
+            return 1
+        from isthmus.kernel.real import RealKernel
+
+        daemon = Daemon(RealKernel(), log, arguments.config, arguments.state, arguments.run)
+        daemon.start()
+    except KernelError as error:
+        log.error("isthmusd", "cannot start: %s; %s" % (error, error.remedy))
+        return 1
+    except OSError as error:
+        log.error("isthmusd", "cannot start: %s" % host.describe_os_error(error))
+        return 1
+    daemon.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""The control socket: newline-delimited JSON, one request a line, one answer a line.
+
+    {"id": 7, "command": "status"}                       -> {"id": 7, "ok": true, "result": {...}}
+    {"id": 8, "command": "up", "tunnel": "brnch"}        -> {"id": 8, "ok": false, "error": {"code", "message",
+    "remedy"}}
+
+Every request is held against `COMMANDS` before anybody acts on it. Callers, line length and unsent answers are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+
+from isthmus.edge import os_cpython as host
+from isthmus.errors import IsthmusError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
+    from isthmus.edge.loop import Loop
+
+SOCKET_NAME = "control.sock"
+LONGEST_REQUEST = 65536
+LONGEST_ANSWER = 4 * 1024 * 1024
+MOST_CALLERS = 16
+READ_SIZE = 65536
+
+
+class Field:
+    """One field of a request: its type, whether it must be there, the longest text."""
+
+    def __init__(self, name: str, kind: type, required: bool, longest: int = 64) -> None:
+        self.name = name
+        self.kind = kind
+        self.required = required
+        self.longest = longest
+
+
+_TUNNEL = Field("tunnel", str, True)
+_MAYBE_TUNNEL = Field("tunnel", str, False)
+
+# command -> (fields, what it does)
+COMMANDS = {
+    "status": ([_MAYBE_TUNNEL], "how every tunnel is, or one"),
+    "show": ([_TUNNEL], "everything known of one tunnel, without secrets"),
+    "up": ([_TUNNEL], "start a tunnel that was taken down"),
+    "down": ([_TUNNEL], "take a tunnel down; its guard stays"),
+    "reload": ([], "read the configuration again and apply what differs"),
+    "version": ([], "the daemon's version"),
+}
+
+
+class RequestError(IsthmusError):
+    """A request that no row of COMMANDS allows."""
+
+    code = "bad-request"
+
+
+def check_request(line: bytes) -> dict[str, Any]:
+    """The request in `line`, held against COMMANDS. Raises RequestError."""
+    try:
+        request = json.loads(line)
+    except ValueError:
+        raise RequestError("the request is not one line of JSON") from None
+    except RecursionError:
+        raise RequestError("the request is nested too deeply") from None
+    if not isinstance(request, dict):
+        raise RequestError("the request is not a JSON object")
+    command = request.get("command")
+    if not isinstance(command, str) or command not in COMMANDS:
+        raise RequestError("unknown command; allowed: %s" % ", ".join(sorted(COMMANDS)))
+    fields = COMMANDS[command][0]
+    for field in fields:
+        _check_field(command, field, request.get(field.name))
+    allowed = {"id", "command"} | {field.name for field in fields}
+    for name in request:
+        if name not in allowed:
+            raise RequestError("%s takes no field of that name; allowed: %s" % (command, ", ".join(sorted(allowed))))
+    if "id" in request and not isinstance(request["id"], (int, str)):
+        raise RequestError("the id is a number or a text")
+    return request
+
+
+def _check_field(command: str, field: Field, value: object) -> None:
+    if value is None:
+        if field.required:
+            raise RequestError("%s needs the field %s" % (command, field.name))
+    elif not isinstance(value, field.kind):
+        raise RequestError("%s: the field %s has the wrong type" % (command, field.name))
+    elif isinstance(value, str) and len(value) > field.longest:
+        raise RequestError("%s: the field %s is longer than %d" % (command, field.name, field.longest))
+
+
+def error_answer(error: IsthmusError) -> dict[str, Any]:
+    """An error as the answer carries it."""
+    return {"code": error.code, "message": str(error), "remedy": error.remedy}
+
+
+class _Caller:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.unread = b""
+        self.unsent = b""
+
+
+class ControlServer:
+    """Serves the control socket from the loop. `handle(request) -> result`, or raises IsthmusError."""
+
+    def __init__(self, loop: Loop, path: str, handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Raises OSError."""
+        self._loop = loop
+        self._handle = handle
+        self._listener = host.listen_control(path)
+        self._callers: dict[int, _Caller] = {}
+        loop.on_readable(self._listener.fileno(), self._accept)
+
+    def _accept(self, _fd: int) -> None:
+        sock = host.accept_control(self._listener)
+        if sock is None:
+            return
+        if len(self._callers) >= MOST_CALLERS:
+            sock.close()
+            return
+        fd = sock.fileno()
+        self._callers[fd] = _Caller(sock)
+        self._loop.on_readable(fd, self._read)
+
+    def _drop(self, fd: int) -> None:
+        self._loop.forget(fd)
+        self._callers.pop(fd).sock.close()
+
+    def _read(self, fd: int) -> None:
+        caller = self._callers[fd]
+        try:
+            data = caller.sock.recv(READ_SIZE)
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(fd)
+            return
+        caller.unread += data
+        while b"\n" in caller.unread:
+            line, caller.unread = caller.unread.split(b"\n", 1)
+            caller.unsent += self._answer(line)
+        if len(caller.unread) > LONGEST_REQUEST or len(caller.unsent) > LONGEST_ANSWER:
+            self._drop(fd)
+            return
+        self._write(fd)
+
+    def _answer(self, line: bytes) -> bytes:
+        answer: dict[str, Any] = {"ok": True}
+        try:
+            if len(line) > LONGEST_REQUEST:
+                raise RequestError("the request is longer than %d bytes" % LONGEST_REQUEST)
+            request = check_request(line)
+            if "id" in request:
+                answer["id"] = request["id"]
+            answer["result"] = self._handle(request)
+        except IsthmusError as error:
+            answer["ok"] = False
+            answer["error"] = error_answer(error)
+        return json.dumps(answer).encode() + b"\n"
+
+    def _write(self, fd: int) -> None:
+        caller = self._callers[fd]
+        try:
+            sent = caller.sock.send(caller.unsent) if caller.unsent else 0
+        except OSError as error:
+            if error.errno != 11:  # EAGAIN: the caller reads slowly
+                self._drop(fd)
+                return
+            sent = 0
+        caller.unsent = caller.unsent[sent:]
+        self._loop.on_writable(fd, self._write if caller.unsent else None)
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        for fd in list(self._callers):
+            self._drop(fd)
+        self._loop.forget(self._listener.fileno())
+        self._listener.close()
+
+
+class DaemonAwayError(IsthmusError):
+    """Nobody answers on the control socket."""
+
+    code = "daemon-away"
+
+
+def ask(run_directory: str, request: dict[str, Any], timeout_ms: int = 10_000) -> dict[str, Any]:
+    """Put one request to the daemon and return its result.
+
+    Raises DaemonAwayError, or IsthmusError with the daemon's own code, message and remedy.
+    """
+    path = run_directory + "/" + SOCKET_NAME
+    try:
+        sock = host.connect_control(path, timeout_ms)
+    except OSError as error:
+        raise DaemonAwayError(
+            "isthmusd does not answer at %s (%s)" % (path, error.strerror or "no answer"),
+            "start it (service isthmus start), run this as root, or name its --run directory",
+        ) from None
+    try:
+        sock.sendall(json.dumps(request).encode() + b"\n")
+        data = b""
+        while not data.endswith(b"\n"):
+            more = sock.recv(READ_SIZE)
+            if not more:
+                raise DaemonAwayError("isthmusd hung up before it answered", "look into its log")
+            data += more
+    except OSError:
+        raise DaemonAwayError("isthmusd did not answer in time", "look into its log") from None
+    finally:
+        sock.close()
+    answer = json.loads(data)
+    if not answer["ok"]:
+        refusal = answer["error"]
+        raise IsthmusError(refusal["message"], refusal["remedy"], refusal["code"])
+    result: dict[str, Any] = answer["result"]
+    return result

@@ -1,0 +1,388 @@
+"""What the edge needs of CPython: the one place where its standard library may be used freely.
+
+An `os_micropython.py` beside this file would offer the same names. Addresses are bytes of 4 or 16, endpoints
+`(address, port)`, times milliseconds.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.wire.addr import Endpoint
+
+IP_PKTINFO = 8  # linux/in.h
+IPV6_RECVPKTINFO = 49  # linux/in6.h
+IPV6_PKTINFO = 50
+ICMP6_FILTER = 1  # linux/icmpv6.h
+ICMPV6_ECHO_REPLY = 129  # RFC 4443 4.2
+SO_PEERCRED = 17
+DATAGRAMS_A_TURN = 64  # a flood may not keep timers and other sockets waiting
+LARGEST_DATAGRAM = 65535
+
+
+def now() -> int:
+    """Milliseconds on a clock that never steps."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def wall_clock() -> int:
+    """Seconds since 1970, for people only: no decision rests on it."""
+    return int(time.time())
+
+
+def random_bytes(count: int) -> bytes:
+    """Randomness fit for keys."""
+    return os.urandom(count)
+
+
+def local_time_text() -> str:
+    """The time of day for a log line."""
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def read_file(path: str) -> bytes:
+    """The whole file. Raises OSError."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file so that a power cut leaves the old or the new one, whole. Raises OSError."""
+    temporary = path + ".new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        os.fchmod(descriptor, mode)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(temporary, path)
+    directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def private_directory(path: str) -> None:
+    """Make a directory that only its owner may enter; an existing one is closed to others. Raises OSError."""
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    os.chmod(path, 0o700)
+
+
+def only_instance(path: str) -> object | None:
+    """Hold the lock file as long as the returned object lives; None where another process holds it. Raises OSError."""
+    import fcntl
+
+    file = open(path, "w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return None
+        raise
+    return file
+
+
+# --- datagrams --------------------------------------------------------------------------------------------------------
+
+
+class UdpPort:
+    """One UDP port on every local address, IPv4 and IPv6, that knows at which address a datagram arrived."""
+
+    def __init__(self, port: int) -> None:
+        """Raises OSError: EADDRINUSE where another program has the port, EACCES without the right to bind it."""
+        self.port = port
+        self._sockets: dict[int, socket.socket] = {}
+        self._by_family: dict[int, socket.socket] = {}
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                sock = socket.socket(family, socket.SOCK_DGRAM)
+            except OSError:
+                if family == socket.AF_INET:
+                    raise
+                continue  # a kernel without IPv6 still has IPv4 peers
+            if family == socket.AF_INET:
+                sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+            sock.setblocking(False)
+            try:
+                sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))
+            except OSError:
+                sock.close()
+                self.close()
+                raise
+            self._sockets[sock.fileno()] = sock
+            self._by_family[family] = sock
+
+    def fds(self) -> list[int]:
+        """What to poll for reading."""
+        return list(self._sockets)
+
+    def receive(self, fd: int) -> list[tuple[bytes, Endpoint, Endpoint]]:
+        """What has arrived: (datagram, source, destination), a bounded number at a time."""
+        sock = self._sockets[fd]
+        arrived: list[tuple[bytes, Endpoint, Endpoint]] = []
+        while len(arrived) < DATAGRAMS_A_TURN:
+            try:
+                data, ancillary, flags, sender = sock.recvmsg(LARGEST_DATAGRAM, 128)
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # an ICMP error for an earlier datagram, reported here; the next read tells more
+            destination = b""
+            for level, kind, value in ancillary:
+                if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+                    destination = value[8:12]
+                elif level == socket.IPPROTO_IPV6 and kind == IPV6_PKTINFO:
+                    destination = value[:16]
+            if not destination or flags & socket.MSG_TRUNC:
+                continue
+            source = socket.inet_pton(sock.family, sender[0].split("%")[0])
+            arrived.append((data, (source, sender[1]), (destination, self.port)))
+        return arrived
+
+    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+        """Send from the given local address. Raises OSError."""
+        address = destination[0]
+        family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
+        sock = self._by_family.get(family)
+        if sock is None:
+            raise OSError(errno.EAFNOSUPPORT, "no IPv6 here")
+        if family == socket.AF_INET:
+            information = struct.pack("@I4s4s", 0, source[0], bytes(4))
+            ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, information)]
+        else:
+            information = source[0] + struct.pack("@I", 0)
+            ancillary = [(socket.IPPROTO_IPV6, IPV6_PKTINFO, information)]
+        sock.sendmsg([data], ancillary, 0, (socket.inet_ntop(family, address), destination[1]))
+
+    def close(self) -> None:
+        """Give the port back."""
+        for sock in self._sockets.values():
+            sock.close()
+        self._sockets = {}
+
+
+class EchoSocket:
+    """ICMPv6 echo to link-local neighbours: any kernel answers, whether or not a daemon runs beside it."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self._socket = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        blocked = bytearray(b"\xff" * 32)
+        blocked[ICMPV6_ECHO_REPLY // 8] &= ~(1 << (ICMPV6_ECHO_REPLY % 8)) & 0xFF
+        self._socket.setsockopt(socket.IPPROTO_ICMPV6, ICMP6_FILTER, bytes(blocked))
+        self._socket.setblocking(False)
+
+    def fd(self) -> int:
+        """What to poll for reading."""
+        return self._socket.fileno()
+
+    def send(self, message: bytes, address: bytes, ifname: str) -> None:
+        """Send an ICMPv6 message (the kernel fills in its checksum) on one interface. Raises OSError."""
+        text = socket.inet_ntop(socket.AF_INET6, address)
+        self._socket.sendto(message, socket.MSG_DONTWAIT, (text, 0, 0, socket.if_nametoindex(ifname)))
+
+    def receive(self) -> list[tuple[bytes, bytes, str]]:
+        """What has arrived: (message, source address, ifname)."""
+        arrived: list[tuple[bytes, bytes, str]] = []
+        while len(arrived) < DATAGRAMS_A_TURN:
+            try:
+                message, sender = self._socket.recvfrom(2048)
+                address = socket.inet_pton(socket.AF_INET6, sender[0].split("%")[0])
+                arrived.append((message, address, socket.if_indextoname(sender[3])))
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # the interface went while its answer was in the queue
+        return arrived
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+# --- the control socket -----------------------------------------------------------------------------------------------
+
+
+def listen_control(path: str) -> socket.socket:
+    """A Unix stream socket that only its owner may reach. Raises OSError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(mask)
+    listener.listen(8)
+    listener.setblocking(False)
+    return listener
+
+
+def accept_control(listener: socket.socket) -> socket.socket | None:
+    """The next caller, or None when there is none or it may not speak to us: only root and our own user may."""
+    try:
+        caller, _ = listener.accept()
+    except OSError:
+        return None
+    credentials = caller.getsockopt(socket.SOL_SOCKET, SO_PEERCRED, 12)
+    uid = struct.unpack("3i", credentials)[1]
+    if uid not in (0, os.geteuid()):
+        caller.close()
+        return None
+    caller.setblocking(False)
+    return caller
+
+
+def connect_control(path: str, timeout_ms: int) -> socket.socket:
+    """A blocking connection to the daemon. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(timeout_ms / 1000)
+    try:
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+# --- names, signals, output -------------------------------------------------------------------------------------------
+
+
+class Resolver:
+    """Looks names up beside the loop, which never waits for a name server."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._lock = threading.Lock()
+        self._answers: list[tuple[str, list[bytes], str]] = []
+        self._asked: set[str] = set()
+
+    def fd(self) -> int:
+        """Readable when answers() has something."""
+        return self._read
+
+    def ask(self, name: str) -> None:
+        """Start looking a name up; a question already under way is not asked twice."""
+        with self._lock:
+            if name in self._asked:
+                return
+            self._asked.add(name)
+        threading.Thread(target=self._look_up, args=(name,), daemon=True).start()
+
+    def _look_up(self, name: str) -> None:
+        found: list[bytes] = []
+        failure = ""
+        try:
+            for family, _, _, _, address in socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM):
+                packed = socket.inet_pton(family, str(address[0]).split("%")[0])
+                if packed not in found:
+                    found.append(packed)
+        except (OSError, UnicodeError) as error:
+            failure = getattr(error, "strerror", None) or "it is not a name"
+        with self._lock:
+            self._asked.discard(name)
+            self._answers.append((name, found, failure))
+        os.write(self._write, b"!")
+
+    def answers(self) -> list[tuple[str, list[bytes], str]]:
+        """(name, addresses in order of preference, why there are none) for each answer since the last call."""
+        try:
+            os.read(self._read, 4096)
+        except BlockingIOError:
+            pass
+        with self._lock:
+            answers, self._answers = self._answers, []
+        return answers
+
+
+def on_signals(handler: Callable[[str], None]) -> int:
+    """Call handler("stop") for SIGTERM and SIGINT, handler("reload") for SIGHUP; returns the fd that wakes the loop."""
+    read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    for number, word in ((signal.SIGTERM, "stop"), (signal.SIGINT, "stop"), (signal.SIGHUP, "reload")):
+        signal.signal(number, _calls(handler, word))
+    return read
+
+
+def _calls(handler: Callable[[str], None], word: str) -> Callable[[int, object], None]:
+    def handle(_number: int, _frame: object) -> None:
+        handler(word)
+
+    return handle
+
+
+def drain(fd: int) -> None:
+    """Empty a wake-up pipe."""
+    try:
+        os.read(fd, 4096)
+    except BlockingIOError:
+        pass
+
+
+def write_error_line(line: str) -> None:
+    """One line to standard error, whole: procd and systemd take it from there."""
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # whoever read our log has gone; the tunnels stay
+
+
+def describe_exception(error: Exception) -> str:
+    """Type and place of a mistake in our own code; not its text, which may hold what it choked on."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        places.append("%s:%d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno))
+        trace = trace.tb_next
+    return "%s at %s" % (type(error).__name__, " < ".join(reversed(places[-4:])))
+
+
+def describe_os_error(error: OSError) -> str:
+    """What the system refused, and what to do about it."""
+    what = "%s (%s)" % (error.strerror or "refused", error.filename or "socket")
+    if error.errno == errno.EADDRINUSE:
+        return "another IKE program has UDP port 500: stop it (strongswan, libreswan), or remove it from the boot"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return what + ": run it as root"
+    return what
+
+
+def process_id() -> int:
+    """Our process number."""
+    return os.getpid()
+
+
+def resident_kib() -> int:
+    """Resident memory in KiB, 0 where the system does not tell."""
+    try:
+        for line in read_file("/proc/self/status").splitlines():
+            if line.startswith(b"VmRSS:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0

@@ -1,0 +1,128 @@
+"""Five lamps a tunnel, each with its own evidence: peer, ipsec, l2tp, path, guard.
+
+A lamp is "ok", "wait" (not yet, and nothing is wrong), "bad" or "off" (the tunnel is taken down). The sentence beside
+it is what it was judged by, so that nobody has to believe a colour.
+"""
+
+from __future__ import annotations
+
+from isthmus.wire.addr import format_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.keeper import Keeper
+    from isthmus.tunnel import Tunnel
+
+OK, WAIT, BAD, OFF = "ok", "wait", "bad", "off"
+LAMPS = ("peer", "ipsec", "l2tp", "path", "guard")
+RECEIVING_MS = 10_000  # the probe alone makes the session's counter move every two seconds
+GUARD_MS = 60_000  # verified longer ago than this counts no more
+
+
+class Lamp:
+    """One lamp: `name`, `state` (ok, wait, bad, off), `evidence` (one sentence)."""
+
+    def __init__(self, name: str, state: str, evidence: str) -> None:
+        self.name = name
+        self.state = state
+        self.evidence = evidence
+
+
+def ago(milliseconds: int) -> str:
+    """A time span as people say it."""
+    seconds = milliseconds // 1000
+    if seconds < 120:
+        return "%d s" % seconds
+    if seconds < 7200:
+        return "%d min" % (seconds // 60)
+    if seconds < 172800:
+        return "%d h" % (seconds // 3600)
+    return "%d d" % (seconds // 86400)
+
+
+def lamps(tunnel: Tunnel, keeper: Keeper, now: int) -> list[Lamp]:
+    """All five, in the order of LAMPS."""
+    guard = _guard(tunnel, keeper, now)
+    if not tunnel.wanted:
+        why = "taken down by hand" if tunnel.paused else "option enabled is off"
+        return [Lamp(name, OFF, why) for name in LAMPS[:4]] + [guard]
+    return [_peer(tunnel, now), _ipsec(tunnel), _l2tp(tunnel, now), _path(tunnel, now), guard]
+
+
+def _peer(tunnel: Tunnel, now: int) -> Lamp:
+    if tunnel.ike is not None and tunnel.peer_seen_at is not None:
+        who = format_ip(tunnel.remote) if tunnel.remote is not None else tunnel.config.remote
+        text = "%s proved its identity %s ago (%s), last IKE message %s ago"
+        return Lamp(
+            "peer", OK, text % (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.peer_seen_at))
+        )
+    if tunnel.error is not None:
+        return Lamp("peer", BAD, str(tunnel.error))
+    if tunnel.refusal is not None:
+        return Lamp("peer", BAD, "refused its call %s ago: %s" % (ago(now - tunnel.refusal.at), tunnel.refusal.error))
+    return Lamp("peer", WAIT, tunnel.story())
+
+
+def _ipsec(tunnel: Tunnel) -> Lamp:
+    children = tunnel.children
+    if children.current is not None:
+        pair = children.current
+        if children.packets_in is None or children.packets_out is None:
+            return Lamp("ipsec", WAIT, "the SAs have just been installed")
+        text = "%s, in 0x%08x with %d packets, out 0x%08x with %d packets"
+        values = (
+            pair.inbound.encryption.name,
+            pair.inbound.spi,
+            children.packets_in,
+            pair.outbound.spi,
+            children.packets_out,
+        )
+        return Lamp("ipsec", OK, text % values)
+    if children.usable():
+        return Lamp(
+            "ipsec", OK, "%d SAs of the former daemon still work; new ones are being agreed" % len(children.adopted)
+        )
+    if tunnel.error is not None:
+        return Lamp("ipsec", BAD, "no SA: nothing is sent, nothing is taken")
+    return Lamp("ipsec", WAIT, "no SA yet")
+
+
+def _l2tp(tunnel: Tunnel, now: int) -> Lamp:
+    session = tunnel.session
+    if session is None:
+        state = BAD if tunnel.error is not None else WAIT
+        return Lamp("l2tp", state, "no session; it comes with the SAs")
+    counted = "session %d: %d packets received, %d sent" % (session.session_id, session.rx_packets, session.tx_packets)
+    if session.rx_wrong_cookie:
+        counted += ", %d with a wrong cookie" % session.rx_wrong_cookie
+    if tunnel.received_at is not None and now - tunnel.received_at <= RECEIVING_MS:
+        return Lamp("l2tp", OK, counted)
+    if tunnel.received_at is None and now - tunnel.changed_at <= RECEIVING_MS:
+        return Lamp("l2tp", WAIT, counted)
+    return Lamp(
+        "l2tp", BAD, counted + "; nothing has come for %s" % ago(now - (tunnel.received_at or tunnel.changed_at))
+    )
+
+
+def _path(tunnel: Tunnel, now: int) -> Lamp:
+    probe = tunnel.probe
+    if not tunnel.carried:
+        return Lamp("path", BAD if tunnel.error is not None else WAIT, "cannot be probed before L2TP is in place")
+    if probe.answering and probe.round_trip_ms is not None and probe.answered_at is not None:
+        text = "probe answered %s ago in %d ms, %d %% of the last probes lost"
+        return Lamp("path", OK, text % (ago(now - probe.answered_at), probe.round_trip_ms, probe.loss_percent() or 0))
+    if probe.loss_percent() is None:
+        return Lamp("path", WAIT, "the first probe is on its way")
+    text = "no answer to the last probes (%d %% lost): a firewall on the way may drop ESP (IP protocol 50)"
+    return Lamp("path", BAD, text % (probe.loss_percent() or 0))
+
+
+def _guard(tunnel: Tunnel, keeper: Keeper, now: int) -> Lamp:
+    verified = keeper.guard_verified_at
+    if verified is None:
+        return Lamp("guard", BAD, "the nft rules could not be verified: %s" % (keeper.error or "not looked at yet"))
+    if now - verified > GUARD_MS:
+        return Lamp("guard", BAD, "the nft rules were verified %s ago, and not since" % ago(now - verified))
+    known = "" if tunnel.derived is not None else "; this tunnel's ids are not known yet, and nothing can pass for it"
+    repaired = ", repaired %d times" % keeper.guard_repairs if keeper.guard_repairs else ""
+    return Lamp("guard", OK, "nft table isthmus verified %s ago%s%s" % (ago(now - verified), repaired, known))

@@ -1,0 +1,363 @@
+"""One site: the engine, its tunnels and the kernel's keeper, wired together. No clock, no socket, no file.
+
+Every event comes in with `now`; afterwards the site obeys what the engine and the tunnels ask until both are quiet.
+Whatever leaves goes through an `Outlet`, so that a test runs two sites in one process against null kernels.
+"""
+
+from __future__ import annotations
+
+from isthmus.children import kernel_sa
+from isthmus.config.model import changed_fields
+from isthmus.keeper import Keeper
+from isthmus.kernel.contract import KernelError
+from isthmus.kernel.objects import Link, Sa, Session
+from isthmus.policy.guard import guard_text
+from isthmus.proto import actions
+from isthmus.proto.ike2.engine import Engine
+from isthmus.tunnel import (
+    CHECK_PEER,
+    CONNECT,
+    DELETE,
+    FIND_WAY,
+    INITIATE,
+    INSTALL,
+    PROBE,
+    RECONCILE,
+    RESOLVE,
+    Tunnel,
+)  # fmt: skip
+from isthmus.wire.addr import format_endpoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from isthmus.config.model import Config
+    from isthmus.edge.log import Log
+    from isthmus.kernel.contract import Kernel
+    from isthmus.wire.addr import Endpoint
+
+# Options that ask nothing new of the peer: what is agreed stays when they change.
+SOFT = ("local_subnets", "remote_subnets", "mtu", "dpd_ms")
+
+OBSERVE_MS = 2_000  # counters of standing tunnels
+EAGER_OBSERVE_MS = 100  # while something is about to come up or to move
+WAY_DEBOUNCE_MS = 200  # addresses and routes change in swarms
+
+
+class Outlet:
+    """What a site needs of the world. The daemon's edge is one, a test's is another."""
+
+    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+        """A datagram; may be lost."""
+        raise NotImplementedError
+
+    def resolve(self, name: str) -> None:
+        """Look a name up; Site.resolved() brings the answer."""
+        raise NotImplementedError
+
+    def probe(self, message: bytes, address: bytes, ifname: str) -> None:
+        """An ICMPv6 message to a link-local address; may be lost."""
+        raise NotImplementedError
+
+    def remember_guard(self, text: str) -> None:
+        """Keep the guard's text for the next boot; empty for none."""
+        raise NotImplementedError
+
+
+class Site:
+    """See the module. `rng(n) -> bytes`."""
+
+    def __init__(self, kernel: Kernel, outlet: Outlet, log: Log, rng: Callable[[int], bytes], now: int) -> None:
+        self.kernel = kernel
+        self.log = log
+        self.tunnels: dict[str, Tunnel] = {}
+        self.engine = Engine(rng)
+        self.keeper = Keeper(kernel, log, now)
+        self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
+        self._outlet = outlet
+        self._rng = rng
+        self._now = now
+        self._observe_at = now
+        self._way_at: int | None = None
+        self._verbs = self._make_verbs()
+        self._actions = self._make_actions()
+
+    # --- configuration ------------------------------------------------------------------------------------------------
+
+    def apply(self, config: Config, paused: list[str], now: int) -> dict[str, list[str]]:
+        """Make the tunnels those of `config`; what does not differ does not blink.
+
+        Returns {"started", "changed", "removed", "unchanged": [names]}.
+        """
+        self._now = now
+        report: dict[str, list[str]] = {"started": [], "changed": [], "removed": [], "unchanged": []}
+        wanted = [row.name for row in config.tunnels]
+        for name in list(self.tunnels):
+            if name not in wanted:
+                self._leave(name)
+                report["removed"].append(name)
+        for row in config.tunnels:
+            before = self.tunnels.get(row.name)
+            if before is None:
+                report["started"].append(row.name)
+            elif before.config == row:
+                report["unchanged"].append(row.name)
+                continue
+            elif not [name for name in changed_fields(before.config, row) if name not in SOFT]:
+                before.reconfigured(row)
+                report["changed"].append(row.name)
+                continue
+            else:
+                report["changed"].append(row.name)
+                self._leave(row.name)
+            self.tunnels[row.name] = Tunnel(row, self._rng, now, row.name in paused)
+        for key in ("started", "changed", "removed"):
+            for name in report[key]:
+                self.log.notice(name, "configuration: %s" % key)
+        self.guarded = False
+        self.keeper.hurry(now)
+        return report
+
+    def _leave(self, name: str) -> None:
+        """A tunnel goes, or is replaced by one of the same name: its peer is told first."""
+        tunnel = self.tunnels.pop(name)
+        tunnel.stop(self._now)
+        self._obey_tunnel(tunnel)
+        self._obey_engine()
+
+    def stop(self, now: int) -> None:
+        """Take every tunnel down in good order; policies, backstop routes and the guard stay."""
+        self._now = now
+        for tunnel in self.tunnels.values():
+            tunnel.stop(now)
+        self.obey(now)
+        self.look(now)
+
+    # --- what comes in ------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, source: Endpoint, destination: Endpoint, now: int) -> None:
+        """A datagram for the engine."""
+        self._now = now
+        self.engine.receive(data, source, destination, now)
+        self.obey(now)
+
+    def echo(self, message: bytes, source: bytes, ifname: str, now: int) -> None:
+        """An ICMPv6 message from an interface."""
+        for tunnel in self.tunnels.values():
+            if tunnel.config.ifname == ifname:
+                tunnel.echo(message, source, now)
+        self.obey(now)
+
+    def resolved(self, name: str, addresses: list[bytes], failure: str, now: int) -> None:
+        """A name server's answer, or why there is none."""
+        for tunnel in self.tunnels.values():
+            if tunnel.config.remote == name:
+                tunnel.resolved(addresses, failure, now)
+        self.obey(now)
+
+    def kernel_changed(self, kinds: set[str], now: int) -> None:
+        """The kernel reports changes of these kinds, our own among them."""
+        if kinds:
+            self.keeper.suspect(kinds, now)
+        if "sa" in kinds:
+            self._observe_at = min(self._observe_at, now + EAGER_OBSERVE_MS)
+        if "way" in kinds and self._way_at is None:
+            self._way_at = now + WAY_DEBOUNCE_MS
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def get_timer(self) -> int:
+        """When handle_timer wants to be called."""
+        timers = [self._observe_at]
+        for timer in (self.engine.get_timer(), self.keeper.get_timer(), self._way_at):
+            if timer is not None:
+                timers.append(timer)
+        for tunnel in self.tunnels.values():
+            timer = tunnel.get_timer()
+            if timer is not None:
+                timers.append(timer)
+        return min(timers)
+
+    def handle_timer(self, now: int) -> None:
+        """Do what is due, and compare the kernel with what is wanted where there is a reason."""
+        self._now = now
+        timer = self.engine.get_timer()
+        if timer is not None and now >= timer:
+            self.engine.handle_timer(now)
+        if self._way_at is not None and now >= self._way_at:
+            self._way_at = None
+            for tunnel in self.tunnels.values():
+                tunnel.look_again()
+        for tunnel in self.tunnels.values():
+            timer = tunnel.get_timer()
+            if timer is not None and now >= timer:
+                tunnel.handle_timer(now)
+        if now >= self._observe_at:
+            self.observe(now)
+        self.obey(now)
+        if self.keeper.due(now):
+            self.look(now)
+
+    # --- what goes out ------------------------------------------------------------------------------------------------
+
+    def obey(self, now: int) -> None:
+        """Do what the engine and the tunnels ask, until both are quiet."""
+        self._now = now
+        quiet = False
+        while not quiet:
+            quiet = not self._obey_engine()
+            for tunnel in list(self.tunnels.values()):
+                quiet = not self._obey_tunnel(tunnel) and quiet
+        for tunnel in self.tunnels.values():
+            state = tunnel.changed(now)
+            if state is not None:
+                self._announce(tunnel, state)
+
+    def _announce(self, tunnel: Tunnel, state: str) -> None:
+        """A new state in the log, with the reason and the remedy where something is wrong."""
+        text = "%s: %s" % (state, tunnel.story())
+        if state != "waiting" or tunnel.error is None:
+            self.log.notice(tunnel.name, text)
+        else:
+            self.log.once("warning", tunnel.name, "%s; %s; %s" % (text, tunnel.error, tunnel.error.remedy))
+
+    def _obey_engine(self) -> bool:
+        todo = self.engine.take_actions()
+        for action in todo:
+            self._actions[type(action)](action)
+        return bool(todo)
+
+    def _obey_tunnel(self, tunnel: Tunnel) -> bool:
+        todo = tunnel.take_requests()
+        for verb, value in todo:
+            self._verbs[verb](tunnel, value)
+        return bool(todo)
+
+    def _make_actions(self) -> dict[type, Callable[[Any], None]]:
+        """Each action of the engine, and who obeys it."""
+
+        def tell(method: Callable[[Tunnel, Any, int], None]) -> Callable[[Any], None]:
+            def deliver(action: Any) -> None:
+                tunnel = self.tunnels.get(action.name)
+                if tunnel is not None:
+                    method(tunnel, action, self._now)
+
+            return deliver
+
+        return {
+            actions.SendDatagram: lambda action: self._outlet.send(action.data, action.source, action.destination),
+            actions.InstallSa: self._install_inbound,
+            actions.IkeUp: tell(Tunnel.ike_up),
+            actions.ChildUp: tell(Tunnel.child_up),
+            actions.ChildGone: tell(Tunnel.child_gone),
+            actions.IkeGone: tell(Tunnel.ike_gone),
+            actions.PeerSeen: tell(Tunnel.peer_seen),
+            actions.Failed: self._failed,
+        }
+
+    def _make_verbs(self) -> dict[str, Callable[[Tunnel, Any], None]]:
+        """Each request of a tunnel, and how it is obeyed."""
+        return {
+            RESOLVE: lambda _, name: self._outlet.resolve(name),
+            FIND_WAY: self._find_way,
+            CONNECT: self._connect,
+            INITIATE: lambda tunnel, _: self.engine.initiate(tunnel.name, self._now),
+            CHECK_PEER: lambda tunnel, _: self.engine.check_peer(tunnel.name, self._now),
+            DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
+            INSTALL: self._install,
+            RECONCILE: lambda _, __: self.keeper.hurry(self._now),
+            PROBE: self._probe,
+        }
+
+    def _install_inbound(self, action: actions.InstallSa) -> None:
+        """Before the datagram that follows: the peer may send on this SA as soon as it has that."""
+        tunnel = self.tunnels.get(action.name)
+        if tunnel is not None:
+            self._install(tunnel, action.spec)
+
+    def _install(self, tunnel: Tunnel, spec: actions.SaSpec) -> None:
+        if tunnel.derived is None:
+            return
+        try:
+            self.kernel.add(kernel_sa(spec, tunnel.derived))
+        except KernelError as error:
+            tunnel.kernel_refused(error, self._now)
+
+    def _failed(self, action: actions.Failed) -> None:
+        tunnel = self.tunnels.get(action.name) if action.name is not None else None
+        if tunnel is not None:
+            tunnel.attempt_failed(action, self._now)
+        if action.role == actions.RESPONDER:
+            who = format_endpoint(action.source)
+            text = "refused a call from %s: %s; %s" % (who, action.error, action.error.remedy)
+            self.log.once("warning", action.name or "ike", text)
+
+    def _find_way(self, tunnel: Tunnel, address: bytes) -> None:
+        unknown = tunnel.derived is None
+        try:
+            tunnel.found_way(self.kernel.way_to(address), self.kernel.local_addresses(), None, self._now)
+        except KernelError as error:
+            tunnel.found_way(None, [], error, self._now)
+        if unknown and tunnel.derived is not None:
+            self._adopt(tunnel, tunnel.derived.reqid)
+
+    def _adopt(self, tunnel: Tunnel, reqid: int) -> None:
+        """SAs that a former daemon left working carry the traffic until new ones are agreed."""
+        found = [sa for sa in self.kernel.dump("sa") if isinstance(sa, Sa) and sa.reqid == reqid]
+        if not found:
+            return
+        mtu = None
+        for link in self.kernel.dump("link"):
+            if isinstance(link, Link) and link.ifname == tunnel.config.ifname:
+                mtu = link.mtu
+        tunnel.adopt(found, mtu, self._now)
+        self.log.notice(
+            tunnel.name, "found %d SAs of a former daemon; they stay until new ones are agreed" % len(found)
+        )
+        self.observe(self._now)
+
+    def _connect(self, tunnel: Tunnel, _: object) -> None:
+        connection = tunnel.connection()
+        if connection is None:
+            self.engine.remove_connection(tunnel.name)
+        else:
+            self.engine.set_connection(connection)
+
+    def _probe(self, tunnel: Tunnel, message: bytes) -> None:
+        if tunnel.derived is not None:
+            self._outlet.probe(message, tunnel.derived.remote.link_local, tunnel.config.ifname)
+
+    # --- the kernel ---------------------------------------------------------------------------------------------------
+
+    def look(self, now: int) -> None:
+        """Tell the keeper what is wanted, and let it compare."""
+        tunnels = list(self.tunnels.values())
+        sessions = [session for session in [tunnel.guard_session() for tunnel in tunnels] if session is not None]
+        text = guard_text(sessions) if tunnels or self.guarded else None
+        if text != self.keeper.wanted_guard:
+            self._outlet.remember_guard(text or "")
+        self.keeper.wanted_guard = text
+        self.keeper.wanted = [item for tunnel in tunnels for item in tunnel.desired()]
+        self.keeper.wanted_sas = {key for tunnel in tunnels for key in tunnel.children.wanted()}
+        self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
+        if not self.keeper.look(now):
+            self._observe_at = now
+
+    def observe(self, now: int) -> None:
+        """Counters: of SAs for who moved and who lives, of sessions for what L2TP really carries."""
+        sas = [sa for sa in self.kernel.dump("sa") if isinstance(sa, Sa)]
+        sessions = [item for item in self.kernel.dump("session") if isinstance(item, Session)]
+        eager = False
+        for tunnel in self.tunnels.values():
+            if tunnel.derived is None:
+                continue
+            ours = [sa for sa in sas if sa.reqid == tunnel.derived.reqid]
+            session = None
+            for item in sessions:
+                if item.session_id == tunnel.derived.local.session_id:
+                    session = item
+            tunnel.observed(ours, session, now)
+            eager = eager or tunnel.children.moving() or (tunnel.children.usable() and not tunnel.carried)
+        self._observe_at = now + (EAGER_OBSERVE_MS if eager else OBSERVE_MS)

@@ -1,0 +1,156 @@
+"""`isthmus status --json` and `isthmus show`: one stable account of everything, for people, tests and programs alike.
+
+{"version", "daemon": {"since_s", "resident_kib", "pid"}, "config": {"error", "warnings"},
+"guard": {"in_place", "verified_s", "repairs", "error"}, "ike": {"dropped": {reason: count}},
+"tunnels": [{"name", "state", "story", "since_s", "remote", "interface", "mtu", "lamps": [{"name", "state",
+"evidence"}], "error": {"code", "message", "remedy", "ago_s"} or null, "refusal": the same with "source", or null,
+"retry_in_s" or null}]}
+"""
+
+from __future__ import annotations
+
+from isthmus import __version__
+from isthmus.config.errors import nearest
+from isthmus.edge import os_cpython as host
+from isthmus.edge.control import error_answer
+from isthmus.errors import IsthmusError
+from isthmus.lamps import lamps
+from isthmus.wire.addr import format_endpoint, format_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from isthmus.daemon import Daemon
+    from isthmus.tunnel import Tunnel
+
+
+class UnknownTunnelError(IsthmusError):
+    """No tunnel of that name is configured."""
+
+    code = "unknown-tunnel"
+
+
+def find(tunnels: dict[str, Tunnel], name: str) -> Tunnel:
+    """The tunnel of that name. Raises UnknownTunnelError with the nearest name."""
+    tunnel = tunnels.get(name)
+    if tunnel is not None:
+        return tunnel
+    names = sorted(tunnels)
+    guess = nearest(name, names)
+    remedy = "did you mean %s?" % guess if guess else "configured: %s" % (", ".join(names) or "none")
+    raise UnknownTunnelError("no tunnel is called %s" % name, remedy)
+
+
+def _seconds(now: int, then: int | None) -> int | None:
+    return None if then is None else max(0, now - then) // 1000
+
+
+def _tunnel(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
+    error = None
+    if tunnel.error is not None:
+        error = error_answer(tunnel.error)
+        error["ago_s"] = _seconds(now, tunnel.error_at)
+    refusal = None
+    if tunnel.refusal is not None:
+        refusal = error_answer(tunnel.refusal.error)
+        refusal["ago_s"] = _seconds(now, tunnel.refusal.at)
+        refusal["source"] = format_endpoint(tunnel.refusal.source)
+    waits = tunnel.retry_at is not None and tunnel.state() == "waiting"
+    return {
+        "name": tunnel.name,
+        "state": tunnel.state(),
+        "story": tunnel.story(),
+        "since_s": _seconds(now, tunnel.changed_at),
+        "remote": tunnel.config.remote,
+        "interface": tunnel.config.ifname,
+        "mtu": tunnel.mtu(),
+        "lamps": [
+            {"name": x.name, "state": x.state, "evidence": x.evidence} for x in lamps(tunnel, daemon.site.keeper, now)
+        ],
+        "error": error,
+        "refusal": refusal,
+        "retry_in_s": max(0, (tunnel.retry_at or now) - now) // 1000 if waits else None,
+    }
+
+
+def report(daemon: Daemon, only: Tunnel | None, now: int) -> dict[str, Any]:
+    """Everything, or everything with one tunnel only."""
+    chosen = list(daemon.site.tunnels.values()) if only is None else [only]
+    keeper = daemon.site.keeper
+    return {
+        "version": __version__,
+        "daemon": {
+            "pid": host.process_id(),
+            "since_s": _seconds(now, daemon.started_at),
+            "resident_kib": host.resident_kib(),
+        },
+        "config": {
+            "error": error_answer(daemon.config_error) if daemon.config_error is not None else None,
+            "warnings": daemon.config_warnings,
+        },
+        "guard": {
+            "in_place": keeper.guard_verified_at is not None and keeper.wanted_guard is not None,
+            "verified_s": _seconds(now, keeper.guard_verified_at),
+            "repairs": keeper.guard_repairs,
+            "error": error_answer(keeper.error) if keeper.error is not None else None,
+        },
+        "ike": {"dropped": dict(daemon.site.engine.counters)},
+        "tunnels": [_tunnel(daemon, tunnel, now) for tunnel in chosen],
+    }
+
+
+def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
+    """One tunnel with all that is derived and agreed; no key, no cookie, no PSK."""
+    result = _tunnel(daemon, tunnel, now)
+    result["local_id"] = str(tunnel.local_id) if tunnel.local_id is not None else None
+    result["remote_id"] = str(tunnel.remote_id) if tunnel.remote_id is not None else None
+    if tunnel.way is not None and tunnel.remote is not None:
+        result["outer"] = {
+            "local": format_ip(tunnel.way.source),
+            "remote": format_ip(tunnel.remote),
+            "uplink": tunnel.way.ifname,
+        }
+    derived = tunnel.derived
+    if derived is not None:
+        for side, end in (("local", derived.local), ("remote", derived.remote)):
+            result["derived_" + side] = {
+                "tunnel_id": end.tunnel_id,
+                "session_id": end.session_id,
+                "inner": format_ip(end.inner),
+                "link_local": format_ip(end.link_local),
+            }
+        result["reqid"] = derived.reqid
+    if tunnel.ike is not None:
+        result["ike"] = {
+            "suite": str(tunnel.ike.suite),
+            "role": tunnel.ike.role,
+            "since_s": _seconds(now, tunnel.ike_at),
+        }
+    pair = tunnel.children.current
+    if pair is not None:
+        result["esp"] = {
+            "cipher": pair.inbound.encryption.name,
+            "role": pair.role,
+            "since_s": _seconds(now, pair.born),
+            "inbound_spi": int.from_bytes(pair.inbound.spi, "big"),
+            "outbound_spi": int.from_bytes(pair.outbound.spi, "big"),
+            "packets_in": tunnel.children.packets_in,
+            "packets_out": tunnel.children.packets_out,
+        }
+    session = tunnel.session
+    if session is not None:
+        result["l2tp"] = {
+            "session_id": session.session_id,
+            "rx_packets": session.rx_packets,
+            "rx_bytes": session.rx_bytes,
+            "tx_packets": session.tx_packets,
+            "tx_bytes": session.tx_bytes,
+            "rx_wrong_cookie": session.rx_wrong_cookie,
+        }
+    result["probe"] = {
+        "sent": tunnel.probe.sent,
+        "round_trip_ms": tunnel.probe.round_trip_ms,
+        "loss_percent": tunnel.probe.loss_percent(),
+    }
+    return result

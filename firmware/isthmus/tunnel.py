@@ -1,0 +1,501 @@
+"""One tunnel's life: what it wants of the engine and of the kernel next, given what it knows.
+
+Sans-IO like the protocol machines: events and `now` go in, requests come out. `desired()` says what the kernel should
+hold; somebody else makes it so. The state is not stored but read off the facts, by the rows of `STATES` (at the end).
+"""
+
+from __future__ import annotations
+
+from isthmus.backoff import Backoff
+from isthmus.children import Children
+from isthmus.crypto.suites import parse_esp_suite, parse_ike_suite
+from isthmus.errors import IsthmusError
+from isthmus.kernel.objects import Way
+from isthmus.policy.derive import COOKIE_BYTES, Derived, derive
+from isthmus.policy.desired import L2TP_PROTOCOL, Facts, guard_session, objects_of
+from isthmus.policy.mtu import SMALLEST, inner_mtu
+from isthmus.probe import Probe
+from isthmus.proto.actions import DELETED, INITIATOR
+from isthmus.proto.ike2.connection import Connection, Retransmit
+from isthmus.wire.icmp6 import pull_echo_reply
+from isthmus.wire.identity import Identity, identity_of_address
+from isthmus.wire.ike_ts import Selector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.config.model import TunnelConfig
+    from isthmus.crypto.suites import Suite
+    from isthmus.kernel.objects import KernelObject, Sa, Session
+    from isthmus.policy.desired import LocalAddress
+    from isthmus.policy.guard import Session as GuardSession
+    from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeUp, InstallSa, PeerSeen, SaSpec
+    from isthmus.wire.addr import Endpoint
+
+IKE_PORT = 500  # RFC 7296 2
+RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
+ANSWER_MS = 30_000  # should the answer to a question never come, the try begins again
+STEADY_MS = 1_000  # how often a standing tunnel looks whether something is due
+
+# What a tunnel asks of the daemon: (verb, value)
+RESOLVE = "resolve"  # the name; answered by resolved()
+FIND_WAY = "find way"  # the peer's address; answered by found_way()
+CONNECT = "connect"  # give the engine our connection(), or take it away where that is None
+INITIATE = "initiate"  # start an IKE SA beside whatever exists
+CHECK_PEER = "check peer"  # liveness
+DELETE = "delete"  # tell the peer, and forget every IKE SA
+INSTALL = "install"  # SaSpec to put into the kernel now
+RECONCILE = "reconcile"  # desired() has changed
+PROBE = "probe"  # the ICMPv6 message for the peer's link-local address
+
+
+class NoAddressError(IsthmusError):
+    """The peer's name has no address."""
+
+    code = "unresolvable-name"
+    remedy = "check the spelling of option remote, and that this router reaches its name server"
+
+
+class PeerClosedError(IsthmusError):
+    """The peer ended the tunnel in good order."""
+
+    code = "peer-closed"
+    remedy = "nothing to do here: it was taken down or restarted at the other site; this side keeps calling"
+
+
+class Refusal:
+    """The last time that the peer, or somebody in its place, called and was refused."""
+
+    def __init__(self, error: IsthmusError, source: Endpoint, now: int) -> None:
+        self.error = error
+        self.source = source
+        self.at = now
+
+
+class Tunnel:
+    """See the module. `rng(n) -> bytes`; a tunnel whose configuration differs is replaced by a new one."""
+
+    def __init__(self, config: TunnelConfig, rng: Callable[[int], bytes], now: int, paused: bool = False) -> None:
+        self.config = config
+        self.name = config.name
+        self.paused = paused
+        self.children = Children(config.lifetime_ms, rng)
+        self.probe = Probe(rng(8))
+        self.error: IsthmusError | None = None
+        self.error_at = now
+        self.refusal: Refusal | None = None
+        self.attempting = False
+        self.carried = False
+        self.remote: bytes | None = None
+        self.way: Way | None = None
+        self.addresses: list[LocalAddress] = []
+        self.adopted_mtu: int | None = None
+        self.local_id: Identity | None = config.local_id
+        self.remote_id: Identity | None = config.remote_id
+        self.derived: Derived | None = None
+        self.ike: IkeUp | None = None
+        self.ike_at = now
+        self.peer_seen_at: int | None = None
+        self.session: Session | None = None
+        self.received_at: int | None = None
+        self.changed_at = now
+        self.retry_at: int | None = now
+        self._backoff = Backoff(rng)
+        self._requests: list[tuple[str, object]] = []
+        self._seeking = False
+        self._between: tuple[bytes, bytes] | None = None
+        self._checked_at = now
+        self._checked_packets: int | None = None
+        self._state = self.state()
+
+    # --- what comes out -----------------------------------------------------------------------------------------------
+
+    @property
+    def wanted(self) -> bool:
+        """Configured to run, and not taken down by hand."""
+        return self.config.enabled and not self.paused
+
+    def state(self) -> str:
+        """One of the names in STATES."""
+        return self._row()[0]
+
+    def story(self) -> str:
+        """What the state means, for people."""
+        return self._row()[2]
+
+    def _row(self) -> tuple[str, Callable[[Tunnel], bool], str]:
+        for row in STATES:
+            if row[1](self):
+                return row
+        raise AssertionError("the last row of STATES holds always")
+
+    def changed(self, now: int) -> str | None:
+        """The new state, once, when it differs from that of the last call."""
+        state = self.state()
+        if state == self._state:
+            return None
+        self._state = state
+        self.changed_at = now
+        return state
+
+    def desired(self) -> list[KernelObject]:
+        """Everything that the kernel should hold for this tunnel, SAs excepted."""
+        return objects_of(self._facts())
+
+    def guard_session(self) -> GuardSession | None:
+        """What the guard must know of this tunnel; None as long as its ids are unknown, and it can carry nothing."""
+        return guard_session(self._facts())
+
+    def _facts(self) -> Facts:
+        return Facts(
+            ifname=self.config.ifname,
+            mtu=self.mtu(),
+            remote_subnets=self.config.remote_subnets,
+            local_subnets=self.config.local_subnets,
+            local=self.way.source if self.way is not None else None,
+            remote=self.remote if self.way is not None else None,
+            uplink=self.way.ifname if self.way is not None else "",
+            derived=self.derived,
+            addresses=self.addresses,
+            live=self.wanted and self.children.usable(),
+        )
+
+    def _esp_suites(self) -> list[Suite]:
+        return [parse_esp_suite(text) for text in self.config.esp_proposals]
+
+    def mtu(self) -> int:
+        """Of the interface: configured, or computed from the way out and the cipher; never less than IPv6 needs."""
+        if self.config.mtu is not None:
+            return self.config.mtu
+        if self.way is None:
+            return SMALLEST
+        cipher = self.children.cipher()
+        if cipher is None and self.adopted_mtu is not None:
+            return self.adopted_mtu
+        ciphers = [cipher] if cipher is not None else [suite.cipher for suite in self._esp_suites()]
+        ipv6 = len(self.way.source) == 16
+        sizes = [inner_mtu(self.way.mtu, ipv6, c.block, c.iv_bytes, c.icv_bits // 8, COOKIE_BYTES) for c in ciphers]
+        return max(SMALLEST, min(sizes))
+
+    def take_requests(self) -> list[tuple[str, object]]:
+        """What to do now, in this order: (verb, value)."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    def _ask(self, verb: str, value: object = None) -> None:
+        self._requests.append((verb, value))
+
+    def _install(self, specs: list[SaSpec]) -> None:
+        for spec in specs:
+            self._ask(INSTALL, spec)
+        if specs:
+            self._ask(RECONCILE)
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def pause(self, now: int) -> None:
+        """Take it down: the peer is told, SAs and L2TP go; policies, backstop routes and the guard stay."""
+        self.paused = True
+        self.stop(now)
+
+    def resume(self, now: int) -> None:
+        """Start again after pause(), or try again at once."""
+        self.paused = False
+        self.error = None
+        self._backoff.succeeded()
+        if not self.children.usable() and not self.attempting:
+            self.retry_at = now
+
+    def stop(self, now: int) -> None:
+        """The daemon or this configuration ends in good order."""
+        self._ask(DELETE)
+        self.children.clear()
+        self.attempting = False
+        self.carried = False
+        self.session = None
+        self.ike = None
+        self.retry_at = None
+        self.error = None
+        self.changed_at = now
+        self._ask(CONNECT)
+        self._ask(RECONCILE)
+
+    def reconfigured(self, config: TunnelConfig) -> None:
+        """A configuration that asks nothing new of the peer: what is agreed stays, the kernel is brought up to it."""
+        self.config = config
+        self._ask(RECONCILE)
+
+    def connection(self) -> Connection | None:
+        """What the engine needs to know of this tunnel; None while it may not talk to the peer."""
+        if not self.wanted or self.way is None or self.remote is None or self.derived is None:
+            return None
+        if self.local_id is None or self.remote_id is None:
+            return None
+        here, there = self.derived.local.inner, self.derived.remote.inner
+        return Connection(
+            name=self.name,
+            local=(self.way.source, IKE_PORT),
+            remote=(self.remote, IKE_PORT),
+            local_id=self.local_id,
+            remote_id=self.remote_id,
+            psk=self.config.psk,
+            ike_proposals=[parse_ike_suite(text) for text in self.config.ike_proposals],
+            esp_proposals=self._esp_suites(),
+            ts_local=Selector(L2TP_PROTOCOL, 0, 65535, here, here),
+            ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
+            beet=True,
+            link=self.derived.link,
+            retransmit=Retransmit(self.config.retransmit_ms, RETRANSMIT_FACTOR, self.config.retransmit_tries + 1),
+        )
+
+    # --- finding the peer ---------------------------------------------------------------------------------------------
+
+    def _attempt(self, now: int) -> None:
+        """Begin where every try begins, with the peer's address: it may be a new one."""
+        self.retry_at = now + ANSWER_MS
+        self._seeking = True
+        if self.config.remote_address is not None:
+            self.resolved([self.config.remote_address], "", now)
+        else:
+            self._ask(RESOLVE, self.config.remote)
+
+    def resolved(self, addresses: list[bytes], failure: str, now: int) -> None:
+        """The peer's name has these addresses, or `failure` says why it has none."""
+        if not self._seeking:
+            return
+        local = self.config.local_address
+        if local is not None and addresses:
+            addresses = [address for address in addresses if len(address) == len(local)]
+            failure = "none of the family of option local"
+        if not addresses:
+            text = "the name %s has no address (%s)" % (self.config.remote, failure or "nothing found")
+            self._failed(NoAddressError(text), now)
+            return
+        self.remote = addresses[0]
+        self._ask(FIND_WAY, self.remote)
+
+    def look_again(self) -> None:
+        """Addresses or routes of this router have changed: is the way to the peer still the same?"""
+        if self.wanted and self.remote is not None:
+            self._ask(FIND_WAY, self.remote)
+
+    def found_way(self, way: Way | None, addresses: list[LocalAddress], error: IsthmusError | None, now: int) -> None:
+        """The kernel's way to the peer's address or why there is none, and this router's own addresses."""
+        seeking, self._seeking = self._seeking, False
+        if not self.wanted:
+            return
+        if way is None or self.remote is None:
+            if seeking:
+                self._failed(error or IsthmusError("there is no route to the peer", "check the uplink"), now)
+            return
+        if self.config.local_address is not None:
+            way = Way(self.config.local_address, way.ifname, way.mtu)
+        self.way = way
+        self.addresses = addresses
+        try:
+            rederived = self._derive(way.source, self.remote)
+        except IsthmusError as mistake:
+            self._failed(mistake, now)
+            return
+        between = (way.source, self.remote)
+        moved, self._between = self._between != between, between
+        if moved or rederived:
+            self._ask(CONNECT)
+        if rederived:
+            self.children.clear()
+            self.carried = False
+        self._ask(RECONCILE)
+        if seeking or moved:
+            self._negotiate()
+
+    def _derive(self, local: bytes, remote: bytes) -> bool:
+        """Derive from the identities in use; True where ids of before no longer hold."""
+        self.local_id = self.config.local_id or identity_of_address(local)
+        self.remote_id = self.config.remote_id or identity_of_address(remote)
+        former = self.derived
+        self.derived = derive(
+            bytes([self.local_id.kind]) + self.local_id.data,
+            bytes([self.remote_id.kind]) + self.remote_id.data,
+            self.config.instance,
+            self.config.psk,
+        )
+        return former is not None and former.link != self.derived.link
+
+    def _negotiate(self) -> None:
+        self.retry_at = None
+        if self.config.initiates and not self.attempting:
+            self.attempting = True
+            self._ask(INITIATE)
+
+    def _failed(self, error: IsthmusError, now: int) -> None:
+        """A try has ended without a tunnel: remember why, and try again later."""
+        self.error = error
+        self.error_at = now
+        self.attempting = False
+        self._seeking = False
+        self.retry_at = now + self._backoff.failed()
+
+    # --- what the engine tells ----------------------------------------------------------------------------------------
+
+    def install_sa(self, action: InstallSa) -> None:
+        """An inbound SA has been put into the kernel; ChildUp follows."""
+        self._ask(INSTALL, action.spec)
+
+    def ike_up(self, action: IkeUp, now: int) -> None:
+        """The peer has proved who it is."""
+        self.ike = action
+        self.ike_at = now
+        self.peer_seen_at = now
+        self.refusal = None
+
+    def child_up(self, action: ChildUp, now: int) -> None:
+        """ESP is agreed; the outbound SA goes in as `children.py` says."""
+        self.attempting = False
+        self.error = None
+        self.retry_at = None
+        self._checked_at = now
+        self._install(self.children.child_up(action, now))
+        self._ask(RECONCILE)
+
+    def child_gone(self, action: ChildGone, now: int) -> None:
+        """An SA pair has ended at the peer or with its IKE SA."""
+        if action.reason != DELETED:
+            return  # replaced: the newest takes over in its own time; dead: see ike_gone(); closed: our own doing
+        self._install(self.children.child_gone(action.inbound_spi, now))
+        self._ask(RECONCILE)
+        if self.wanted and self.ike is not None and self.ike.ike_id == action.ike_id and not self.children.usable():
+            self.retry_at = now
+
+    def ike_gone(self, action: IkeGone, now: int) -> None:
+        """An IKE SA has ended. The SAs of a peer that fell silent stay: they are no less secret, and it may come
+        back.
+        """
+        if self.ike is None or self.ike.ike_id != action.ike_id:
+            return
+        self.ike = None
+        if not self.wanted:
+            return
+        if action.error is None:
+            self.children.clear()
+            self.carried = False
+            self._ask(RECONCILE)
+        self._failed(action.error or PeerClosedError("the peer has closed the tunnel"), now)
+
+    def peer_seen(self, _action: PeerSeen, now: int) -> None:
+        """An authenticated message has come."""
+        self.peer_seen_at = now
+
+    def kernel_refused(self, error: IsthmusError, now: int) -> None:
+        """An SA did not go into the kernel: there is no tunnel without it."""
+        self._ask(DELETE)
+        self.children.clear()
+        self.ike = None
+        self._failed(error, now)
+        self._ask(RECONCILE)
+
+    def attempt_failed(self, action: Failed, now: int) -> None:
+        """An exchange has ended without an SA: our own try, or the peer's, which we refused."""
+        if action.role == INITIATOR:
+            if self.wanted and self.attempting:
+                self._failed(action.error, now)
+        else:
+            self.refusal = Refusal(action.error, action.source, now)
+
+    # --- what the kernel and the path tell ----------------------------------------------------------------------------
+
+    def adopt(self, sas: list[Sa], mtu: int | None, now: int) -> None:
+        """SAs of this tunnel that a former daemon left working, and the MTU of its interface."""
+        if self.way is not None:
+            self.children.adopt(sas, self.way.source, now)
+            self.adopted_mtu = mtu
+
+    def observed(self, sas: list[Sa], session: Session | None, now: int) -> None:
+        """What the kernel holds of this tunnel now: its SAs and its L2TP session, counters included."""
+        self._install(self.children.observed(sas, now))
+        received = session.rx_packets if session is not None else 0
+        if received and (self.session is None or received != self.session.rx_packets):
+            self.received_at = now
+        self.session = session
+        carried = session is not None and self.wanted and self.children.usable()
+        if carried and not self.carried:
+            self.probe.restart(now)
+        self.carried = carried
+        if self.children.lost and self.wanted:
+            self._lost(now)
+
+    def _lost(self, now: int) -> None:
+        """Somebody has removed our SAs from the kernel: they never return, new ones are agreed at once."""
+        self.children.clear()
+        self.carried = False
+        self._ask(RECONCILE)
+        if self.config.initiates:
+            if not self.attempting:
+                self.retry_at = now
+        else:
+            self._ask(DELETE)  # the peer calls again when it hears this
+
+    def echo(self, message: bytes, source: bytes, now: int) -> None:
+        """An ICMPv6 message has come in on this tunnel's interface."""
+        reply = pull_echo_reply(message)
+        if reply is None or self.derived is None or source != self.derived.remote.link_local:
+            return
+        self.probe.answered(reply[1], reply[2], now)
+        if self.probe.answering:
+            self._backoff.succeeded()
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def get_timer(self) -> int | None:
+        """When handle_timer wants to be called, None for never."""
+        timers = [self.children.get_timer()]
+        if self.wanted:
+            timers.append(self.retry_at)
+        if self.carried:
+            timers.append(self.probe.get_timer())
+        if self.ike is not None:
+            timers.append(self._checked_at + self.config.dpd_ms)
+        known = [timer for timer in timers if timer is not None]
+        return min(known) if known else None
+
+    def handle_timer(self, now: int) -> None:
+        """Do what is due."""
+        before = self.children.wanted()
+        self._install(self.children.handle_timer(now))
+        if self.children.wanted() != before:
+            self._ask(RECONCILE)
+        if not self.wanted:
+            return
+        if self.carried:
+            message = self.probe.handle_timer(now)
+            if message is not None:
+                self._ask(PROBE, message)
+        if self.children.renewal_due(now):
+            self.retry_at = now
+        if self.ike is not None and now - self._checked_at >= self.config.dpd_ms:
+            self._check_peer(now)
+        if self.retry_at is not None and now >= self.retry_at:
+            self._attempt(now)
+
+    def _check_peer(self, now: int) -> None:
+        """Ask only a peer from which nothing has come, neither traffic nor IKE (RFC 7296 2.4)."""
+        packets = self.children.packets_in
+        quiet = packets is None or packets == self._checked_packets
+        heard = self.peer_seen_at is not None and now - self.peer_seen_at < self.config.dpd_ms
+        self._checked_at = now
+        self._checked_packets = packets
+        if quiet and not heard:
+            self._ask(CHECK_PEER)
+
+
+# What is true of a tunnel in each state, the first row that holds: (state, predicate, what people are told)
+STATES: list[tuple[str, Callable[[Tunnel], bool], str]] = [
+    ("disabled", lambda t: not t.wanted, "taken down; nothing passes, the guard stays"),
+    ("up", lambda t: t.carried and t.probe.answering, "a probe crosses both ways"),
+    ("carried", lambda t: t.carried, "L2TP is in place; no probe comes back yet"),
+    ("keyed", lambda t: t.children.usable(), "ESP is in place; L2TP follows"),
+    ("negotiating", lambda t: t.attempting, "talking IKE to the peer"),
+    ("waiting", lambda t: t.error is not None, "waits before it tries again"),
+    ("resolving", lambda t: t.way is None, "looking for the peer's address and the way to it"),
+    ("negotiating", lambda _: True, "waits for the peer to call"),
+]

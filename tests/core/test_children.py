@@ -1,0 +1,125 @@
+"""Make before break: which SA is in the kernel when, for both roles, for a restart, and for a loss."""
+
+from __future__ import annotations
+
+import unittest
+
+from isthmus.children import END_PERCENT, LINGER_MS, MOVE_MS, Children
+from isthmus.kernel.objects import BEET, Sa
+
+HERE, THERE = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
+LIFETIME = 1_000_000
+
+
+class Spec:
+    """As much of an SaSpec as Children looks at."""
+
+    def __init__(self, spi: int, source: bytes, destination: bytes) -> None:
+        self.spi = spi.to_bytes(4, "big")
+        self.source = source
+        self.destination = destination
+
+
+class Up:
+    """A ChildUp: inbound SPI n, outbound SPI n + 1."""
+
+    def __init__(self, role: str, spi: int) -> None:
+        self.ike_id = spi
+        self.role = role
+        self.inbound = Spec(spi, THERE, HERE)
+        self.outbound = Spec(spi + 1, HERE, THERE)
+
+
+def kernel_sa(spi: int, outbound: bool = False, packets: int = 0) -> Sa:
+    source, destination = (HERE, THERE) if outbound else (THERE, HERE)
+    sa = Sa(destination, spi, source, 0x69000001, BEET)
+    sa.packets = packets
+    return sa
+
+
+class ChildrenTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.children = Children(LIFETIME, lambda count: bytes(count))
+
+    def spis(self) -> list[int]:
+        return sorted(key[1] for key in self.children.wanted())
+
+    def test_the_first_pair_is_used_at_once_in_both_roles(self) -> None:
+        for role in ("initiator", "responder"):
+            self.children.clear()
+            installed = self.children.child_up(Up(role, 100), 0)
+            self.assertEqual([spec.spi for spec in installed], [(101).to_bytes(4, "big")])
+            self.assertTrue(self.children.usable())
+            self.assertEqual(self.spis(), [100, 101])
+
+    def test_the_initiator_moves_at_once_and_keeps_the_old_inbound_a_while(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        installed = self.children.child_up(Up("initiator", 200), 10)
+        self.assertEqual(len(installed), 1)
+        self.assertEqual(self.spis(), [100, 200, 201])
+        self.children.handle_timer(10 + LINGER_MS)
+        self.assertEqual(self.spis(), [200, 201])
+
+    def test_the_responder_waits_for_the_first_packet(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.assertEqual(self.children.child_up(Up("responder", 200), 10), [])
+        self.assertEqual(self.spis(), [100, 101, 200])
+        old = [kernel_sa(100, packets=9), kernel_sa(101, True, 9)]
+        self.assertEqual(self.children.observed(old + [kernel_sa(200)], 20), [])
+        self.assertTrue(self.children.moving())
+        installed = self.children.observed(old + [kernel_sa(200, packets=1)], 30)
+        self.assertEqual(len(installed), 1)
+        self.assertEqual(self.spis(), [100, 200, 201])
+        self.assertFalse(self.children.moving())
+
+    def test_the_responder_waits_no_longer_than_it_must(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("responder", 200), 10)
+        self.assertEqual(self.children.get_timer(), 10 + MOVE_MS)
+        self.assertEqual(self.children.handle_timer(9 + MOVE_MS), [])
+        self.assertEqual(len(self.children.handle_timer(10 + MOVE_MS)), 1)
+
+    def test_the_peers_delete_of_the_old_moves_the_responder(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("responder", 200), 10)
+        self.assertEqual(len(self.children.child_gone((100).to_bytes(4, "big"), 11)), 1)
+
+    def test_the_peers_delete_of_the_newest_ends_all(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_gone((100).to_bytes(4, "big"), 11)
+        self.assertFalse(self.children.usable())
+        self.assertEqual(self.spis(), [])
+
+    def test_a_second_newcomer_before_the_move_retires_the_first(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("responder", 200), 10)
+        self.children.child_up(Up("responder", 300), 20)
+        self.assertEqual(self.spis(), [100, 101, 200, 300])
+        self.children.handle_timer(20 + MOVE_MS)
+        self.children.handle_timer(20 + MOVE_MS + LINGER_MS)
+        self.assertEqual(self.spis(), [300, 301])
+
+    def test_adopted_sas_stay_until_a_new_pair_has_taken_over(self) -> None:
+        self.children.adopt([kernel_sa(10), kernel_sa(11, True)], HERE, 0)
+        self.assertTrue(self.children.usable())
+        self.children.child_up(Up("responder", 200), 10)
+        self.assertEqual(self.spis(), [10, 11, 200])
+        self.children.handle_timer(10 + MOVE_MS)
+        self.assertEqual(self.spis(), [10, 200, 201])
+        self.children.handle_timer(10 + MOVE_MS + LINGER_MS)
+        self.assertEqual(self.spis(), [200, 201])
+
+    def test_a_lost_sa_is_noticed(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.observed([kernel_sa(100), kernel_sa(101, True)], 1)
+        self.assertFalse(self.children.lost)
+        self.children.observed([kernel_sa(100)], 2)
+        self.assertTrue(self.children.lost)
+
+    def test_one_is_renewed_in_time_and_ends_in_any_case(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.assertFalse(self.children.renewal_due(LIFETIME // 2))
+        self.assertTrue(self.children.renewal_due(LIFETIME))
+        self.assertFalse(self.children.renewal_due(LIFETIME))
+        self.children.handle_timer(LIFETIME * END_PERCENT // 100)
+        self.assertEqual(self.spis(), [])
