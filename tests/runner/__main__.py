@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
 
-from tests.runner.jobs import Failure, Job, run
+from tests.runner.jobs import Failure, Job, run, stop_all
 from tests.runner.report import Printer, in_ci, summary
 from tests.runner.suites import NAMES, jobs_of
 
@@ -47,10 +48,16 @@ def main() -> int:
             jobs = [Failure(suite, f"tests/{suite}", "no test module found")]
         (lab if suite == "lab" else host).extend(jobs)
     printer.say(f"{len(host)} processes on the host, {arguments.j} at a time; lab: {'yes' if lab else 'no'}")
-    boot = threading.Thread(target=run, args=(lab, 1, printer, arguments.full))
-    boot.start()
-    run(host, arguments.j, printer, arguments.full)
-    boot.join()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        boot = threading.Thread(target=run, args=(lab, 1, printer, arguments.full), daemon=True)
+        boot.start()
+        run(host, arguments.j, printer, arguments.full)
+        boot.join()
+    except KeyboardInterrupt:
+        stop_all()
+        printer.say("interrupted")
+        return 130
     printer.say("")
     for label in printer.labels():
         printer.say(f"{label:24} {summary(printer.counts(label))}")

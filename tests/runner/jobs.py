@@ -43,6 +43,21 @@ class Failure:
         self.why = why
 
 
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def stop_all() -> None:
+    """End every process that a job has running, with its children."""
+    for process in list(_running):
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # Each job leads a process group of its own. One that has been waited for has no group to kill any more.
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 class _Run:
     """One run of a job: its process, the lines it printed, and what they came to."""
 
@@ -59,10 +74,11 @@ class _Run:
             job.argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+        _running.add(self._process)
 
     def _expire(self) -> None:
         self._late = True
-        os.killpg(self._process.pid, signal.SIGKILL)
+        _kill(self._process)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -92,6 +108,7 @@ class _Run:
             status = self._process.wait()
         finally:
             timer.cancel()
+            _running.discard(self._process)
         why = self._complaint(status)
         seconds = time.monotonic() - start
         if why:
@@ -133,7 +150,7 @@ def run(jobs: list[Job | Failure], workers: int, printer: Printer, full: bool) -
             except Exception as error:  # noqa: BLE001 - a job that cannot be started is a failed test, never a lost one
                 printer.add(Result(job.label, job.name, "failed", f"{type(error).__name__}: {error}"))
 
-    threads = [threading.Thread(target=work) for _ in range(workers)]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:

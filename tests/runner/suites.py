@@ -59,7 +59,8 @@ def _scripts() -> list[str]:
 
 def _static_jobs() -> list[Job | Failure]:
     scripts = _scripts()
-    ruff = [sys.executable, "-m", "ruff", "check", "--no-fix", "--quiet", "--output-format=concise", ".", *scripts]
+    ruff = [sys.executable, "-m", "ruff", "check", "--no-fix", "--quiet", "--output-format=concise", "."]
+    ruff += [name for name in scripts if not name.endswith(".py")]
     mypy = [sys.executable, "-m", "mypy", "--no-error-summary", *_typed(), *scripts]
     checks = (("ruff check", ruff), ("mypy --strict", mypy))
     return [Job("static", name, argv, LIMIT * 2, lines=False) for name, argv in checks]
