@@ -198,6 +198,11 @@ class Arguments(unittest.TestCase):
         self.assertEqual(end.status, 2)
         self.assertIn("the following arguments are required: --remote-id/-r", end.err)
 
+    def test_a_stuck_value_is_one_word(self):
+        parser = Parser(prog="p")
+        parser.add_argument("--range", nargs=2)
+        self.assertIn("argument --range: expected 2 arguments", Ends(parser, ["--range=1"]).err)
+
     def test_known_arguments(self):
         parser = Parser(prog="p", allow_abbrev=False)
         parser.add_argument("-x", action="store_true")

@@ -133,6 +133,7 @@ class Root(unittest.TestCase):
         root = logging.getLogger()
         before, level = root.handlers[:], root.level
         first, second = io.StringIO(), io.StringIO()
+        root.addHandler(logging.NullHandler())
         try:
             logging.basicConfig(stream=first, level=logging.INFO, format="%(levelname)s %(message)s", force=True)
             logging.basicConfig(stream=second)

@@ -147,6 +147,10 @@ class Outcomes(unittest.TestCase):
             def setUpClass(cls):
                 raise ValueError("must not run")
 
+            @classmethod
+            def tearDownClass(cls):
+                raise ValueError("must not run")
+
             def test_1(self):
                 raise ValueError("must not run")
 
