@@ -1,0 +1,174 @@
+"""What a protocol machine wants done, as values. The daemon obeys them in order. See firmware/DESIGN.md."""
+from __future__ import annotations
+
+from isthmus.crypto.prf import wipe
+from isthmus.wire.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.crypto.suites import Cipher, Suite
+    from isthmus.errors import IsthmusError
+    from isthmus.wire.addr import Endpoint
+    from isthmus.wire.ike_ts import Selector
+
+# Roles in an exchange.
+INITIATOR = "initiator"
+RESPONDER = "responder"
+
+# Directions of an SA, seen from here.
+INBOUND = "in"
+OUTBOUND = "out"
+
+# Reasons of ChildGone.
+DELETED = "deleted"  # the peer said so
+CLOSED = "closed"  # we said so
+REPLACED = "replaced"  # a newer IKE SA with the same peer has taken over
+DEAD = "dead"  # the peer no longer answers, or went wrong beyond repair
+
+
+class SaKeys:
+    """The keys of one direction of a CHILD SA. encryption: with its salt; integrity: empty for AEAD."""
+
+    def __init__(self, encryption: bytearray, integrity: bytearray) -> None:
+        self.encryption = encryption
+        self.integrity = integrity
+
+    def clear(self) -> None:
+        """Overwrite both: whoever installed them calls this."""
+        wipe(self.encryption)
+        wipe(self.integrity)
+
+    def __repr__(self) -> str:
+        return "SaKeys(%d and %d bytes)" % (len(self.encryption), len(self.integrity))
+
+
+class SaSpec(Value):
+    """One ESP SA.
+
+    direction: INBOUND or OUTBOUND. spi: 4 bytes. source, destination: outer addresses of 4 or 16 bytes, of the packets
+    in this direction. encryption: row of crypto/suites.py. ts_source, ts_destination: Selector, seen in this direction.
+    """
+
+    fields = ("direction", "spi", "source", "destination", "encryption", "ts_source", "ts_destination", "beet")
+
+    def __init__(
+        self,
+        direction: str,
+        spi: bytes,
+        source: bytes,
+        destination: bytes,
+        encryption: Cipher,
+        keys: SaKeys,
+        ts_source: Selector,
+        ts_destination: Selector,
+        beet: bool,
+    ) -> None:
+        self.direction = direction
+        self.spi = spi
+        self.source = source
+        self.destination = destination
+        self.encryption = encryption
+        self.keys = keys
+        self.ts_source = ts_source
+        self.ts_destination = ts_destination
+        self.beet = beet
+
+
+class Action(Value):
+    """One thing to do."""
+
+
+class SendDatagram(Action):
+    """Send these bytes from `source` to `destination`, both (address, port)."""
+
+    fields = ("data", "source", "destination")
+
+    def __init__(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+        self.data = data
+        self.source = source
+        self.destination = destination
+
+
+class InstallSa(Action):
+    """An inbound SA, to be in the kernel before the next datagram is sent."""
+
+    fields = ("name", "ike_id", "spec")
+
+    def __init__(self, name: str, ike_id: int, spec: SaSpec) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.spec = spec
+
+
+class ChildUp(Action):
+    """Both directions of a CHILD SA are agreed. inbound has been given by InstallSa; outbound goes in when the tunnel
+    decides.
+    """
+
+    fields = ("name", "ike_id", "role", "inbound", "outbound")
+
+    def __init__(self, name: str, ike_id: int, role: str, inbound: SaSpec, outbound: SaSpec) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.role = role
+        self.inbound = inbound
+        self.outbound = outbound
+
+
+class ChildGone(Action):
+    """A CHILD SA is no longer agreed. reason: DELETED, CLOSED, REPLACED or DEAD. SPIs of 4 bytes."""
+
+    fields = ("name", "ike_id", "inbound_spi", "outbound_spi", "reason")
+
+    def __init__(self, name: str, ike_id: int, inbound_spi: bytes, outbound_spi: bytes, reason: str) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.inbound_spi = inbound_spi
+        self.outbound_spi = outbound_spi
+        self.reason = reason
+
+
+class IkeUp(Action):
+    """An IKE SA is established: the peer has proved who it is."""
+
+    fields = ("name", "ike_id", "role", "suite", "peer_is_isthmus")
+
+    def __init__(self, name: str, ike_id: int, role: str, suite: Suite, peer_is_isthmus: bool) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.role = role
+        self.suite = suite
+        self.peer_is_isthmus = peer_is_isthmus
+
+
+class IkeGone(Action):
+    """An established IKE SA has ended. error: why, None if it was meant to."""
+
+    fields = ("name", "ike_id", "error")
+
+    def __init__(self, name: str, ike_id: int, error: IsthmusError | None) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.error = error
+
+
+class PeerSeen(Action):
+    """An authenticated message of the peer arrived."""
+
+    fields = ("name", "ike_id")
+
+    def __init__(self, name: str, ike_id: int) -> None:
+        self.name = name
+        self.ike_id = ike_id
+
+
+class Failed(Action):
+    """An exchange ended without an SA. name: None if it is not known whose it was. source: the peer's endpoint."""
+
+    fields = ("name", "source", "role", "error")
+
+    def __init__(self, name: str | None, source: Endpoint, role: str, error: IsthmusError) -> None:
+        self.name = name
+        self.source = source
+        self.role = role
+        self.error = error

@@ -1,0 +1,168 @@
+"""Every way in which an IKE exchange can fail, as a type.
+
+`notify` is the error notify that tells the peer, None where nothing is sent. The sentence names both sides' values as
+far as they are known; the remedy says what to do about it. `tell` makes the error of a notify that the peer sent: ours
+and the peer's are apart by `by_peer`.
+"""
+from __future__ import annotations
+
+from isthmus.errors import IsthmusError
+from isthmus.wire import ike_numbers as num
+
+
+class IkeError(IsthmusError):
+    """An exchange that ends without what it was for. by_peer: the peer found the fault and told us."""
+
+    code = "ike"
+    notify: int | None = None
+    by_peer = False
+
+    def get_notify_data(self) -> bytes:
+        """What goes into the notify beside its type."""
+        return b""
+
+
+class NoProposalChosen(IkeError):
+    """No proposal in common."""
+
+    code = "no-proposal"
+    notify = num.NO_PROPOSAL_CHOSEN
+    remedy = "make one proposal equal on both sides"
+
+
+class InvalidKe(IkeError):
+    """The key exchange is for another group than the one chosen. group: the one to use."""
+
+    code = "wrong-group"
+    notify = num.INVALID_KE_PAYLOAD
+    remedy = "make the group of the first proposal equal on both sides"
+
+    def __init__(self, message: str, group: int) -> None:
+        super().__init__(message)
+        self.group = group
+
+    def get_notify_data(self) -> bytes:
+        """The group, two bytes (RFC 7296 section 1.2)."""
+        return self.group.to_bytes(2, "big")
+
+
+class BadPublicValue(IkeError):
+    """A key exchange payload that must not be used."""
+
+    code = "bad-public-value"
+    notify = num.INVALID_SYNTAX
+    remedy = "the peer's IKE program is faulty or somebody in between tampers; nothing can be set here"
+
+
+class IdentityMismatch(IkeError):
+    """The peer says it is somebody whom no tunnel at this address expects, or expects us to be somebody else."""
+
+    code = "identity"
+    notify = num.AUTHENTICATION_FAILED
+    remedy = "make local_id on one side equal to remote_id on the other"
+
+
+class PskMismatch(IkeError):
+    """The peer's proof does not fit its identity under our pre-shared key."""
+
+    code = "psk"
+    notify = num.AUTHENTICATION_FAILED
+    remedy = "enter the same psk on both sides, and check that local_id and remote_id are crosswise equal"
+
+
+class AuthMethod(IkeError):
+    """The peer wants to prove itself in a way that is not configured."""
+
+    code = "auth-method"
+    notify = num.AUTHENTICATION_FAILED
+    remedy = "set the peer to authenticate with a pre-shared key"
+
+
+class LinkMismatch(IkeError):
+    """The peer is no Isthmus, or the tunnel means something else there."""
+
+    code = "link"
+    notify = num.NO_PROPOSAL_CHOSEN
+    remedy = "make carrier, session, instance and mode of this tunnel equal on both sides"
+
+
+class TsUnacceptable(IkeError):
+    """No traffic selectors in common."""
+
+    code = "selectors"
+    notify = num.TS_UNACCEPTABLE
+    remedy = "make the peer's local and remote selectors the mirror of ours"
+
+
+class CrossedAttempt(IkeError):
+    """Both ends started at once, and the other end's attempt is the one that lives on."""
+
+    code = "crossed"
+    notify = num.TEMPORARY_FAILURE
+    remedy = "nothing to do: the other end's attempt goes on"
+
+
+class InvalidSyntax(IkeError):
+    """A message with the right integrity and the wrong content."""
+
+    code = "syntax"
+    notify = num.INVALID_SYNTAX
+    remedy = "the peer's IKE program says something that ours does not understand: report both versions"
+
+
+class CriticalPayload(IkeError):
+    """A payload that we do not know and that must not be skipped."""
+
+    code = "critical-payload"
+    notify = num.UNSUPPORTED_CRITICAL_PAYLOAD
+    remedy = "switch off the feature on the peer that needs this payload"
+
+    def __init__(self, message: str, payload_type: int) -> None:
+        super().__init__(message)
+        self.payload_type = payload_type
+
+    def get_notify_data(self) -> bytes:
+        """The payload type, one byte (RFC 7296 section 2.5)."""
+        return bytes([self.payload_type])
+
+
+class TemporaryFailure(IkeError):
+    """A request that comes at a bad moment."""
+
+    code = "temporary"
+    notify = num.TEMPORARY_FAILURE
+    remedy = "nothing to do: it is tried again"
+
+
+class NoAdditionalSas(IkeError):
+    """A request for another SA inside this IKE SA."""
+
+    code = "no-additional-sas"
+    notify = num.NO_ADDITIONAL_SAS
+    remedy = "nothing to do: the peer starts a new IKE SA"
+
+
+class Unreachable(IkeError):
+    """No answer, or none that could be believed."""
+
+    code = "unreachable"
+    remedy = "check that the peer runs, that its address is right, and that UDP 500 passes in between"
+
+
+class PeerDead(IkeError):
+    """An established IKE SA whose peer no longer answers."""
+
+    code = "peer-dead"
+    remedy = "check the peer and the way to it; the tunnel is tried again"
+
+
+class PeerRefused(IkeError):
+    """The peer's error notify, where we have nothing of our own to say about it. notify_received: its type."""
+
+    code = "refused"
+    by_peer = True
+    remedy = "read the peer's log: it knows why"
+
+    def __init__(self, message: str, notify_received: int) -> None:
+        super().__init__(message)
+        self.notify_received = notify_received

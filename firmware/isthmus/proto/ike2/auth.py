@@ -1,0 +1,343 @@
+"""IKE_AUTH: both prove who they are with the pre-shared key, and agree on the first CHILD SA. RFC 7296 1.2, 2.15."""
+from __future__ import annotations
+
+from isthmus.crypto.prf import is_equal
+from isthmus.proto.actions import INBOUND, INITIATOR, OUTBOUND, RESPONDER, ChildUp, Failed, IkeUp, InstallSa, SaSpec
+from isthmus.proto.errors import (
+    AuthMethod,
+    CrossedAttempt,
+    IdentityMismatch,
+    IkeError,
+    NoProposalChosen,
+    PeerRefused,
+    PskMismatch,
+    TsUnacceptable,
+)
+from isthmus.proto.ike2 import crossing, endings, link, proposals
+from isthmus.proto.ike2.ike_sa import ChildSa
+from isthmus.proto.ike2.keys import compute_psk_auth, derive_child_keys
+from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
+from isthmus.proto.ike2.times import LINGER_MS
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike_payloads import (
+    AuthPayload,
+    DeletePayload,
+    IdPayload,
+    NotifyPayload,
+    SaPayload,
+    TsPayload,
+)
+from isthmus.wire.ike_sa import check_spi
+from isthmus.wire.ike_ts import Selector, intersect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from isthmus.crypto.suites import Cipher
+    from isthmus.proto.ike2.connection import Connection
+    from isthmus.proto.ike2.engine import Engine
+    from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.proto.ike2.incoming import Incoming
+    from isthmus.wire.ike_payloads import Payload
+    from isthmus.wire.ike_sa import Proposal
+
+ESP_SPI = 4
+
+AFTER_REQUEST = (ESTABLISHED, DONE)
+AFTER_ANSWER = (ESTABLISHED, CLOSING, GONE)
+AFTER_UNWANTED = (CLOSING, GONE)
+
+
+def compute_auth(sa: IkeSa, connection: Connection, signer: str, id_payload: IdPayload) -> bytes:
+    """What the AUTH payload of one side must hold. signer: INITIATOR or RESPONDER."""
+    if sa.keys is None:
+        raise AssertionError("%r has no keys" % sa)
+    if signer == INITIATOR:
+        message, peer_nonce, sk_p = sa.init_request, sa.nonce_r, sa.keys.pi
+    else:
+        message, peer_nonce, sk_p = sa.init_answer, sa.nonce_i, sa.keys.pr
+    return compute_psk_auth(connection.psk, message, peer_nonce, sk_p, id_payload.get_body())
+
+
+def check_auth(sa: IkeSa, connection: Connection, signer: str, id_payload: IdPayload, auth: AuthPayload) -> None:
+    """Raises AuthMethod or PskMismatch unless the peer's proof is the one that our key gives."""
+    if auth.method != num.SHARED_KEY_MIC:
+        raise AuthMethod(
+            "%s authenticates by %s; this tunnel allows only a pre-shared key"
+            % (id_payload.identity, num.name_of(num.AUTH_METHODS, auth.method))
+        )
+    if not is_equal(auth.data, compute_auth(sa, connection, signer, id_payload)):
+        raise PskMismatch(
+            "tunnel '%s': the pre-shared keys of the two sides differ, or %s and %s are mixed up with another tunnel"
+            % (connection.name, connection.local_id, connection.remote_id)
+        )
+
+
+# Initiator
+
+
+def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
+    """IDi, IDr, AUTH, and the CHILD SA we want."""
+    connection = _connection_of(sa)
+    sa.child_spi = engine.make_child_spi()
+    our_id = IdPayload(num.IDI, connection.local_id)
+    payloads: list[Payload] = [
+        our_id,
+        IdPayload(num.IDR, connection.remote_id),
+        AuthPayload(num.SHARED_KEY_MIC, compute_auth(sa, connection, INITIATOR, our_id)),
+    ]
+    if sa.peer_is_isthmus:
+        payloads.extend(link.make_link(connection))
+    payloads.append(SaPayload(proposals.make_offer(connection.esp_proposals, num.PROTO_ESP, sa.child_spi)))
+    payloads.append(TsPayload(num.TSI, [connection.ts_local]))
+    payloads.append(TsPayload(num.TSR, [connection.ts_remote]))
+    sa.set_state(AUTH_SENT)
+    engine.request(sa, num.IKE_AUTH, payloads, now)
+
+
+def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """The responder's proof, and the CHILD SA as it wants it."""
+    connection = _connection_of(sa)
+    if not _accept_responder(engine, sa, connection, incoming, now):
+        return
+    try:
+        link.check_link(connection, incoming)
+        suite, chosen = proposals.check_choice(
+            connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP, ESP_SPI
+        )
+        ts_i = _only_inside(connection.ts_local, incoming.get(num.TSI, TsPayload).selectors)
+        ts_r = _only_inside(connection.ts_remote, incoming.get(num.TSR, TsPayload).selectors)
+        outbound_spi = check_spi(chosen)
+    except IkeError as error:
+        # The peer has the IKE SA by now, and perhaps the CHILD SA: it must hear that we do not want it.
+        endings.abort(engine, sa, error, DeletePayload(num.PROTO_IKE, []), now)
+        return
+    sa.child = ChildSa(sa.child_spi, outbound_spi)
+    inbound, outbound = _make_specs(sa, connection, suite.cipher, ts_i, ts_r)
+    engine.emit(InstallSa(connection.name, sa.ike_id, inbound))
+    _come_up(engine, sa, connection, inbound, outbound, now)
+
+
+def receive_childless(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """The responder proves itself and refuses the CHILD SA: say why, and take the IKE SA down again."""
+    connection = _connection_of(sa)
+    if not _accept_responder(engine, sa, connection, incoming, now):
+        return
+    error: IkeError
+    try:
+        link.check_link(connection, incoming)
+        error = _read_refusal(connection, incoming.find_error())
+    except IkeError as mismatch:
+        error = mismatch
+    endings.abort(engine, sa, error, DeletePayload(num.PROTO_IKE, []), now)
+
+
+def receive_refusal(engine: Engine, sa: IkeSa, incoming: Incoming, _now: int) -> None:
+    """The responder does not believe us, or does not want us now."""
+    endings.fail(engine, sa, _read_refusal(_connection_of(sa), incoming.find_error()))
+
+
+def receive_unwanted(engine: Engine, sa: IkeSa, _incoming: Incoming, now: int) -> None:
+    """Our abandoned attempt has made an SA at the peer: undo it."""
+    endings.request_close(engine, sa, DeletePayload(num.PROTO_IKE, []), now)
+
+
+def receive_unwanted_refusal(engine: Engine, sa: IkeSa, _incoming: Incoming, _now: int) -> None:
+    """Our abandoned attempt has come to nothing, as it should."""
+    engine.forget(sa)
+
+
+def _accept_responder(engine: Engine, sa: IkeSa, connection: Connection, incoming: Incoming, now: int) -> bool:
+    """True if the responder is who it should be; otherwise the attempt has ended (RFC 7296 section 2.21.2)."""
+    their_id = incoming.get(num.IDR, IdPayload)
+    try:
+        if their_id.identity != connection.remote_id:
+            raise IdentityMismatch(
+                "tunnel '%s': the peer is %s; remote_id here is %s"
+                % (connection.name, their_id.identity, connection.remote_id)
+            )
+        check_auth(sa, connection, RESPONDER, their_id, incoming.get(num.AUTH, AuthPayload))
+    except IkeError as error:
+        endings.abort(engine, sa, error, NotifyPayload(num.AUTHENTICATION_FAILED), now)
+        return False
+    return True
+
+
+def _read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeError:
+    """The error behind an error notify in an IKE_AUTH answer."""
+    error: IkeError
+    refused = notify.notify if notify is not None else 0
+    if refused == num.AUTHENTICATION_FAILED:
+        error = PskMismatch(
+            "tunnel '%s': the peer refuses identity %s, or its pre-shared key differs from ours"
+            % (connection.name, connection.local_id)
+        )
+    elif refused == num.NO_PROPOSAL_CHOSEN:
+        error = NoProposalChosen(
+            "tunnel '%s': the peer refuses every esp proposal; this side offers %s"
+            % (connection.name, ", ".join([str(suite) for suite in connection.esp_proposals]))
+        )
+    elif refused == num.TS_UNACCEPTABLE:
+        error = TsUnacceptable(
+            "tunnel '%s': the peer refuses the selectors %s to %s"
+            % (connection.name, connection.ts_local, connection.ts_remote)
+        )
+    elif refused == num.TEMPORARY_FAILURE:
+        error = CrossedAttempt("tunnel '%s': the peer has begun too, and its attempt goes first" % connection.name)
+    else:
+        error = PeerRefused(
+            "tunnel '%s': the peer refuses with %s" % (connection.name, num.name_of(num.NOTIFY_TYPES, refused)),
+            refused,
+        )
+    error.by_peer = True
+    return error
+
+
+def _only_inside(ours: Selector, answered: list[Selector]) -> Selector:
+    """The one selector that the responder has left of ours. Raises TsUnacceptable if it is not a part of it."""
+    if len(answered) == 1 and intersect(ours, answered[0]) == answered[0]:
+        return answered[0]
+    raise TsUnacceptable(
+        "the peer answers selector %s to our %s" % (", ".join([str(selector) for selector in answered]), ours)
+    )
+
+
+# Responder
+
+
+def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """The initiator's proof, and the CHILD SA it wants."""
+    their_id = incoming.get(num.IDI, IdPayload)
+    connection = _find_connection(engine, sa, their_id, incoming.find(num.IDR, IdPayload))
+    sa.connection = connection
+    check_auth(sa, connection, INITIATOR, their_id, incoming.get(num.AUTH, AuthPayload))
+    # From here on the peer is known: what it hears now it hears from somebody who has proved himself, too.
+    crossing.check(engine, sa, connection)
+    our_id = IdPayload(num.IDR, connection.local_id)
+    proof: list[Payload] = [
+        our_id,
+        AuthPayload(num.SHARED_KEY_MIC, compute_auth(sa, connection, RESPONDER, our_id)),
+    ]
+    if sa.peer_is_isthmus:
+        proof.extend(link.make_link(connection))
+    try:
+        link.check_link(connection, incoming)
+        cipher, chosen, ts_i, ts_r = _agree_child(engine, sa, connection, incoming)
+    except IkeError as error:
+        if error.notify is None:
+            raise AssertionError("%r cannot be told to the peer" % error) from error
+        proof.append(NotifyPayload(error.notify, error.get_notify_data()))
+        engine.answer(sa, incoming, proof)
+        engine.emit(Failed(connection.name, sa.remote, RESPONDER, error))
+        sa.set_state(DONE)
+        sa.expire_at = now + LINGER_MS
+        return
+    inbound, outbound = _make_specs(sa, connection, cipher, ts_i, ts_r)
+    engine.emit(InstallSa(connection.name, sa.ike_id, inbound))
+    proof.append(SaPayload([chosen]))
+    proof.append(TsPayload(num.TSI, [ts_i]))
+    proof.append(TsPayload(num.TSR, [ts_r]))
+    engine.answer(sa, incoming, proof)
+    crossing.give_up_own(engine, connection, now)
+    _come_up(engine, sa, connection, inbound, outbound, now)
+
+
+def refuse_eap(_engine: Engine, _sa: IkeSa, incoming: Incoming, _now: int) -> None:
+    """There is no EAP here."""
+    raise AuthMethod("%s wants EAP; only a pre-shared key is allowed" % incoming.get(num.IDI, IdPayload).identity)
+
+
+def _find_connection(engine: Engine, sa: IkeSa, their_id: IdPayload, our_id: IdPayload | None) -> Connection:
+    """Whose attempt this is, by both identities. Raises IdentityMismatch or NoProposalChosen."""
+    connections = engine.find_connections(sa.local, sa.remote)
+    known = [connection for connection in connections if connection.remote_id == their_id.identity]
+    if not known:
+        raise IdentityMismatch(
+            "the peer says it is %s; at its address this side expects %s"
+            % (their_id.identity, _list([connection.remote_id for connection in connections]))
+        )
+    wanted = [connection for connection in known if our_id is None or connection.local_id == our_id.identity]
+    if not wanted:
+        raise IdentityMismatch(
+            "%s expects %s here; this side is %s"
+            % (
+                their_id.identity,
+                our_id.identity if our_id is not None else "nobody",
+                _list([connection.local_id for connection in known]),
+            )
+        )
+    for connection in wanted:
+        if sa.suite in connection.ike_proposals:
+            return connection
+    raise NoProposalChosen(
+        "%s came with %s; tunnel '%s' allows %s"
+        % (their_id.identity, sa.suite, wanted[0].name, _list(wanted[0].ike_proposals))
+    )
+
+
+def _list(values: Sequence[object]) -> str:
+    return ", ".join([str(value) for value in values]) or "nobody"
+
+
+def _agree_child(
+    engine: Engine, sa: IkeSa, connection: Connection, incoming: Incoming
+) -> tuple[Cipher, Proposal, Selector, Selector]:
+    """(cipher, the proposal to answer with, TSi, TSr). Raises NoProposalChosen or TsUnacceptable."""
+    suite, chosen = proposals.choose(
+        connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP, ESP_SPI
+    )
+    ts_i = _narrow(connection.ts_remote, incoming.get(num.TSI, TsPayload).selectors)
+    ts_r = _narrow(connection.ts_local, incoming.get(num.TSR, TsPayload).selectors)
+    outbound_spi = check_spi(chosen)
+    sa.child = ChildSa(engine.make_child_spi(), outbound_spi)
+    chosen.spi = sa.child.inbound_spi
+    return suite.cipher, chosen, ts_i, ts_r
+
+
+def _narrow(ours: Selector, offered: list[Selector]) -> Selector:
+    """The first common part of our selector and the peer's (RFC 7296 section 2.9)."""
+    for selector in offered:
+        common = intersect(ours, selector)
+        if common is not None:
+            return common
+    raise TsUnacceptable("the peer offers selector %s; this side allows %s" % (_list(offered[:4]), ours))
+
+
+# Both
+
+
+def _connection_of(sa: IkeSa) -> Connection:
+    if sa.connection is None:
+        raise AssertionError("%r belongs to no connection" % sa)
+    return sa.connection
+
+
+def _make_specs(
+    sa: IkeSa, connection: Connection, cipher: Cipher, ts_i: Selector, ts_r: Selector
+) -> tuple[SaSpec, SaSpec]:
+    """(inbound, outbound) of the CHILD SA. ts_i, ts_r: of the initiator's and the responder's side."""
+    if sa.keys is None or sa.child is None:
+        raise AssertionError("%r has no child" % sa)
+    from_i, from_r = derive_child_keys(cipher, sa.keys.d, sa.nonce_i, sa.nonce_r)
+    if sa.role == INITIATOR:
+        keys_in, keys_out, ts_ours, ts_theirs = from_r, from_i, ts_i, ts_r
+    else:
+        keys_in, keys_out, ts_ours, ts_theirs = from_i, from_r, ts_r, ts_i
+    here, there = sa.local[0], sa.remote[0]
+    beet = connection.beet
+    return (
+        SaSpec(INBOUND, sa.child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, beet),
+        SaSpec(OUTBOUND, sa.child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, beet),
+    )
+
+
+def _come_up(
+    engine: Engine, sa: IkeSa, connection: Connection, inbound: SaSpec, outbound: SaSpec, now: int
+) -> None:
+    if sa.suite is None:
+        raise AssertionError("%r has no suite" % sa)
+    sa.set_established(engine.next_order())
+    engine.emit(IkeUp(connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus))
+    engine.emit(ChildUp(connection.name, sa.ike_id, sa.role, inbound, outbound))
+    crossing.take_over(engine, sa, now)

@@ -1,0 +1,67 @@
+"""When both ends begin at once, or one begins again: which IKE SA lives. firmware/DESIGN.md, "The IKE engine".
+
+Two sides decide without asking each other, so the rules must give the same answer from both, whatever was lost or
+came late. "Lower" is the side whose identity comes first in byte order.
+
+  1. A valid IKE_AUTH request makes its receiver give up its own attempt,
+  2. unless the receiver is lower and has sent its own IKE_AUTH: then the request is answered TEMPORARY_FAILURE.
+     Of two crossing attempts exactly one survives: if the lower side's IKE_AUTH was sent, the higher side will give
+     up when it arrives; if it was not, it never will be.
+  3. A request that arrives after the fight is over must not start it again. It is older than the SA that we have if
+     the same peer began both and it began this one first, or if we began ours, are lower, and had the request's
+     IKE_SA_INIT before ours was established: only an attempt that crossed ours can look like that.
+  4. Otherwise the newcomer is newer, and takes over from everything older (newest wins).
+"""
+from __future__ import annotations
+
+from isthmus.proto.actions import RESPONDER
+from isthmus.proto.errors import CrossedAttempt
+from isthmus.proto.ike2.states import ABANDONED, AUTH_SENT, ESTABLISHED, PENDING, REPLACED
+from isthmus.proto.ike2.times import LINGER_MS, REPLACED_MS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.proto.ike2.connection import Connection
+    from isthmus.proto.ike2.engine import Engine
+    from isthmus.proto.ike2.ike_sa import IkeSa
+
+
+def check(engine: Engine, sa: IkeSa, connection: Connection) -> None:
+    """Raises CrossedAttempt if the peer's attempt `sa`, just proved valid, must not become an SA (rules 2 and 3)."""
+    for other in engine.table.find_all(connection.name):
+        if other.state == AUTH_SENT and connection.is_lower:
+            raise CrossedAttempt("tunnel '%s': both sides began, and this side goes first" % connection.name)
+        if other.state == ESTABLISHED and _is_older(sa, other, connection):
+            raise CrossedAttempt("tunnel '%s': an attempt that is older than the SA that is up" % connection.name)
+
+
+def _is_older(sa: IkeSa, established: IkeSa, connection: Connection) -> bool:
+    if established.role == RESPONDER:
+        return sa.order < established.order
+    return connection.is_lower and sa.order < established.established_order
+
+
+def give_up_own(engine: Engine, connection: Connection, now: int) -> None:
+    """The peer's attempt has become an SA: our own pending one stops (rule 1).
+
+    One whose IKE_AUTH is on its way may yet be accepted, so it is kept long enough to undo that.
+    """
+    for other in engine.table.find_all(connection.name):
+        if other.state not in PENDING:
+            continue
+        if other.state == AUTH_SENT:
+            other.set_state(ABANDONED)
+            other.requests.stop()
+            other.expire_at = now + LINGER_MS
+        else:
+            engine.forget(other)
+
+
+def take_over(engine: Engine, sa: IkeSa, now: int) -> None:
+    """`sa` has come up: older SAs of the same connection wait for their DELETE, and then go of themselves (rule 4)."""
+    if sa.name is None:
+        raise AssertionError("%r has come up without a name" % sa)
+    for other in engine.table.find_all(sa.name):
+        if other is not sa and other.state == ESTABLISHED:
+            other.set_state(REPLACED)
+            other.expire_at = now + REPLACED_MS

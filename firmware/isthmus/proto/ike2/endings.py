@@ -1,0 +1,97 @@
+"""How an IKE SA ends, one function for each occasion. Nobody else emits ChildGone, IkeGone or our own Failed."""
+from __future__ import annotations
+
+from isthmus.proto.actions import CLOSED, DEAD, INITIATOR, REPLACED, ChildGone, Failed, IkeGone
+from isthmus.proto.errors import PeerDead, Unreachable
+from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, INIT_SENT, LIVE
+from isthmus.proto.ike2.states import REPLACED as STATE_REPLACED
+from isthmus.proto.ike2.times import LINGER_MS
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.addr import format_endpoint
+from isthmus.wire.ike_payloads import DeletePayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.errors import IsthmusError
+    from isthmus.proto.ike2.engine import Engine
+    from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.wire.ike_payloads import Payload
+
+
+def fail(engine: Engine, sa: IkeSa, error: IsthmusError) -> None:
+    """Our own attempt has ended, and the peer knows or need not know."""
+    engine.emit(Failed(sa.name, sa.remote, INITIATOR, error))
+    engine.forget(sa)
+
+
+def abort(engine: Engine, sa: IkeSa, error: IsthmusError, word: Payload, now: int) -> None:
+    """Our own attempt has ended, and the peer, which has an SA by now, hears `word` about it."""
+    engine.emit(Failed(sa.name, sa.remote, INITIATOR, error))
+    request_close(engine, sa, word, now)
+
+
+def close(engine: Engine, sa: IkeSa, now: int) -> None:
+    """We want this established SA no more: DELETE, and it is gone for the tunnel at once."""
+    was_live = sa.state in LIVE
+    request_close(engine, sa, DeletePayload(num.PROTO_IKE, []), now)
+    if was_live:
+        _report(engine, sa, CLOSED, None)
+
+
+def request_close(engine: Engine, sa: IkeSa, word: Payload, now: int) -> None:
+    """Send our last request; the SA is kept until it is answered or its tries are over."""
+    sa.set_state(CLOSING)
+    sa.expire_at = None
+    engine.request(sa, num.INFORMATIONAL, [word], now)
+
+
+def end(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None, now: int) -> None:
+    """The peer's request has ended this SA: only our answer to it is kept a while, in case it was lost."""
+    if sa.state in LIVE:
+        _report(engine, sa, reason, error)
+    sa.requests.finish()
+    sa.requests.queue = []
+    sa.set_state(DONE)
+    sa.expire_at = now + LINGER_MS
+
+
+def drop_child(engine: Engine, sa: IkeSa, reason: str) -> None:
+    """The CHILD SA alone has ended."""
+    if sa.child is not None and sa.name is not None:
+        engine.emit(ChildGone(sa.name, sa.ike_id, sa.child.inbound_spi, sa.child.outbound_spi, reason))
+    sa.child = None
+
+
+def _report(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None) -> None:
+    drop_child(engine, sa, reason)
+    if sa.name is not None:
+        engine.emit(IkeGone(sa.name, sa.ike_id, error))
+
+
+def give_up(engine: Engine, sa: IkeSa) -> None:
+    """A request of ours has been sent as often as allowed, in vain."""
+    where = format_endpoint(sa.remote)
+    if sa.state == INIT_SENT:
+        message = "no answer from %s" % where
+        if sa.doubt is not None:
+            message = "no usable answer from %s; the last one, which proves nothing, was: %s" % (where, sa.doubt)
+        fail(engine, sa, Unreachable(message))
+    elif sa.state == AUTH_SENT:
+        fail(engine, sa, Unreachable("%s answered IKE_SA_INIT and then not IKE_AUTH" % where))
+    else:
+        if sa.state in LIVE:
+            _report(engine, sa, DEAD, PeerDead("%s has stopped answering" % where))
+        engine.forget(sa)
+
+
+def expire(engine: Engine, sa: IkeSa) -> None:
+    """The time of this SA is over, as was settled when it got its present state."""
+    if sa.state == STATE_REPLACED:
+        _report(engine, sa, REPLACED, None)
+    engine.forget(sa)
+
+
+def break_off(engine: Engine, sa: IkeSa, error: IsthmusError, now: int) -> None:
+    """The peer has said what no peer says: the established SA is not to be trusted (RFC 7296 section 2.21.3)."""
+    if sa.state in (ESTABLISHED, STATE_REPLACED, CLOSING):
+        end(engine, sa, DEAD, error, now)

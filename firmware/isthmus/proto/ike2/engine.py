@@ -1,0 +1,407 @@
+"""Engine: every IKE SA of every connection, driven by datagrams, timers and commands. Contract: firmware/DESIGN.md.
+
+A datagram passes these gates in order, cheap ones first, and each drop is counted by its reason:
+
+    size -> header -> version -> whose SA -> message id -> (SK: integrity) -> payloads -> row -> handler
+
+Nothing that has not passed the integrity check changes anything but counters, except in IKE_SA_INIT, where there is
+nothing to check yet: see init.py.
+"""
+from __future__ import annotations
+
+from isthmus.crypto.ciphers import IntegrityError
+from isthmus.crypto.prf import sha256
+from isthmus.proto.actions import RESPONDER, Failed, PeerSeen, SendDatagram
+from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax
+from isthmus.proto.ike2 import endings, init
+from isthmus.proto.ike2.connection import Retransmit
+from isthmus.proto.ike2.cookie import Cookies
+from isthmus.proto.ike2.counters import Counters
+from isthmus.proto.ike2.ike_sa import IkeSa
+from isthmus.proto.ike2.incoming import Incoming
+from isthmus.proto.ike2.sa_table import SaTable
+from isthmus.proto.ike2.sealing import open_chain, read_chain
+from isthmus.proto.ike2.states import (
+    AUTH_SENT,
+    AUTHENTICATED,
+    DONE,
+    ESTABLISHED,
+    GONE,
+    INIT_ANSWERED,
+    INIT_SENT,
+    LIVE,
+    PENDING,
+)
+from isthmus.proto.ike2.tables import REQUEST, RESPONSE, find_row, find_rows
+from isthmus.proto.ike2.times import LINGER_MS, UNPROVEN_MS
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.buffer import Reader, WireError
+from isthmus.wire.ike import (
+    FLAG_INITIATOR,
+    FLAG_RESPONSE,
+    MAJOR_VERSION,
+    MAX_MESSAGE,
+    NO_SPI,
+    Header,
+    pull_header,
+    pull_payloads,
+    push_message,
+)
+from isthmus.wire.ike_payloads import DeletePayload, NotifyPayload, SkPayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.proto.actions import Action
+    from isthmus.proto.ike2.connection import Connection
+    from isthmus.wire.addr import Endpoint
+    from isthmus.wire.ike_payloads import Payload
+
+
+class Engine:
+    """The IKEv2 engine. rng: n -> n random bytes. `now` is always monotonic milliseconds."""
+
+    def __init__(self, rng: Callable[[int], bytes]) -> None:
+        self.rng = rng
+        self.table = SaTable()
+        self.cookies = Cookies(rng)
+        self._connections: dict[str, Connection] = {}
+        self._counters = Counters()
+        self._actions: list[Action] = []
+        self._order = 0
+        self._unproven_at: int | None = None
+
+    # Commands and results
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """{reason: number of datagrams dropped for it}; always the same reasons."""
+        return self._counters.counts
+
+    def set_connection(self, connection: Connection) -> None:
+        """Add or replace by name. SAs that are up go on as they were agreed."""
+        self._connections[connection.name] = connection
+
+    def remove_connection(self, name: str) -> None:
+        """Accept nothing more for this name. Its SAs stay until `delete`."""
+        self._connections.pop(name, None)
+
+    def initiate(self, name: str, now: int) -> None:
+        """Start IKE_SA_INIT beside whatever is established; nothing if an own attempt is under way already."""
+        for sa in self.table.find_all(name):
+            if sa.state in PENDING:
+                return
+        init.begin(self, self._connections[name], now)
+
+    def check_peer(self, name: str, now: int) -> None:
+        """Ask the peer of the newest established IKE SA for a sign of life; an unanswered request is one already."""
+        established = [sa for sa in self.table.find_all(name) if sa.state == ESTABLISHED]
+        if established and not established[-1].requests.is_waiting:
+            self.request(established[-1], num.INFORMATIONAL, [], now)
+
+    def delete(self, name: str, now: int, keep: int | None = None) -> None:
+        """End every IKE SA and every own attempt of this name but the one whose ike_id is `keep`."""
+        for sa in self.table.find_all(name):
+            if sa.ike_id == keep:
+                continue
+            if sa.state in LIVE:
+                endings.close(self, sa, now)
+            elif sa.state in PENDING:
+                self.forget(sa)
+
+    def take_actions(self) -> list[Action]:
+        """What is to be done, in order; they are handed out once."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    # Time
+
+    def get_timer(self) -> int | None:
+        """When handle_timer wants to be called, None if nothing is waiting."""
+        earliest: int | None = None
+        for sa in self.table.list_all():
+            timer = sa.get_timer()
+            if timer is not None and (earliest is None or timer < earliest):
+                earliest = timer
+        return earliest
+
+    def handle_timer(self, now: int) -> None:
+        """Repeat what is unanswered, forget what is over. Too early a call does nothing."""
+        for sa in self.table.list_all():
+            if sa.expire_at is not None and sa.expire_at <= now:
+                endings.expire(self, sa)
+                continue
+            again_at = sa.requests.get_timer()
+            if again_at is None or again_at > now:
+                continue
+            if sa.requests.is_exhausted():
+                endings.give_up(self, sa)
+            else:
+                self.send(sa.requests.repeat(now), sa.local, sa.remote)
+
+    # Datagrams
+
+    def receive(self, datagram: bytes, source: Endpoint, destination: Endpoint, now: int) -> None:
+        """One datagram from `source`, as it arrived at `destination` (without a non-ESP marker). Never raises for
+        what is in it.
+        """
+        if len(datagram) > MAX_MESSAGE:
+            self.count("too-long")
+            return
+        try:
+            reader = Reader(datagram)
+            header, first = pull_header(reader)
+            incoming = Incoming(header, datagram, sha256(datagram), source, destination)
+            if header.major != MAJOR_VERSION:
+                self._refuse_version(incoming, now)
+            elif header.spi_i == NO_SPI:
+                self.count("zero-spi")
+            elif header.exchange == num.IKE_SA_INIT and not header.is_response:
+                self._receive_first(incoming, reader, first, now)
+            else:
+                self._receive_for_sa(incoming, reader, first, now)
+        except WireError as error:
+            self.count("malformed-" + error.reason)
+
+    def _refuse_version(self, incoming: Incoming, now: int) -> None:
+        """RFC 7296 section 2.5: a request of a higher version hears which one we speak; nothing else is answered."""
+        if incoming.header.major < MAJOR_VERSION:
+            self.count("old-version")
+            return
+        self.count("new-version")
+        if not incoming.header.is_response and self._may_speak(now):
+            self.answer_clear(incoming, [NotifyPayload(num.INVALID_MAJOR_VERSION, bytes([MAJOR_VERSION]))])
+
+    def _receive_first(self, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
+        """An IKE_SA_INIT request: one that we have answered, or a new one."""
+        repeated = self.table.find_repeated(incoming.digest)
+        if repeated is not None:
+            self.count("repeated")
+            if repeated.state == INIT_ANSWERED and incoming.source == repeated.remote:
+                self.send(repeated.init_answer, repeated.local, repeated.remote)
+            return
+        header = incoming.header
+        if header.spi_r != NO_SPI or header.message_id or not header.from_initiator:
+            self.count("wrong-direction")
+            return
+        incoming.payloads = pull_payloads(reader, first)
+        # The SA is nobody's until its handler has made up its mind: a refusal or a cookie leaves nothing behind.
+        sa = IkeSa(self.next_order(), RESPONDER, incoming.destination, incoming.source, Retransmit())
+        try:
+            self._dispatch(sa, incoming, REQUEST, now)
+        except IkeError as error:
+            self._refuse_first(incoming, error, now)
+
+    def _refuse_first(self, incoming: Incoming, error: IkeError, now: int) -> None:
+        if error.notify is None:
+            raise error
+        self.answer_clear(incoming, [NotifyPayload(error.notify, error.get_notify_data())])
+        connections = self.find_connections(incoming.destination, incoming.source)
+        if connections and not isinstance(error, InvalidKe) and self._may_speak(now):
+            name = connections[0].name if len(connections) == 1 else None
+            self.emit(Failed(name, incoming.source, RESPONDER, error))
+
+    def _receive_for_sa(self, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
+        """Everything but an IKE_SA_INIT request belongs to an SA that we know."""
+        header = incoming.header
+        sa = self.table.find(header.spi_r if header.from_initiator else header.spi_i)
+        if sa is None:
+            self.count("unknown-spi")
+        elif header.from_initiator != (sa.role == RESPONDER):
+            self.count("wrong-direction")
+        elif header.exchange == num.IKE_SA_INIT:
+            self._receive_init_answer(sa, incoming, reader, first, now)
+        elif (header.spi_i, header.spi_r) != (sa.spi_i, sa.spi_r):
+            self.count("wrong-spi")
+        elif header.is_response:
+            self._receive_response(sa, incoming, reader, first, now)
+        else:
+            self._receive_request(sa, incoming, reader, first, now)
+
+    def _receive_init_answer(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
+        """Nothing here is proved. What fails is remembered for the error text, and the request is repeated."""
+        if sa.state != INIT_SENT or incoming.header.message_id:
+            self.count("not-asked")
+            return
+        if (incoming.source, incoming.destination) != (sa.remote, sa.local):
+            self.count("wrong-source")
+            return
+        incoming.payloads = pull_payloads(reader, first)
+        try:
+            self._dispatch(sa, incoming, RESPONSE, now)
+        except IkeError as error:
+            self.count("unproven")
+            sa.doubt = error
+
+    def _receive_request(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
+        header = incoming.header
+        repeated = sa.responses.find_repeated(header.message_id, incoming.digest)
+        if repeated is not None:
+            self.count("repeated")
+            self.send(repeated[0], repeated[1], repeated[2])
+        elif header.message_id != sa.responses.expected:
+            self.count("message-id")
+        elif not find_rows(sa.role, sa.state, header.exchange, REQUEST):
+            self.count("not-now")
+        else:
+            chain = self._open(sa, incoming, reader, first)
+            if chain is None:
+                return
+            try:
+                incoming.payloads = _read(chain)
+                self._dispatch(sa, incoming, REQUEST, now)
+            except IkeError as error:
+                self._refuse(sa, incoming, error, now)
+
+    def _receive_response(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
+        header = incoming.header
+        if not sa.requests.is_answer(header.exchange, header.message_id):
+            self.count("not-asked")
+            return
+        chain = self._open(sa, incoming, reader, first)
+        if chain is None:
+            return
+        sa.requests.finish()
+        try:
+            incoming.payloads = _read(chain)
+            self._dispatch(sa, incoming, RESPONSE, now)
+        except IkeError as error:
+            if sa.state == AUTH_SENT:
+                endings.abort(self, sa, error, DeletePayload(num.PROTO_IKE, []), now)
+            else:
+                endings.break_off(self, sa, error, now)
+        self._send_queued(sa, now)
+
+    def _open(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int) -> tuple[SkPayload, bytes] | None:
+        """The SK payload and what it holds, or None if the message proves nothing."""
+        clear = pull_payloads(reader, first)
+        sk = clear[0] if len(clear) == 1 else None
+        if not isinstance(sk, SkPayload) or sa.cipher_in is None:
+            self.count("not-encrypted")
+            return None
+        try:
+            chain = open_chain(sa.cipher_in, incoming.datagram, sk)
+        except IntegrityError:
+            self.count("integrity")
+            return None
+        if sa.state in AUTHENTICATED and sa.name is not None:
+            self.emit(PeerSeen(sa.name, sa.ike_id))
+        return sk, chain
+
+    def _dispatch(self, sa: IkeSa, incoming: Incoming, kind: str, now: int) -> None:
+        """Find the row and run its handler. Raises IkeError where the message must not be."""
+        critical = incoming.find_critical()
+        if critical is not None:
+            raise CriticalPayload("a critical payload of unknown type %d" % critical.type, critical.type)
+        rows = find_rows(sa.role, sa.state, incoming.header.exchange, kind)
+        row = find_row(rows, incoming)
+        if row is None:
+            names = [num.name_of(num.PAYLOAD_TYPES, payload.type) for payload in incoming.payloads]
+            raise InvalidSyntax(
+                "%s %s with payloads %s" % (
+                    num.name_of(num.EXCHANGE_TYPES, incoming.header.exchange), kind, ", ".join(names) or "none"
+                )
+            )
+        row.handler(self, sa, incoming, now)
+        if sa.state not in row.becomes:
+            raise AssertionError("%r after: %s" % (sa, row.story))
+
+    def _refuse(self, sa: IkeSa, incoming: Incoming, error: IkeError, now: int) -> None:
+        """Answer a protected request by the notify of its error, and draw the consequence."""
+        if error.notify is None:
+            raise error
+        self.answer(sa, incoming, [NotifyPayload(error.notify, error.get_notify_data())])
+        if sa.state == INIT_ANSWERED:
+            self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
+            sa.set_state(DONE)
+            sa.expire_at = now + LINGER_MS
+        elif isinstance(error, InvalidSyntax):
+            endings.break_off(self, sa, error, now)
+
+    # What handlers use
+
+    def next_order(self) -> int:
+        """The next number of the one sequence that says which event came first."""
+        self._order += 1
+        return self._order
+
+    def count(self, reason: str) -> None:
+        """One more datagram dropped for this reason."""
+        self._counters.count(reason)
+
+    def emit(self, action: Action) -> None:
+        """One more thing for the daemon to do."""
+        self._actions.append(action)
+
+    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+        """One datagram to send."""
+        self.emit(SendDatagram(data, source, destination))
+
+    def find_connections(self, local: Endpoint, remote: Endpoint) -> list[Connection]:
+        """The connections between these two addresses (ports are not compared), in order of their names."""
+        return [
+            self._connections[name]
+            for name in sorted(self._connections.keys())
+            if self._connections[name].local[0] == local[0] and self._connections[name].remote[0] == remote[0]
+        ]
+
+    def make_child_spi(self) -> bytes:
+        """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""
+        taken = [sa.child.inbound_spi for sa in self.table.list_all() if sa.child is not None]
+        taken += [sa.child_spi for sa in self.table.list_all()]
+        while True:
+            spi = self.rng(4)
+            if int.from_bytes(spi, "big") >= 256 and spi not in taken:
+                return spi
+
+    def request(self, sa: IkeSa, exchange: int, payloads: list[Payload], now: int) -> None:
+        """Send a protected request now, or when the one under way is answered."""
+        sa.requests.queue.append((exchange, payloads))
+        self._send_queued(sa, now)
+
+    def _send_queued(self, sa: IkeSa, now: int) -> None:
+        if sa.state == GONE or sa.requests.is_waiting or not sa.requests.queue:
+            return
+        exchange, payloads = sa.requests.queue.pop(0)
+        message_id = sa.requests.next_id
+        datagram = sa.seal(exchange, message_id, False, payloads)
+        sa.requests.start(exchange, message_id, datagram, now)
+        self.send(datagram, sa.local, sa.remote)
+
+    def answer(self, sa: IkeSa, incoming: Incoming, payloads: list[Payload]) -> None:
+        """Answer a protected request, to where it came from, and keep the answer for a repetition."""
+        header = incoming.header
+        datagram = sa.seal(header.exchange, header.message_id, True, payloads)
+        sa.responses.record(incoming.digest, datagram, incoming.destination, incoming.source)
+        self.send(datagram, incoming.destination, incoming.source)
+
+    def answer_clear(self, incoming: Incoming, payloads: list[Payload]) -> None:
+        """Answer without an SA. Never more bytes than were received: the source may be somebody else's address."""
+        header = incoming.header
+        flags = FLAG_RESPONSE | (0 if header.from_initiator else FLAG_INITIATOR)
+        answer = push_message(Header(header.spi_i, header.spi_r, header.exchange, flags, header.message_id), payloads)
+        if len(answer) > len(incoming.datagram):
+            self.count("no-amplification")
+            return
+        self.send(answer, incoming.destination, incoming.source)
+
+    def forget(self, sa: IkeSa) -> None:
+        """Nothing is left of this SA."""
+        self.table.remove(sa)
+        sa.clear()
+
+    def _may_speak(self, now: int) -> bool:
+        """True at most once in UNPROVEN_MS: for what anybody on the Internet can provoke."""
+        if self._unproven_at is not None and now - self._unproven_at < UNPROVEN_MS:
+            return False
+        self._unproven_at = now
+        return True
+
+
+def _read(opened: tuple[SkPayload, bytes]) -> list[Payload]:
+    """The payloads of an opened SK. Raises InvalidSyntax: whoever sealed this is to blame for what is in it."""
+    try:
+        return read_chain(opened[0], opened[1])
+    except WireError as error:
+        raise InvalidSyntax("malformed payloads inside SK: %s" % error) from error

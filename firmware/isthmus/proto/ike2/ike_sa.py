@@ -1,0 +1,151 @@
+"""IkeSa: what is known of one IKE SA, from its first datagram to its last."""
+from __future__ import annotations
+
+from isthmus.proto.actions import INITIATOR, RESPONDER
+from isthmus.proto.ike2.retransmit import Requests, Responses
+from isthmus.proto.ike2.sealing import seal
+from isthmus.proto.ike2.states import ESTABLISHED, FOLLOWS, GONE, NONE
+from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.crypto.ciphers import SkCipher
+    from isthmus.crypto.suites import KeyPair, Suite
+    from isthmus.errors import IsthmusError
+    from isthmus.proto.ike2.connection import Connection, Retransmit
+    from isthmus.proto.ike2.keys import IkeKeys
+    from isthmus.wire.addr import Endpoint
+    from isthmus.wire.ike_payloads import Payload
+
+
+class ChildSa:
+    """The two SPIs of a CHILD SA (4 bytes each): inbound is ours, outbound the peer's."""
+
+    def __init__(self, inbound_spi: bytes, outbound_spi: bytes) -> None:
+        self.inbound_spi = inbound_spi
+        self.outbound_spi = outbound_spi
+
+
+class IkeSa:
+    """One IKE SA.
+
+    role: ours, INITIATOR or RESPONDER. connection: whose it is; None at a responder until the peer has said who it
+    is. order, established_order: places in the engine's one sequence of events, which says what came before what
+    even within a millisecond. init_request, init_answer: the two IKE_SA_INIT messages as they crossed the wire, which
+    AUTH covers. expire_at: when it goes of itself, None if it does not.
+    """
+
+    def __init__(self, ike_id: int, role: str, local: Endpoint, remote: Endpoint, retransmit: Retransmit) -> None:
+        self.ike_id = ike_id
+        self.role = role
+        self.local = local
+        self.remote = remote
+        self.state = NONE
+        self.connection: Connection | None = None
+        self.order = ike_id
+        self.established_order = 0
+        self.expire_at: int | None = None
+
+        self.spi_i = NO_SPI
+        self.spi_r = NO_SPI
+        self.nonce_i = b""
+        self.nonce_r = b""
+        self.init_request = b""
+        self.init_answer = b""
+        self.init_digest = b""  # responder: SHA-256 of init_request, by which a repetition is known
+
+        self.suite: Suite | None = None
+        self.key_pair: KeyPair | None = None
+        self.keys: IkeKeys | None = None
+        self.cipher_out: SkCipher | None = None
+        self.cipher_in: SkCipher | None = None
+
+        self.requests = Requests(retransmit)
+        # The initiator's first protected request has id 1: IKE_SA_INIT was 0. The responder's own begin at 0.
+        self.responses = Responses(0 if role == INITIATOR else 1)
+
+        self.peer_is_isthmus = False
+        self.child: ChildSa | None = None
+        self.child_spi = b""  # initiator: our inbound SPI, offered and not yet agreed
+        # Initiator, before the peer is authenticated: what was used up, and the last word that cannot be trusted.
+        self.cookie = b""
+        self.had_invalid_ke = False
+        self.doubt: IsthmusError | None = None
+
+    def __repr__(self) -> str:
+        return "IkeSa(%d %s %s %s)" % (self.ike_id, self.name, self.role, self.state)
+
+    @property
+    def name(self) -> str | None:
+        """The connection's name, None while it is not known."""
+        return self.connection.name if self.connection is not None else None
+
+    @property
+    def our_spi(self) -> bytes:
+        """The SPI by which the peer's messages name this SA."""
+        return self.spi_i if self.role == INITIATOR else self.spi_r
+
+    @property
+    def peer_spi(self) -> bytes:
+        """The other one; zero until the peer has told it."""
+        return self.spi_r if self.role == INITIATOR else self.spi_i
+
+    @property
+    def is_half_open(self) -> bool:
+        """True at a responder whose peer has not proved itself: these are counted and bounded."""
+        return self.role == RESPONDER and not self.established_order
+
+    def set_state(self, state: str) -> None:
+        """The only way to change state. A step that states.FOLLOWS does not have is a bug of ours."""
+        if state != self.state and state not in FOLLOWS[self.state]:
+            raise AssertionError("%r cannot become %s" % (self, state))
+        self.state = state
+
+    def set_established(self, order: int) -> None:
+        """The peer has proved itself: keys that only the handshake needed go."""
+        self.set_state(ESTABLISHED)
+        self.established_order = order
+        self.expire_at = None
+        self.key_pair = None
+
+    def set_keys(self, keys: IkeKeys, rng: Callable[[int], bytes]) -> None:
+        """Take the derived keys into use."""
+        if self.suite is None:
+            raise AssertionError("keys without a suite")
+        make = self.suite.cipher.make_sk_cipher
+        from_i, from_r = make(keys.ei, keys.ai, rng), make(keys.er, keys.ar, rng)
+        self.keys = keys
+        self.key_pair = None
+        self.cipher_out, self.cipher_in = (from_i, from_r) if self.role == INITIATOR else (from_r, from_i)
+
+    def make_header(self, exchange: int, message_id: int, is_response: bool) -> Header:
+        """The header of a message that we send on this SA."""
+        flags = (FLAG_INITIATOR if self.role == INITIATOR else 0) | (FLAG_RESPONSE if is_response else 0)
+        return Header(self.spi_i, self.spi_r, exchange, flags, message_id)
+
+    def seal(self, exchange: int, message_id: int, is_response: bool, payloads: list[Payload]) -> bytes:
+        """A protected datagram."""
+        if self.cipher_out is None:
+            raise AssertionError("%r has no keys yet" % self)
+        return seal(self.cipher_out, self.make_header(exchange, message_id, is_response), payloads)
+
+    def get_timer(self) -> int | None:
+        """When this SA next wants to be looked at."""
+        again = self.requests.get_timer()
+        if again is None or (self.expire_at is not None and self.expire_at < again):
+            return self.expire_at
+        return again
+
+    def clear(self) -> None:
+        """Forget every secret. The SA must not be used afterwards."""
+        self.set_state(GONE)
+        self.key_pair = None
+        if self.keys is not None:
+            self.keys.clear()
+        for cipher in (self.cipher_out, self.cipher_in):
+            if cipher is not None:
+                cipher.clear()
+        self.requests.finish()
+        self.requests.queue = []

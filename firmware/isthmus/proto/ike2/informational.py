@@ -1,0 +1,58 @@
+"""INFORMATIONAL: deletes, reports, and the empty question whether the other still lives. RFC 7296 section 1.4."""
+from __future__ import annotations
+
+from isthmus.proto.actions import DEAD, DELETED
+from isthmus.proto.errors import PskMismatch
+from isthmus.proto.ike2 import endings
+from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, REPLACED
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike_payloads import DeletePayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.proto.ike2.engine import Engine
+    from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.proto.ike2.incoming import Incoming
+    from isthmus.wire.ike_payloads import Payload
+
+AFTER_REQUEST = (ESTABLISHED, REPLACED, CLOSING, DONE)
+AFTER_ANSWER = (ESTABLISHED, REPLACED, CLOSING, GONE)
+
+
+def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """Answer with our half of every CHILD SA that the peer deletes; empty for all else."""
+    spis = _spis_of_deleted(sa, incoming)
+    answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []
+    engine.answer(sa, incoming, answer)
+    if spis:
+        endings.drop_child(engine, sa, DELETED)
+    if _deletes_ike(incoming):
+        endings.end(engine, sa, DELETED, None, now)
+    elif incoming.find_notify(num.AUTHENTICATION_FAILED) is not None:
+        # How an initiator says that it does not believe our proof (RFC 7296 section 2.21.2).
+        refusal = PskMismatch("tunnel '%s': the peer does not accept our proof of identity" % sa.name)
+        refusal.by_peer = True
+        endings.end(engine, sa, DEAD, refusal, now)
+
+
+def _spis_of_deleted(sa: IkeSa, incoming: Incoming) -> list[bytes]:
+    """Our inbound SPIs whose other half the peer deletes. SPIs that we do not have are passed over (RFC 7296 1.4.1)."""
+    for payload in incoming.payloads:
+        if not isinstance(payload, DeletePayload) or payload.protocol != num.PROTO_ESP:
+            continue
+        if sa.child is not None and sa.child.outbound_spi in payload.spis:
+            return [sa.child.inbound_spi]
+    return []
+
+
+def _deletes_ike(incoming: Incoming) -> bool:
+    for payload in incoming.payloads:
+        if isinstance(payload, DeletePayload) and payload.protocol == num.PROTO_IKE:
+            return True
+    return False
+
+
+def receive_answer(engine: Engine, sa: IkeSa, _incoming: Incoming, _now: int) -> None:
+    """The peer lives; and if what we had said was goodbye, that is settled."""
+    if sa.state == CLOSING and not sa.requests.queue:
+        engine.forget(sa)

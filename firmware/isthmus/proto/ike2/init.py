@@ -1,0 +1,227 @@
+"""IKE_SA_INIT: algorithms, keys, and nothing that can be trusted yet. RFC 7296 sections 1.2, 2.6, 2.7 and 2.14.
+
+Until IKE_AUTH anybody on the way can answer for the peer. So an initiator believes no bad news here: it remembers the
+last one for its error text and goes on asking. It does what COOKIE and INVALID_KE_PAYLOAD ask for, once each, because
+that costs nothing; and it takes NO_PROPOSAL_CHOSEN for an answer, because asking again could not change it.
+"""
+from __future__ import annotations
+
+from isthmus.crypto.dh import DhError
+from isthmus.crypto.prf import sha256
+from isthmus.proto.actions import INITIATOR
+from isthmus.proto.errors import BadPublicValue, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
+from isthmus.proto.ike2 import auth, cookie, endings, link, proposals
+from isthmus.proto.ike2.ike_sa import IkeSa
+from isthmus.proto.ike2.keys import derive_ike_keys
+from isthmus.proto.ike2.states import AUTH_SENT, GONE, INIT_ANSWERED, INIT_SENT, NONE
+from isthmus.proto.ike2.times import HALF_OPEN_MS
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike import NO_SPI, push_message
+from isthmus.wire.ike_payloads import KePayload, NoncePayload, NotifyPayload, SaPayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.crypto.suites import Group, Suite
+    from isthmus.proto.ike2.connection import Connection
+    from isthmus.proto.ike2.engine import Engine
+    from isthmus.proto.ike2.incoming import Incoming
+    from isthmus.wire.ike_payloads import Payload
+
+NONCE_BYTES = 32  # at least half the prf's key, RFC 7296 2.10
+COOKIE_MAX = 64  # RFC 7296 2.6
+
+
+AFTER_REQUEST = (NONE, INIT_ANSWERED)
+AFTER_ANSWER = (AUTH_SENT,)
+AFTER_NOTIFY = (INIT_SENT, GONE)
+
+
+def begin(engine: Engine, connection: Connection, now: int) -> IkeSa:
+    """Start as initiator."""
+    sa = IkeSa(engine.next_order(), INITIATOR, connection.local, connection.remote, connection.retransmit)
+    sa.connection = connection
+    sa.spi_i = engine.table.make_spi(engine.rng)
+    sa.nonce_i = engine.rng(NONCE_BYTES)
+    sa.suite = connection.ike_proposals[0]
+    sa.key_pair = _group_of(sa.suite).make(engine.rng)
+    sa.set_state(INIT_SENT)
+    engine.table.add(sa)
+    _send_request(engine, sa, connection, now)
+    return sa
+
+
+def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -> None:
+    payloads: list[Payload] = []
+    if sa.cookie:
+        payloads.append(NotifyPayload(num.COOKIE, sa.cookie))
+    payloads.append(SaPayload(proposals.make_offer(connection.ike_proposals, num.PROTO_IKE, b"")))
+    payloads.append(_make_ke(sa))
+    payloads.append(NoncePayload(sa.nonce_i))
+    if connection.beet:
+        payloads.append(link.make_vendor())
+    sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
+    sa.requests.start(num.IKE_SA_INIT, 0, sa.init_request, now)
+    engine.send(sa.init_request, sa.local, sa.remote)
+
+
+def _make_ke(sa: IkeSa) -> KePayload:
+    if sa.suite is None or sa.key_pair is None:
+        raise AssertionError("%r has no key pair" % sa)
+    return KePayload(_group_of(sa.suite).id, sa.key_pair.public)
+
+
+def _group_of(suite: Suite) -> Group:
+    if suite.group is None:
+        raise AssertionError("an IKE suite without a group")
+    return suite.group
+
+
+def _compute_secret(sa: IkeSa, ke: KePayload) -> bytearray:
+    if sa.key_pair is None:
+        raise AssertionError("%r has no key pair" % sa)
+    try:
+        return sa.key_pair.compute(ke.data)
+    except DhError as error:
+        raise BadPublicValue(error.message) from error
+
+
+def _derive(engine: Engine, sa: IkeSa, suite: Suite, ke: KePayload) -> None:
+    secret = _compute_secret(sa, ke)
+    sa.suite = suite
+    sa.set_keys(derive_ike_keys(suite, secret, sa.nonce_i, sa.nonce_r, sa.spi_i, sa.spi_r), engine.rng)
+
+
+# Initiator
+
+
+def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """The responder's choice, key and nonce: go on to IKE_AUTH."""
+    connection = sa.connection
+    if connection is None or sa.suite is None:
+        raise AssertionError("%r began without a connection" % sa)
+    if incoming.header.spi_r == NO_SPI:
+        raise InvalidSyntax("the peer's answer has no SPI")
+    suite, _ = proposals.check_choice(
+        connection.ike_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE, 0
+    )
+    ke = incoming.get(num.KE, KePayload)
+    if ke.group != _group_of(suite).id or ke.group != _group_of(sa.suite).id:
+        raise InvalidSyntax("the peer's key is for another group than %s" % sa.suite)
+    sa.spi_r = incoming.header.spi_r
+    sa.nonce_r = incoming.get(num.NONCE, NoncePayload).data
+    try:
+        _derive(engine, sa, suite, ke)
+    except BadPublicValue:
+        sa.spi_r = NO_SPI
+        raise
+    sa.init_answer = incoming.datagram
+    sa.peer_is_isthmus = link.is_isthmus(incoming)
+    sa.requests.finish()
+    auth.send_request(engine, sa, now)
+
+
+def receive_notify(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """A wish (COOKIE, INVALID_KE_PAYLOAD), or bad news."""
+    connection = sa.connection
+    if connection is None:
+        raise AssertionError("%r began without a connection" % sa)
+    wish = incoming.find_notify(num.COOKIE)
+    if wish is not None:
+        if 1 <= len(wish.data) <= COOKIE_MAX and not sa.cookie:
+            sa.cookie = wish.data
+            _send_request(engine, sa, connection, now)
+        return
+    notify = incoming.find_error()
+    if notify is None:
+        return
+    if notify.notify == num.INVALID_KE_PAYLOAD:
+        _use_other_group(engine, sa, connection, notify.data, now)
+    elif notify.notify == num.NO_PROPOSAL_CHOSEN:
+        error = NoProposalChosen("peer refuses every ike proposal; this side offers %s" % _list(connection))
+        error.by_peer = True
+        endings.fail(engine, sa, error)
+    else:
+        raise PeerRefused("the peer answers %s" % num.name_of(num.NOTIFY_TYPES, notify.notify), notify.notify)
+
+
+def _use_other_group(engine: Engine, sa: IkeSa, connection: Connection, data: bytes, now: int) -> None:
+    group = int.from_bytes(data, "big") if len(data) == 2 else num.NO_GROUP
+    if sa.suite is None:
+        raise AssertionError("%r began without a suite" % sa)
+    if not sa.had_invalid_ke and group != _group_of(sa.suite).id:
+        for suite in connection.ike_proposals:
+            if _group_of(suite).id == group:
+                sa.had_invalid_ke = True
+                sa.suite = suite
+                sa.key_pair = _group_of(suite).make(engine.rng)
+                _send_request(engine, sa, connection, now)
+                return
+    raise InvalidKe(
+        "the peer wants group %s; this side offers %s"
+        % (num.name_of(num.GROUP_IDS, group).lower(), _list(connection)),
+        group,
+    )
+
+
+def _list(connection: Connection) -> str:
+    return ", ".join([str(suite) for suite in connection.ike_proposals])
+
+
+# Responder
+
+
+def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """Somebody begins: a cookie first if many do, then our choice, key and nonce."""
+    connections = engine.find_connections(sa.local, sa.remote)
+    if not connections:
+        engine.count("unknown-peer")
+        return
+    nonce_i = incoming.get(num.NONCE, NoncePayload).data
+    if not _has_paid(engine, incoming, nonce_i, now):
+        answer = NotifyPayload(num.COOKIE, engine.cookies.make(sa.remote[0], incoming.header.spi_i, nonce_i, now))
+        engine.answer_clear(incoming, [answer])
+        return
+    offered = incoming.get(num.SA, SaPayload).proposals
+    suite, chosen = proposals.choose(_merge_suites(connections), offered, num.PROTO_IKE, 0)
+    ke = incoming.get(num.KE, KePayload)
+    if ke.group != _group_of(suite).id:
+        raise InvalidKe("%s is chosen, and the key is for group %d" % (suite, ke.group), _group_of(suite).id)
+    engine.table.make_room(engine.forget)
+    sa.connection = None
+    sa.spi_i = incoming.header.spi_i
+    sa.spi_r = engine.table.make_spi(engine.rng)
+    sa.nonce_i = nonce_i
+    sa.nonce_r = engine.rng(NONCE_BYTES)
+    sa.suite = suite
+    sa.key_pair = _group_of(suite).make(engine.rng)
+    payloads: list[Payload] = [SaPayload([chosen]), _make_ke(sa), NoncePayload(sa.nonce_r)]
+    sa.peer_is_isthmus = link.is_isthmus(incoming)
+    if sa.peer_is_isthmus and any(connection.beet for connection in connections):
+        payloads.append(link.make_vendor())
+    _derive(engine, sa, suite, ke)
+    sa.init_request = incoming.datagram
+    sa.init_digest = sha256(incoming.datagram)
+    sa.init_answer = push_message(sa.make_header(num.IKE_SA_INIT, 0, True), payloads)
+    sa.expire_at = now + HALF_OPEN_MS
+    sa.set_state(INIT_ANSWERED)
+    engine.table.add(sa)
+    engine.send(sa.init_answer, sa.local, sa.remote)
+
+
+def _has_paid(engine: Engine, incoming: Incoming, nonce_i: bytes, now: int) -> bool:
+    if engine.table.count_half_open() <= cookie.THRESHOLD:
+        return True
+    paid = incoming.find_notify(num.COOKIE)
+    return paid is not None and engine.cookies.check(
+        paid.data, incoming.source[0], incoming.header.spi_i, nonce_i, now
+    )
+
+
+def _merge_suites(connections: list[Connection]) -> list[Suite]:
+    """Every suite that one of these allows: which connection it is shows only in IKE_AUTH, which checks again."""
+    suites: list[Suite] = []
+    for connection in connections:
+        for suite in connection.ike_proposals:
+            if suite not in suites:
+                suites.append(suite)
+    return suites

@@ -1,0 +1,72 @@
+"""The key schedule: RFC 7296 sections 2.14 (IKE SA), 2.15 (AUTH with a pre-shared key) and 2.17 (CHILD SA)."""
+from __future__ import annotations
+
+from isthmus.crypto.prf import prf, prf_plus, wipe
+from isthmus.proto.actions import SaKeys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.crypto.suites import Cipher, Suite
+
+KEY_PAD = b"Key Pad for IKEv2"
+
+
+class IkeKeys:
+    """The seven keys of an IKE SA, named as in RFC 7296: d derives, a is integrity, e encryption, p proves identity.
+
+    The last letter says whose messages: i initiator's, r responder's.
+    """
+
+    def __init__(self, parts: list[bytearray]) -> None:
+        self.d, self.ai, self.ar, self.ei, self.er, self.pi, self.pr = parts
+
+    def clear(self) -> None:
+        """Overwrite all seven."""
+        for part in (self.d, self.ai, self.ar, self.ei, self.er, self.pi, self.pr):
+            wipe(part)
+
+    def __repr__(self) -> str:
+        return "IkeKeys()"
+
+
+def cut(stream: bytearray, lengths: list[int]) -> list[bytearray]:
+    """The stream in pieces of these lengths; the stream itself is overwritten."""
+    pieces = []
+    at = 0
+    for length in lengths:
+        pieces.append(stream[at : at + length])
+        at += length
+    wipe(stream)
+    return pieces
+
+
+def derive_ike_keys(
+    suite: Suite, secret: bytearray, nonce_i: bytes, nonce_r: bytes, spi_i: bytes, spi_r: bytes
+) -> IkeKeys:
+    """SKEYSEED = prf(Ni | Nr, g^ir), and {SK_d | SK_ai | ... | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr).
+
+    The secret is overwritten.
+    """
+    seed = bytearray(prf(nonce_i + nonce_r, bytes(secret)))
+    wipe(secret)
+    prf_bytes = suite.prf.key_bytes if suite.prf is not None else 0
+    key, mac = suite.cipher.key_bytes, suite.cipher.integ_key_bytes
+    lengths = [prf_bytes, mac, mac, key, key, prf_bytes, prf_bytes]
+    stream = prf_plus(seed, nonce_i + nonce_r + spi_i + spi_r, sum(lengths))
+    wipe(seed)
+    return IkeKeys(cut(stream, lengths))
+
+
+def derive_child_keys(cipher: Cipher, sk_d: bytearray, nonce_i: bytes, nonce_r: bytes) -> tuple[SaKeys, SaKeys]:
+    """Keys of the SA from initiator to responder, and of the one back: KEYMAT = prf+(SK_d, Ni | Nr)."""
+    lengths = [cipher.key_bytes, cipher.integ_key_bytes, cipher.key_bytes, cipher.integ_key_bytes]
+    pieces = cut(prf_plus(sk_d, nonce_i + nonce_r, sum(lengths)), lengths)
+    return SaKeys(pieces[0], pieces[1]), SaKeys(pieces[2], pieces[3])
+
+
+def compute_psk_auth(psk: bytes, message: bytes, peer_nonce: bytes, sk_p: bytearray, id_body: bytes) -> bytes:
+    """prf(prf(psk, "Key Pad for IKEv2"), message | peer's nonce | prf(SK_p, id_body)).
+
+    message: the signer's IKE_SA_INIT message as sent; id_body: the signer's ID payload without its generic header.
+    """
+    return prf(prf(psk, KEY_PAD), message + peer_nonce + prf(sk_p, id_body))

@@ -1,0 +1,138 @@
+"""Choosing among proposals: our suites against the peer's SA payload. RFC 7296 section 2.7.
+
+A suite of ours fits a proposal of the peer's if the proposal offers, for each of its transform types, the suite's
+algorithm, and has no type that the suite cannot fill.
+"""
+from __future__ import annotations
+
+from isthmus.proto.errors import InvalidSyntax, NoProposalChosen
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike_sa import Proposal, Transform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.crypto.suites import Suite
+
+SHOWN_PROPOSALS = 4
+SHOWN_CHARACTERS = 300
+
+# What it means not to want a transform type that the peer lists all the same.
+NOTHING = {num.INTEG: num.INTEG_NONE, num.GROUP: num.NO_GROUP, num.ESN: num.NO_ESN}
+
+
+def list_transforms(suite: Suite, protocol: int) -> list[Transform]:
+    """The transforms that are this suite, in the order of their types."""
+    cipher = suite.cipher
+    transforms = [Transform(num.ENCR, cipher.encr, cipher.key_bits)]
+    if suite.prf is not None:
+        transforms.append(Transform(num.PRF, suite.prf.id))
+    if not cipher.is_aead:
+        transforms.append(Transform(num.INTEG, cipher.integ))
+    if suite.group is not None:
+        transforms.append(Transform(num.GROUP, suite.group.id))
+    if protocol == num.PROTO_ESP:
+        transforms.append(Transform(num.ESN, num.NO_ESN))
+    return transforms
+
+
+def make_offer(suites: list[Suite], protocol: int, spi: bytes) -> list[Proposal]:
+    """One proposal for each suite, the preferred first."""
+    return [
+        Proposal(index + 1, protocol, spi, list_transforms(suites[index], protocol)) for index in range(len(suites))
+    ]
+
+
+def choose(suites: list[Suite], offered: list[Proposal], protocol: int, spi_bytes: int) -> tuple[Suite, Proposal]:
+    """Our most preferred suite that fits, and the proposal to answer with (spi: the peer's).
+
+    Raises NoProposalChosen with both sides' values.
+    """
+    for suite in suites:
+        for proposal in offered:
+            if proposal.protocol != protocol or len(proposal.spi) != spi_bytes:
+                continue
+            transforms = _fit(suite, proposal)
+            if transforms:
+                return suite, Proposal(proposal.number, protocol, proposal.spi, transforms)
+    raise NoProposalChosen(
+        "peer offers %s; this side allows %s" % (describe(offered), ", ".join([str(suite) for suite in suites]))
+    )
+
+
+def _fit(suite: Suite, proposal: Proposal) -> list[Transform]:
+    """One transform of each type in the proposal; empty if the suite does not fit it."""
+    missing = list_transforms(suite, proposal.protocol)
+    chosen: list[Transform] = []
+    for transform_type in _types_of(proposal):
+        on_offer = proposal.of_type(transform_type)
+        for wanted in missing:
+            if wanted.type == transform_type:
+                break
+        else:
+            if transform_type not in NOTHING:
+                return []
+            wanted = Transform(transform_type, NOTHING[transform_type])
+        if wanted not in on_offer:
+            return []
+        chosen.append(wanted)
+        missing = [other for other in missing if other is not wanted]
+    return [] if missing else chosen
+
+
+def _types_of(proposal: Proposal) -> list[int]:
+    types: list[int] = []
+    for transform in proposal.transforms:
+        if transform.type not in types:
+            types.append(transform.type)
+    return types
+
+
+def check_choice(suites: list[Suite], answer: list[Proposal], protocol: int, spi_bytes: int) -> tuple[Suite, Proposal]:
+    """What the responder chose of our offer (made by make_offer). Raises InvalidSyntax if it is not from it."""
+    if len(answer) == 1:
+        proposal = answer[0]
+        if proposal.protocol == protocol and len(proposal.spi) == spi_bytes and 1 <= proposal.number <= len(suites):
+            suite = suites[proposal.number - 1]
+            offered = list_transforms(suite, protocol)
+            if len(proposal.transforms) == len(offered) and _fit(suite, proposal):
+                return suite, proposal
+    raise InvalidSyntax("the peer chose %s, which this side did not offer" % describe(answer))
+
+
+def describe(proposals: list[Proposal]) -> str:
+    """Proposals in the words of the configuration where it has words for them, for a sentence of bounded length."""
+    texts = [_describe_one(proposal) for proposal in proposals[:SHOWN_PROPOSALS]]
+    text = ", ".join(texts)[:SHOWN_CHARACTERS]
+    return text + (", ..." if len(proposals) > SHOWN_PROPOSALS else "")
+
+
+def _describe_one(proposal: Proposal) -> str:
+    # A group of the same words stands once, choices are separated by a slash: aes128/aes256-sha256-prfsha256-x25519.
+    parts = []
+    for transform_type in (num.ENCR, num.INTEG, num.PRF, num.GROUP):
+        words: list[str] = []
+        for transform in proposal.of_type(transform_type):
+            word = WORDS.get((transform.type, transform.id), str(transform).lower())
+            if transform.type == num.ENCR and "%d" in word:
+                word = word % transform.key_bits
+            if word and word not in words:
+                words.append(word)
+        if words:
+            parts.append("/".join(words))
+    return "-".join(parts) or "nothing that has a name"
+
+
+WORDS = {
+    (num.ENCR, num.ENCR_AES_CBC): "aes%d",
+    (num.ENCR, num.ENCR_AES_GCM_16): "aes%dgcm16",
+    (num.PRF, 2): "prfsha1",
+    (num.PRF, num.PRF_HMAC_SHA2_256): "prfsha256",
+    (num.PRF, 6): "prfsha384",
+    (num.PRF, 7): "prfsha512",
+    (num.INTEG, num.INTEG_NONE): "",
+    (num.INTEG, 2): "sha1",
+    (num.INTEG, num.INTEG_HMAC_SHA2_256_128): "sha256",
+    (num.INTEG, 13): "sha384",
+    (num.INTEG, 14): "sha512",
+    (num.GROUP, num.NO_GROUP): "",
+}

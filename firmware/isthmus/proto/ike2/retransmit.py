@@ -1,0 +1,97 @@
+"""Message ids and retransmission, RFC 7296 sections 2.1 to 2.3: a window of one in each direction.
+
+Requests is our half: one request at a time, sent again until it is answered. Responses is the peer's: the one id that
+may come next, and the last answer, which is repeated bit for bit when the identical request comes again.
+"""
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.proto.ike2.connection import Retransmit
+    from isthmus.wire.addr import Endpoint
+    from isthmus.wire.ike_payloads import Payload
+
+MAX_QUEUE = 4
+
+
+class Requests:
+    """Requests that we send on one IKE SA.
+
+    next_id: of the next new request. exchange, message_id, datagram: of the one that awaits its answer; datagram is
+    b"" if none does. queue: (exchange, payloads) that wait for their turn.
+    """
+
+    def __init__(self, retransmit: Retransmit) -> None:
+        self._retransmit = retransmit
+        self._sent = 0
+        self._again_at: int | None = None
+        self.next_id = 0
+        self.exchange = 0
+        self.message_id = 0
+        self.datagram = b""
+        self.queue: list[tuple[int, list[Payload]]] = []
+
+    @property
+    def is_waiting(self) -> bool:
+        """True if a request awaits its answer."""
+        return bool(self.datagram)
+
+    def start(self, exchange: int, message_id: int, datagram: bytes, now: int) -> None:
+        """A request goes out for the first time."""
+        self.exchange = exchange
+        self.message_id = message_id
+        self.next_id = message_id + 1
+        self.datagram = datagram
+        self._sent = 1
+        self._again_at = now + self._retransmit.get_wait(1)
+
+    def is_answer(self, exchange: int, message_id: int) -> bool:
+        """True if this is what the waiting request waits for."""
+        return self.is_waiting and (exchange, message_id) == (self.exchange, self.message_id)
+
+    def finish(self) -> None:
+        """The answer has come, or is no longer wanted."""
+        self.datagram = b""
+        self._again_at = None
+
+    def stop(self) -> None:
+        """Do not repeat the waiting request any more, but know its answer when it comes."""
+        self._again_at = None
+
+    def get_timer(self) -> int | None:
+        """When to look again."""
+        return self._again_at
+
+    def is_exhausted(self) -> bool:
+        """True if the request has been sent as often as allowed."""
+        return self._sent >= self._retransmit.tries
+
+    def repeat(self, now: int) -> bytes:
+        """The waiting request once more."""
+        self._sent += 1
+        self._again_at = now + self._retransmit.get_wait(self._sent)
+        return self.datagram
+
+
+class Responses:
+    """Answers that we give on one IKE SA. expected: the only id that a new request may have."""
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        self._request = b""
+        self._answer: tuple[bytes, Endpoint, Endpoint] | None = None
+
+    def record(self, request: bytes, answer: bytes, source: Endpoint, destination: Endpoint) -> None:
+        """A request has been answered: keep both, expect the next. request: its SHA-256."""
+        self._request = request
+        self._answer = (answer, source, destination)
+        self.expected += 1
+
+    def find_repeated(self, message_id: int, request: bytes) -> tuple[bytes, Endpoint, Endpoint] | None:
+        """(answer, source, destination) if this is, to the bit, the request that was answered last.
+
+        Anything less than identity would let a stranger who has seen one header make us send (CVE-2016-5361).
+        """
+        if message_id + 1 == self.expected and request == self._request:
+            return self._answer
+        return None

@@ -1,0 +1,39 @@
+"""The Encrypted payload: a chain of payloads in one SK, and out of it again. RFC 7296 section 3.14."""
+from __future__ import annotations
+
+from isthmus.wire.buffer import LENGTH, Reader, WireError, Writer
+from isthmus.wire.ike import first_type, pull_payloads, push_payloads, push_sk_envelope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.crypto.ciphers import SkCipher
+    from isthmus.wire.ike import Header
+    from isthmus.wire.ike_payloads import Payload, SkPayload
+
+
+def seal(cipher: SkCipher, header: Header, payloads: list[Payload]) -> bytes:
+    """The datagram that carries these payloads encrypted."""
+    writer = Writer()
+    push_payloads(writer, payloads)
+    return seal_chain(cipher, header, first_type(payloads), writer.get_bytes())
+
+
+def seal_chain(cipher: SkCipher, header: Header, inner: int, chain: bytes) -> bytes:
+    """The same for a chain that is bytes already. inner: the type of its first payload."""
+    padding = -(len(chain) + 1) % cipher.block
+    plaintext = chain + bytes(padding) + bytes([padding])
+    envelope = push_sk_envelope(header, inner, len(plaintext) + cipher.overhead)
+    return envelope + cipher.seal(envelope, plaintext)
+
+
+def open_chain(cipher: SkCipher, datagram: bytes, sk: SkPayload) -> bytes:
+    """The chain inside, its padding taken off. Raises IntegrityError, and nothing has been parsed then."""
+    plaintext = cipher.open(datagram[: sk.offset], sk.data)
+    if not plaintext or plaintext[-1] >= len(plaintext):
+        raise WireError(LENGTH, "padding longer than what it pads")
+    return plaintext[: len(plaintext) - 1 - plaintext[-1]]
+
+
+def read_chain(sk: SkPayload, chain: bytes) -> list[Payload]:
+    """The payloads of an opened chain. Raises WireError."""
+    return pull_payloads(Reader(chain), sk.inner)

@@ -1,0 +1,11 @@
+"""Every waiting time of the engine that is not the connection's own (connection.Retransmit). Milliseconds.
+
+None of these is in a specification; RFC 7296 leaves them to the implementation.
+"""
+from __future__ import annotations
+
+HALF_OPEN_MS = 30_000  # from IKE_SA_INIT to a valid IKE_AUTH, at the responder
+LINGER_MS = 30_000  # how long the last answer of an SA that is over is kept, in case it was lost
+REPLACED_MS = 5_000  # how long an SA that a newer one has replaced waits for the peer's DELETE
+COOKIE_SECRET_MS = 60_000  # life of one cookie secret; the one before it is still good for as long again
+UNPROVEN_MS = 1_000  # at most one report, and one INVALID_MAJOR_VERSION, in this time for what anybody can send
