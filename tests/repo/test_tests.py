@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import unittest
 
-from tests.repo.sources import parse, python_files
+from tests.repo.sources import parse, python_files, read
 
 
 def asserts(node: ast.AST, helpers: set[str]) -> bool:
@@ -57,9 +57,12 @@ class Tests(unittest.TestCase):
                 self.assertEqual(silent_tests(parse(name)), [])
 
     def test_every_test_file_is_found_by_the_runner(self):
+        # A file of base classes has another name and is imported by a file that the runner finds.
+        found = "\n".join([read(name) for name in python_files("tests") if name.rpartition("/")[2].startswith("test_")])
         for name in python_files("tests"):
             kinds = [node for node in parse(name).body if isinstance(node, ast.ClassDef)]
             bases = [ast.unparse(base) for kind in kinds for base in kind.bases]
             if any(base.endswith("TestCase") for base in bases):
-                file = name.rpartition("/")[2]
-                self.assertTrue(file.startswith("test_"), f"{name} has tests but the runner wants test_*.py")
+                file = name.rpartition("/")[2].removesuffix(".py")
+                there = file.startswith("test_") or f"{file} import" in found or f"import {file}" in found
+                self.assertTrue(there, f"{name} has tests but the runner wants test_*.py")
