@@ -89,8 +89,8 @@ class _Run:
                 self._results += 1
                 self._failed += said.result == "failed"
                 self._printer.add(said)
-                if self._job.live:
-                    self._printer.say(f"{said.result:7} {said.label}: {said.test} ({said.seconds:.1f} s)")
+                if self._job.live and said.result == "passed":
+                    self._printer.say(f"{said.result}  {said.label}: {said.test} ({said.seconds:.1f} s)")
             elif isinstance(said, int):
                 self._announced = said
             else:
