@@ -69,14 +69,9 @@ def _ipsec(tunnel: Tunnel) -> Lamp:
         pair = children.current
         if children.packets_in is None or children.packets_out is None:
             return Lamp("ipsec", WAIT, "the SAs have just been installed")
-        text = "%s, in 0x%08x with %d packets, out 0x%08x with %d packets"
-        values = (
-            pair.inbound.encryption.name,
-            pair.inbound.spi,
-            children.packets_in,
-            pair.outbound.spi,
-            children.packets_out,
-        )
+        text = "%s, in 0x%s with %d packets, out 0x%s with %d packets"
+        cipher, arriving, leaving = pair.inbound.encryption.name, pair.inbound.spi.hex(), pair.outbound.spi.hex()
+        values = (cipher, arriving, children.packets_in, leaving, children.packets_out)
         return Lamp("ipsec", OK, text % values)
     if children.usable():
         return Lamp(

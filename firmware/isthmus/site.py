@@ -13,6 +13,7 @@ from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import Link, Sa, Session
 from isthmus.policy.guard import guard_text
 from isthmus.proto import actions
+from isthmus.proto.errors import CrossedAttempt
 from isthmus.proto.ike2.engine import Engine
 from isthmus.tunnel import (
     CHECK_PEER,
@@ -287,6 +288,8 @@ class Site:
 
     def _failed(self, action: actions.Failed) -> None:
         tunnel = self.tunnels.get(action.name) if action.name is not None else None
+        if isinstance(action.error, CrossedAttempt) and action.role == actions.RESPONDER:
+            return  # both sides began at once, ours goes on: nothing is wrong
         if tunnel is not None:
             tunnel.attempt_failed(action, self._now)
         if action.role == actions.RESPONDER:

@@ -218,6 +218,7 @@ class Tunnel:
         self.retry_at = None
         self.error = None
         self.changed_at = now
+        self._between = None
         self._ask(CONNECT)
         self._ask(RECONCILE)
 
