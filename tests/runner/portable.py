@@ -35,9 +35,10 @@ def describe(error: BaseException) -> str:
     import traceback
 
     whole = traceback.TracebackException.from_exception(error)
-    if isinstance(error, AssertionError):
-        # Of a failed assertion only our own lines are of interest, not those of unittest.
-        whole.stack[:] = [frame for frame in whole.stack if "/unittest/" not in frame.filename]
+    # The lines of unittest itself say nothing.
+    ours = [frame for frame in whole.stack if "/unittest/" not in frame.filename]
+    if ours:
+        whole.stack[:] = ours
     return "".join(whole.format())
 
 
