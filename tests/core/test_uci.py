@@ -6,7 +6,8 @@ from real devices. tests/golden holds whole files.
 
 import unittest
 
-from isthmus.config.uci import MAX_BYTES, MAX_ERRORS, Option, UciError, anonymous_name, parse, parse_all
+from isthmus.config.lexer import MAX_BYTES, MAX_COMMANDS
+from isthmus.config.uci import MAX_ERRORS, Option, UciError, anonymous_name, parse, parse_all
 
 # What stands behind `option x `, and what the option then holds; None: nothing is stored.
 VALUES = (
@@ -327,6 +328,11 @@ class ReadingOnTest(unittest.TestCase):
         package, errors = parse_all(b"x\n" * 1000, "test")
         self.assertEqual(len(errors), MAX_ERRORS)
         self.assertEqual(package.sections, [])
+
+    def test_the_number_of_commands_is_bounded(self):
+        package, errors = parse_all(b"config t s\n" + b"o a b\n" * MAX_COMMANDS + b"rubbish\n", "test")
+        self.assertEqual([(e.reason, e.line) for e in errors], [("too many commands", MAX_COMMANDS + 1)])
+        self.assertEqual(len(package.statements), MAX_COMMANDS)
 
     def test_a_file_that_is_no_text(self):
         package, errors = parse_all(b"\x7fELF\x00\x01", "test")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from isthmus.errors import IsthmusError
 
-MAX_BYTES = 1 << 20  # a configuration of a megabyte is no configuration; bounds the work for a wrong file
+# Bounds for the memory of a small router; 200 tunnels of 20 lines each still fit.
+MAX_BYTES = 256 * 1024
+MAX_COMMANDS = 4000
 
 _SPACE = b" \t\n\v\f\r"  # isspace() in the C locale
 _WORD_ENDS = b" \t"
@@ -25,6 +27,7 @@ REMEDIES = {
     "EOF with unterminated '": "close the quote that is opened here",
     'EOF with unterminated "': "close the quote that is opened here",
     "NUL byte": "this is not a text file: restore it from a backup",
+    "too many commands": "a configuration has at most %d commands: check that this is the right file" % MAX_COMMANDS,
     "file too large": "a configuration has at most %d bytes: check that this is the right file" % MAX_BYTES,
 }
 

@@ -10,13 +10,14 @@ the end of a line carry it on to the next. The rules that surprise people are li
 - Nothing but spaces and tabs may stand between `;` and the next command, not even the end of the line.
 - `option x ''` stores nothing and removes an earlier x.
 
-Two rules are ours. A NUL byte is refused, where libuci joins the line with the next one. Errors name the true line also
-in a last line without newline, where libuci counts one less. Everything here is bytes: on MicroPython s[i] is O(n).
+Three rules are ours. A NUL byte is refused, where libuci joins the line with the next one. Errors name the true line
+also in a last line without newline, where libuci counts one less. Size and number of commands are bounded.
+Everything here is bytes: on MicroPython s[i] is O(n).
 """
 
 from __future__ import annotations
 
-from isthmus.config.lexer import MAX_BYTES, Lexer, UciError
+from isthmus.config.lexer import MAX_BYTES, MAX_COMMANDS, Lexer, UciError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class _Parser:
                 if self.errors is None:
                     raise
                 self.errors.append(error)
-                if len(self.errors) >= MAX_ERRORS:
+                if len(self.errors) >= MAX_ERRORS or len(self.package.statements) >= MAX_COMMANDS:
                     break
         return self.package
 
@@ -212,6 +213,8 @@ class _Parser:
             row = COMMANDS.get(word)
             if row is None:
                 raise lexer.error("invalid command")
+            if len(self.package.statements) >= MAX_COMMANDS:
+                raise lexer.error("too many commands")
             line = lexer.line
             if word in (b"config", b"c"):
                 self.section = None

@@ -114,7 +114,7 @@ def parse_ip(text: str) -> bytes:
         raise AddressError(
             "'%s' has leading zeros, which some programs read as octal" % text, "write %s" % without_zeros
         )
-    if text.find("/") > 0:
+    if _try_parse(text[: max(0, text.find("/"))]) is not None:
         raise AddressError("'%s' is a prefix, not one address" % text[:64], "write the address without the / part")
     raise AddressError("'%s' is not an IPv4 or IPv6 address" % text[:64])
 

@@ -1,0 +1,283 @@
+"""The configuration as the daemon uses it: typed values, made from UCI text by the schema, or the reasons why not.
+
+Pure: `read_file(path) -> bytes` comes in and raises OSError. Nothing here shows a key: not a message, not a repr.
+"""
+
+from __future__ import annotations
+
+from isthmus.config import checks, schema, uci
+from isthmus.config.errors import BadValue, ConfigError, nearest, quote
+from isthmus.config.reader import Draft, Report, read_section
+from isthmus.config.values import Secret
+from isthmus.wire.addr import is_ip, parse_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from isthmus.config.uci import Package, Section
+    from isthmus.wire.addr import Prefix
+    from isthmus.wire.identity import Identity
+
+SECRETS = "/etc/isthmus/secrets"
+MAX_TUNNELS = 256
+MAX_NAME = 32
+IFNAME_PREFIX = "ist-"
+
+NO_SUCH_FILE = 2
+# errno -> words; MicroPython's OSError has no strerror
+REASONS = {1: "not permitted", NO_SUCH_FILE: "no such file", 5: "input/output error", 13: "permission denied",
+           20: "not a folder", 21: "it is a folder"}  # fmt: skip
+
+
+class GlobalsConfig:
+    """Section `globals`, or its defaults. Ports are UDP ports."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.log_level: str = values["log_level"]
+        self.ike_port: int = values["ike_port"]
+        self.natt_port: int = values["natt_port"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GlobalsConfig) and not changed_fields(self, other)
+
+    def __hash__(self) -> int:
+        return hash((self.log_level, self.ike_port, self.natt_port))
+
+    def __repr__(self) -> str:
+        return "GlobalsConfig(%s, %d, %d)" % (self.log_level, self.ike_port, self.natt_port)
+
+
+class TunnelConfig:
+    """Section `tunnel`. Equal if every value is, the key included.
+
+    remote: as written; remote_address: its 4 or 16 bytes, None if remote is a name; local_address, local_id, remote_id,
+    mtu: None where found at run time; times in milliseconds; ike_proposals and esp_proposals: canonical words for
+    crypto/suites.py, preferred first; initiates, responds: who calls whom; line: where the section begins.
+    """
+
+    def __init__(self, name: str, values: dict[str, Any], line: int = 0) -> None:
+        self.name = name
+        self.enabled: bool = values["enabled"]
+        self.remote: str = values["remote"]
+        self.remote_address: bytes | None = parse_ip(self.remote) if is_ip(self.remote) else None
+        self.psk: bytes = values["psk"]
+        self.local_address: bytes | None = values["local"]
+        self.local_id: Identity | None = values["local_id"]
+        self.remote_id: Identity | None = values["remote_id"]
+        self.local_subnets: list[Prefix] = values["local_subnet"]
+        self.remote_subnets: list[Prefix] = values["remote_subnet"]
+        self.carrier: str = values["carrier"]
+        self.session: str = values["session"]
+        self.instance: int = values["instance"]
+        self.ifname: str = values["ifname"]
+        self.mtu: int | None = values["mtu"]
+        self.initiates: bool = values["role"] != "respond"
+        self.responds: bool = values["role"] != "initiate"
+        self.ike_proposals: list[str] = values["ike_proposal"]
+        self.esp_proposals: list[str] = values["esp_proposal"]
+        self.lifetime_ms: int = values["lifetime"]
+        self.dpd_ms: int = values["dpd_interval"]
+        self.retransmit_ms: int = values["retransmit_timeout"]
+        self.retransmit_tries: int = values["retransmit_tries"]
+        self.line = line
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TunnelConfig) and not changed_fields(self, other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return "TunnelConfig(%s, to %s)" % (self.name, self.remote)
+
+
+class Config:
+    """A whole file: `globals`, and `tunnels` in file order."""
+
+    def __init__(self, global_values: GlobalsConfig, tunnels: list[TunnelConfig]) -> None:
+        self.globals = global_values
+        self.tunnels = tunnels
+
+    def get(self, name: str) -> TunnelConfig | None:
+        """The tunnel of that name, or None."""
+        for tunnel in self.tunnels:
+            if tunnel.name == name:
+                return tunnel
+        return None
+
+
+class Loaded:
+    """What load() found. `config` is None if there is any error; `errors` and `warnings` are lists of ConfigError."""
+
+    def __init__(self, config: Config | None, errors: list[ConfigError], warnings: list[ConfigError]) -> None:
+        self.config = config
+        self.errors = errors
+        self.warnings = warnings
+
+
+class Changes:
+    """What a reload has to do: names of tunnels, in file order; `fields`: name -> what changed, without values."""
+
+    def __init__(self, old: Config, new: Config) -> None:
+        self.globals = changed_fields(old.globals, new.globals)
+        self.removed = [tunnel.name for tunnel in old.tunnels if new.get(tunnel.name) is None]
+        self.added = [tunnel.name for tunnel in new.tunnels if old.get(tunnel.name) is None]
+        self.fields: dict[str, list[str]] = {}
+        self.changed: list[str] = []
+        for tunnel in new.tunnels:
+            before = old.get(tunnel.name)
+            if before is not None and before != tunnel:
+                self.changed.append(tunnel.name)
+                self.fields[tunnel.name] = changed_fields(before, tunnel)
+
+
+def changed_fields(one: GlobalsConfig | TunnelConfig, two: GlobalsConfig | TunnelConfig) -> list[str]:
+    """Names of the attributes that differ, sorted. Where a section stands in the file does not count."""
+    return sorted([name for name in one.__dict__ if name != "line" and getattr(one, name) != getattr(two, name)])
+
+
+def default_ifname(name: str) -> str:
+    """The interface of a tunnel that names none: stable, at most 15 characters, long names told apart by a hash."""
+    if len(IFNAME_PREFIX + name) <= 15:
+        return IFNAME_PREFIX + name
+    return "%s%s%04x" % (IFNAME_PREFIX, name[:7], uci.hash_type(name.encode()) & 0xFFFF)
+
+
+def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS) -> Loaded:
+    """Read and check the file at `path`; keys that it leaves out are in `secrets`/NAME. Raises nothing.
+
+    All errors of the file come back at once. If there is one there is no config: what runs stays as it is.
+    """
+    report = Report(path)
+    try:
+        data = read_file(path)
+    except OSError as error:
+        remedy = "check that the file is there and that the daemon may read it"
+        report.error(ConfigError("unreadable-file", "cannot be read: %s" % _reason(error), remedy, path))
+        return Loaded(None, report.errors, report.warnings)
+    package, wrong_lines = uci.parse_all(data, path)
+    for wrong in wrong_lines:
+        # Where it begins is where it is put right; where reading ended is in the words of `uci` itself.
+        message = "parse error (%s) at line %d, byte %d" % (wrong.reason, wrong.line, wrong.byte)
+        report.error(ConfigError("syntax", message, wrong.remedy, path, wrong.began))
+    global_drafts, tunnel_drafts = _read(package, report)
+    for draft in global_drafts:
+        for global_check in checks.GLOBAL_CHECKS:
+            global_check(draft)
+    for draft in tunnel_drafts:
+        _complete(draft, read_file, secrets)
+        for tunnel_check in checks.TUNNEL_CHECKS:
+            tunnel_check(draft)
+    for file_check in checks.FILE_CHECKS:
+        file_check(tunnel_drafts)
+    if report.errors:
+        return Loaded(None, _in_file_order(report.errors), _in_file_order(report.warnings))
+    tunnels = [TunnelConfig(draft.name, draft.values, draft.section.line) for draft in tunnel_drafts]
+    global_values = GlobalsConfig(global_drafts[0].values) if global_drafts else empty_config().globals
+    return Loaded(Config(global_values, tunnels), [], _in_file_order(report.warnings))
+
+
+def _in_file_order(entries: list[ConfigError]) -> list[ConfigError]:
+    # The index decides among equals: MicroPython's sort is not stable.
+    order = sorted(range(len(entries)), key=lambda index: (entries[index].line, index))
+    return [entries[index] for index in order]
+
+
+def _reason(error: OSError) -> str:
+    return REASONS.get(error.errno or 0, "error %s" % error.errno)
+
+
+def empty_config() -> Config:
+    """What holds before the first file has been read: every default and no tunnel."""
+    return Config(GlobalsConfig({row.name: row.default_value() for row in schema.GLOBALS.options}), [])
+
+
+def _read(package: Package, report: Report) -> tuple[list[Draft], list[Draft]]:
+    """Drafts of the sections of each known type, in file order."""
+    global_drafts: list[Draft] = []
+    tunnel_drafts: list[Draft] = []
+    for section in package.sections:
+        spec = schema.section_spec(section.type)
+        if spec is None:
+            _unknown_section(section, report)
+            continue
+        drafts = global_drafts if spec is schema.GLOBALS else tunnel_drafts
+        if len(drafts) >= MAX_TUNNELS:
+            message = "more than %d sections of this type" % MAX_TUNNELS
+            report.error(ConfigError("too-many", message, "remove some", report.file, section.line, section.type))
+            break
+        draft = read_section(section, spec, report)
+        _check_section(draft, drafts)
+        drafts.append(draft)
+    return global_drafts, tunnel_drafts
+
+
+def _unknown_section(section: Section, report: Report) -> None:
+    names = [spec.type for spec in schema.SECTIONS]
+    guess = nearest(section.type, names)
+    remedy = "did you mean config %s?" % guess if guess else "remove the section"
+    report.error(
+        ConfigError(
+            "unknown-section",
+            "there is no section type %s" % quote(section.type),
+            remedy,
+            report.file,
+            section.line,
+            found=quote(section.type),
+            allowed=", ".join(names),
+        )
+    )
+
+
+def _check_section(draft: Draft, earlier: list[Draft]) -> None:
+    section, spec = draft.section, draft.spec
+    if spec.named and section.anonymous:
+        remedy = "write config %s 'NAME': interface, key file and status go by the name" % spec.type
+        draft.complain("unnamed-section", "", "a %s needs a name" % spec.type, remedy)
+    if len(section.name) > MAX_NAME:
+        message = "the name has %d characters" % len(section.name)
+        draft.complain("bad-name", "", message, "choose a shorter one", allowed="up to %d characters" % MAX_NAME)
+    if spec.single and earlier:
+        message = "a second section of this type; the first begins in line %d" % earlier[0].section.line
+        draft.complain("second-section", "", message, "put its options into the first and remove it")
+    if len(section.statements) > 1:
+        line = section.statements[1].line
+        message = "continues the section that begins in line %d: UCI makes one of them" % section.line
+        draft.warn("section-continued", "", message, "put the options together, or choose another name", line)
+
+
+def _complete(draft: Draft, read_file: Callable[[str], bytes], secrets: str) -> None:
+    """Fill in what a tunnel's name decides: its interface, and its key if that has a file of its own."""
+    if "ifname" not in draft.given:
+        draft.values["ifname"] = default_ifname(draft.name)
+    if "psk" not in draft.given and not draft.section.anonymous and len(draft.name) <= MAX_NAME:
+        _read_secret(draft, read_file, secrets + "/" + draft.name)
+
+
+def _read_secret(draft: Draft, read_file: Callable[[str], bytes], path: str) -> None:
+    remedy = "add option psk with 16 random characters or more, or write them into %s" % path
+    try:
+        data = read_file(path)
+    except OSError as error:
+        if error.errno == NO_SUCH_FILE:
+            draft.complain("missing-psk", "psk", "the tunnel has no key", remedy, allowed=Secret.allowed)
+        else:
+            message = "its key file %s cannot be read: %s" % (path, _reason(error))
+            draft.complain("unreadable-psk", "psk", message, "check its owner and mode (root, 0600)")
+        return
+    text = data[:-1] if data[-1:] == b"\n" else data
+    if not text:
+        draft.complain("missing-psk", "psk", "the key file %s is empty" % path, remedy, allowed=Secret.allowed)
+        return
+    if min(text) < 0x20:
+        message = "the key file %s holds a control character or more than one line" % path
+        draft.complain("control-character", "psk", message, "write the key alone into it, on one line")
+        return
+    try:
+        draft.values["psk"] = Secret().parse(text.decode())
+    except BadValue as error:
+        draft.complain(error.code, "psk", "the key file %s: %s" % (path, error.reason), "", allowed=Secret.allowed)
+    except ValueError:
+        draft.complain("not-utf8", "psk", "the key file %s is not UTF-8 text" % path, "write the key again")

@@ -1,0 +1,213 @@
+"""Everything that /etc/config/isthmus may say: the one table behind validation, defaults, reference page and forms.
+
+A section is a list of rows. A default is written as in the file and read by the row's own type; None means that the
+value is found at run time, as `automatic` says. `see` names the rows one should know too.
+"""
+
+from __future__ import annotations
+
+from isthmus.config import proposal, values
+
+OPTION = "option"
+LIST = "list"
+
+
+class OptionSpec:
+    """One row. `name` in the file; `kind`: OPTION or LIST; `value_type`: reads one value; `help`: one line."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        value_type: values.Type,
+        default: str | tuple[str, ...] | None,
+        help_line: str,
+        required: bool = False,
+        automatic: str = "",
+        see: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.type = value_type
+        self.default = default
+        self.help = help_line
+        self.required = required
+        self.automatic = automatic
+        self.see = see
+
+    @property
+    def default_text(self) -> str:
+        """The default as a person reads it."""
+        if self.default is None:
+            return self.automatic
+        return ", ".join(self.default) if isinstance(self.default, tuple) else self.default
+
+    def default_value(self) -> object:
+        """The default as a value: None (for a list: []) if it is found at run time."""
+        if self.kind == LIST:
+            texts = self.default or ()
+            return [self.type.parse(text) for text in texts]
+        return None if self.default is None else self.type.parse(str(self.default))
+
+
+class SectionSpec:
+    """One section type. `named`: needs a name; `single`: at most one of this type."""
+
+    def __init__(self, section_type: str, help_line: str, named: bool, single: bool, options: list[OptionSpec]) -> None:
+        self.type = section_type
+        self.help = help_line
+        self.named = named
+        self.single = single
+        self.options = options
+
+    def get(self, name: str) -> OptionSpec | None:
+        """The row of that name, or None."""
+        for row in self.options:
+            if row.name == name:
+                return row
+        return None
+
+
+LOG_LEVELS = ("error", "warning", "notice", "info", "debug")
+
+GLOBALS = SectionSpec(
+    "globals",
+    "Settings of the daemon as a whole.",
+    False,
+    True,
+    [
+        OptionSpec("log_level", OPTION, values.Choice(LOG_LEVELS), "notice", "The least important line to log."),
+        OptionSpec(
+            "ike_port", OPTION, values.Integer(1, 65535), "500",
+            "UDP port on which this router speaks IKE; peers expect 500.", see=("natt_port",),
+        ),
+        OptionSpec(
+            "natt_port", OPTION, values.Integer(1, 65535), "4500",
+            "UDP port for IKE and ESP where there is NAT on the way; peers expect 4500.", see=("ike_port",),
+        ),
+    ],
+)  # fmt: skip
+
+TUNNEL = SectionSpec(
+    "tunnel",
+    "A tunnel to one peer. Its name is yours to choose.",
+    True,
+    False,
+    [
+        OptionSpec(
+            "enabled", OPTION, values.Bool(), "1",
+            "Off: the tunnel stays down; its guard and its blocked routes stay.",
+        ),
+        OptionSpec(
+            "remote", OPTION, values.Host(), None, "The peer's name or address on the Internet.",
+            required=True, see=("remote_id", "local"),
+        ),
+        OptionSpec(
+            "psk", OPTION, values.Secret(), None, "The key that both sides share; 16 random characters or more.",
+            automatic="read from /etc/isthmus/secrets/NAME",
+        ),
+        OptionSpec(
+            "local", OPTION, values.Address(), None, "The address of this router to use towards the peer.",
+            automatic="the one the route to the peer uses", see=("local_id",),
+        ),
+        OptionSpec(
+            "local_id", OPTION, values.IdentityType(), None,
+            "Who this router says it is; needed behind NAT. The peer's remote_id.",
+            automatic="the address in use", see=("remote_id", "local"),
+        ),
+        OptionSpec(
+            "remote_id", OPTION, values.IdentityType(), None,
+            "Who the peer must say it is; needed if it is behind NAT. The peer's local_id.",
+            automatic="the peer's address", see=("local_id", "remote"),
+        ),
+        OptionSpec(
+            "local_subnet", LIST, values.PrefixType(), None, "A network behind this router that the peer may reach.",
+            automatic="the networks of this router", see=("remote_subnet",),
+        ),
+        OptionSpec(
+            "remote_subnet", LIST, values.PrefixType(), None,
+            "A network behind the peer: routed into this tunnel only.",
+            automatic="none: nothing is routed", see=("local_subnet",),
+        ),
+        OptionSpec(
+            "carrier", OPTION, values.Choice(("l2tpv3",), ("l2tpv2", "ipsec")), "l2tpv3", "What runs inside ESP.",
+            see=("session",),
+        ),
+        OptionSpec(
+            "session", OPTION, values.Choice(("derived",), ("static", "signalled")), "derived",
+            "How both sides come to the same L2TP ids.", see=("instance", "carrier"),
+        ),
+        OptionSpec(
+            "instance", OPTION, values.Integer(0, 65535), "0",
+            "Change it, on both sides alike, if two tunnels derive the same ids.", see=("session",),
+        ),
+        OptionSpec(
+            "ifname", OPTION, values.InterfaceName(), None, "Name of the tunnel's network interface.",
+            automatic="ist- and the section's name",
+        ),
+        OptionSpec(
+            "mtu", OPTION, values.AutoInteger(1280, 9000), "auto",
+            "Largest packet through the tunnel, in bytes; auto computes it from the path and the cipher.",
+        ),
+        OptionSpec(
+            "role", OPTION, values.Choice(("both", "initiate", "respond")), "both",
+            "Whether this router calls the peer, waits for its call, or does both.", see=("remote",),
+        ),
+        OptionSpec(
+            "ike_proposal", LIST, values.IkeProposal(), proposal.DEFAULT_IKE,
+            "Algorithms for IKE, the preferred first; a list replaces the default.", see=("esp_proposal",),
+        ),
+        OptionSpec(
+            "esp_proposal", LIST, values.EspProposal(), proposal.DEFAULT_ESP,
+            "Algorithms for the traffic, the preferred first; a list replaces the default.", see=("ike_proposal",),
+        ),
+        OptionSpec(
+            "lifetime", OPTION, values.Duration("2m", "1d"), "4h",
+            "How long one set of keys is used before a new one replaces it.",
+        ),
+        OptionSpec(
+            "dpd_interval", OPTION, values.Duration("1s", "1h"), "30s",
+            "After this time without a packet from the peer, ask whether it is there.",
+            see=("retransmit_timeout", "retransmit_tries"),
+        ),
+        OptionSpec(
+            "retransmit_timeout", OPTION, values.Duration("100ms", "1m"), "1s",
+            "How long to wait for the first answer before sending a message again; then longer each time.",
+            see=("retransmit_tries",),
+        ),
+        OptionSpec(
+            "retransmit_tries", OPTION, values.Integer(1, 12), "5",
+            "How often to send a message again before the peer counts as gone.", see=("retransmit_timeout",),
+        ),
+    ],
+)  # fmt: skip
+
+SECTIONS = (GLOBALS, TUNNEL)
+
+
+def section_spec(section_type: str) -> SectionSpec | None:
+    """The section type of that name, or None."""
+    for row in SECTIONS:
+        if row.type == section_type:
+            return row
+    return None
+
+
+def reference_rows() -> list[dict[str, str]]:
+    """The table as texts, one dict a row: what a reference page or a form needs and nothing else."""
+    return [
+        {
+            "section": section.type,
+            "name": row.name,
+            "kind": row.kind,
+            "type": row.type.name,
+            "allowed": row.type.allowed,
+            "default": row.default_text,
+            "required": "yes" if row.required else "no",
+            "secret": "yes" if row.type.secret else "no",
+            "help": row.help,
+            "see": ", ".join(row.see),
+        }
+        for section in SECTIONS
+        for row in section.options
+    ]

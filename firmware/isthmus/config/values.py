@@ -1,0 +1,292 @@
+"""The types of option values: one class each, text -> value, with the words for a person whose text was refused."""
+
+from __future__ import annotations
+
+from isthmus.config import proposal
+from isthmus.config.errors import BadValue, nearest, quote
+from isthmus.wire import identity
+from isthmus.wire.addr import AddressError, is_ip, parse_ip, parse_prefix
+
+# /lib/functions.sh, config_get_bool
+TRUE_WORDS = ("1", "on", "true", "enabled", "yes")
+FALSE_WORDS = ("0", "off", "false", "disabled", "no")
+
+# unit -> milliseconds, longest unit first
+UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
+
+ANY_HOST = ("%any", "%any4", "%any6", "any", "0.0.0.0", "::")  # noqa: S104 (words to refuse, not to listen on)
+IFNAME_BYTES = 15  # IFNAMSIZ less its end mark
+SECRET_BYTES = 256
+
+
+class Type:
+    """name: of the type; allowed: what an administrator may write; secret: whether values must not be shown."""
+
+    name = ""
+    allowed = ""
+    secret = False
+
+    def parse(self, text: str) -> object:
+        """The value of `text`, which is never empty. Raises BadValue."""
+        raise NotImplementedError
+
+
+class Bool(Type):
+    """True or False, in the words of OpenWrt's shell functions."""
+
+    name = "bool"
+    allowed = "1, on, true, enabled, yes or 0, off, false, disabled, no"
+
+    def parse(self, text: str) -> bool:
+        """See Type."""
+        if text in TRUE_WORDS:
+            return True
+        if text in FALSE_WORDS:
+            return False
+        raise BadValue("wrong-type", "%s is neither on nor off" % quote(text), "write 1 or 0")
+
+
+class Integer(Type):
+    """A decimal number from low to high."""
+
+    name = "integer"
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low = low
+        self.high = high
+        self.allowed = "%d to %d" % (low, high)
+
+    def parse(self, text: str) -> int:
+        """See Type."""
+        number = _digits(text)
+        if number < 0:
+            raise BadValue("wrong-type", "%s is not a whole number" % quote(text))
+        if not self.low <= number <= self.high:
+            raise BadValue("out-of-range", "%s is out of range" % quote(text))
+        return number
+
+
+class AutoInteger(Type):
+    """A number, or `auto`, which is None."""
+
+    name = "integer"
+
+    def __init__(self, low: int, high: int) -> None:
+        self.number = Integer(low, high)
+        self.allowed = "auto, or " + self.number.allowed
+
+    def parse(self, text: str) -> int | None:
+        """See Type."""
+        return None if text == "auto" else self.number.parse(text)
+
+
+class Duration(Type):
+    """A time with a unit, in milliseconds; a bare number counts seconds."""
+
+    name = "duration"
+
+    def __init__(self, low: str, high: str) -> None:
+        self.allowed = "%s to %s (units ms, s, m, h, d; a bare number is seconds)" % (low, high)
+        self.low = _duration(low)
+        self.high = _duration(high)
+
+    def parse(self, text: str) -> int:
+        """See Type."""
+        value = _duration(text)
+        if value < 0:
+            raise BadValue(
+                "wrong-type", "%s is not a time" % quote(text), "write a number and a unit, such as 30s or 4h"
+            )
+        if not self.low <= value <= self.high:
+            raise BadValue("out-of-range", "%s is out of range" % quote(text))
+        return value
+
+
+class Choice(Type):
+    """One of `words`. `later`: words of coming versions, refused with that answer."""
+
+    name = "choice"
+
+    def __init__(self, words: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
+        self.words = words
+        self.later = later
+        self.allowed = ", ".join(words)
+
+    def parse(self, text: str) -> str:
+        """See Type."""
+        if text in self.words:
+            return text
+        if text in self.later:
+            raise BadValue("not-yet", "%s comes with a later version of Isthmus" % quote(text))
+        guess = nearest(text, list(self.words))
+        remedy = "did you mean %s?" % guess if guess else ""
+        raise BadValue("wrong-type", "%s is none of the words for this option" % quote(text), remedy)
+
+
+class Address(Type):
+    """An IP address of one host, as 4 or 16 bytes."""
+
+    name = "address"
+    allowed = "an IPv4 or IPv6 address"
+
+    def parse(self, text: str) -> bytes:
+        """See Type."""
+        try:
+            address = parse_ip(text)
+        except AddressError as error:
+            raise BadValue("bad-address", error.message, error.remedy) from None
+        return _usable(address, text)
+
+
+class Host(Type):
+    """A peer's address, or the name that leads to it: the text as it was written."""
+
+    name = "host"
+    allowed = "a name, or an IPv4 or IPv6 address"
+
+    def parse(self, text: str) -> str:
+        """See Type."""
+        if text in ANY_HOST:
+            raise BadValue(
+                "not-yet",
+                "%s (a peer at any address) comes with a later version of Isthmus" % quote(text),
+                "write the peer's name or address; a dynamic DNS name will do",
+            )
+        if identity.is_host_name(text):
+            return text
+        if is_ip(text):
+            _usable(parse_ip(text), text)
+            return text
+        try:
+            parse_ip(text)
+        except AddressError as error:
+            if error.remedy:
+                raise BadValue("bad-address", error.message, error.remedy) from None
+        raise BadValue("bad-address", "%s is neither a name nor an address" % quote(text))
+
+
+class PrefixType(Type):
+    """A network: address/length, host bits zero."""
+
+    name = "prefix"
+    allowed = "network/length, such as 192.168.20.0/24 or fd00:20::/64"
+
+    def parse(self, text: str) -> object:
+        """See Type."""
+        try:
+            return parse_prefix(text)
+        except AddressError as error:
+            code = "host-bits" if "host bits" in error.message else "bad-address"
+            raise BadValue(code, error.message, error.remedy) from None
+
+
+class IdentityType(Type):
+    """An IKE identity (RFC 7296 section 3.5)."""
+
+    name = "identity"
+    allowed = identity.ALLOWED
+
+    def parse(self, text: str) -> identity.Identity:
+        """See Type."""
+        try:
+            return identity.parse_identity(text)
+        except ValueError as error:
+            raise BadValue("bad-identity", str(error)) from None
+
+
+class Secret(Type):
+    """A shared key: its bytes, exactly as written."""
+
+    name = "secret"
+    allowed = "1 to %d bytes of text, 16 characters or more to be safe" % SECRET_BYTES
+    secret = True
+
+    def parse(self, text: str) -> bytes:
+        """See Type."""
+        value = text.encode()
+        if len(value) > SECRET_BYTES:
+            raise BadValue("out-of-range", "the value has %d bytes" % len(value))
+        return value
+
+
+class InterfaceName(Type):
+    """The name of a network interface."""
+
+    name = "interface"
+    allowed = "1 to %d letters, digits, - _ and ." % IFNAME_BYTES
+
+    def parse(self, text: str) -> str:
+        """See Type."""
+        raw = text.encode()
+        if len(raw) > IFNAME_BYTES:
+            raise BadValue("out-of-range", "%s has %d bytes" % (quote(text), len(raw)))
+        for byte in raw:
+            if not (0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A or byte in b"-_."):
+                raise BadValue("bad-name", "%s has a character that does not belong in a name" % quote(text))
+        # `all` and `default` are folders of /proc/sys/net, `.` and `..` of every folder
+        if text in (".", "..", "lo", "all", "default"):
+            raise BadValue("bad-name", "%s is taken by the system" % quote(text))
+        return text
+
+
+class IkeProposal(Type):
+    """One IKE proposal, in canonical words."""
+
+    name = "ike proposal"
+    allowed = proposal.IKE_ALLOWED
+
+    def parse(self, text: str) -> str:
+        """See Type."""
+        return proposal.parse_ike(text)
+
+
+class EspProposal(Type):
+    """One ESP proposal, in canonical words."""
+
+    name = "esp proposal"
+    allowed = proposal.ESP_ALLOWED
+
+    def parse(self, text: str) -> str:
+        """See Type."""
+        return proposal.parse_esp(text)
+
+
+def _digits(text: str) -> int:
+    """The decimal number, or -1."""
+    raw = text.encode()
+    if not 1 <= len(raw) <= 12:
+        return -1
+    value = 0
+    for byte in raw:
+        if not 0x30 <= byte <= 0x39:
+            return -1
+        value = value * 10 + byte - 0x30
+    return value
+
+
+def _duration(text: str) -> int:
+    """Milliseconds, or -1."""
+    number = _digits(text)
+    if number >= 0:
+        return number * 1000
+    for unit, factor in UNITS:
+        number = _digits(text[: -len(unit)]) if text.endswith(unit) else -1
+        if number >= 0:
+            return number * factor
+    return -1
+
+
+def _usable(address: bytes, text: str) -> bytes:
+    """The address, if it can be one end of a tunnel."""
+    if len(address) == 4:
+        unusable = address[0] == 0 or address[0] >= 224  # RFC 6890: this network, multicast, reserved, broadcast
+        what = "no address of one host"
+    elif address[0] == 0xFE and address[1] & 0xC0 == 0x80:
+        unusable, what = True, "link-local, which means nothing without its interface"
+    else:
+        unusable, what = address[0] == 0xFF or not max(address), "no address of one host"
+    if unusable:
+        raise BadValue(
+            "bad-address", "%s is %s" % (quote(text), what), "write the address of the other router's uplink"
+        )
+    return address
