@@ -5,6 +5,7 @@ import unittest
 from isthmus.config import proposal, schema, values
 from isthmus.config.errors import BadValue, nearest, quote
 from isthmus.config.uci import is_name
+from isthmus.crypto import suites
 from isthmus.wire.addr import parse_ip, parse_prefix
 from isthmus.wire.identity import parse_identity
 
@@ -207,6 +208,14 @@ class ProposalTest(unittest.TestCase):
                 for group in proposal.GROUPS:
                     text = "%s-%s-%s" % (cipher, prf, group)
                     self.assertEqual(proposal.parse_ike(text), text)
+
+    def test_the_words_are_those_of_the_crypto_table(self):
+        for words, rows in (
+            (proposal.CIPHERS, suites.ALL_CIPHERS),
+            (proposal.PRFS, suites.ALL_PRFS),
+            (proposal.GROUPS, suites.ALL_GROUPS),
+        ):
+            self.assertEqual(sorted(words), sorted([row.name for row in rows]))
 
     def test_aliases_lead_to_known_words(self):
         known = "-".join(proposal.CIPHERS + proposal.PRFS + proposal.GROUPS).split("-")

@@ -35,7 +35,7 @@ def describe(name):
     loaded = load(name, read_file)
     for tunnel in loaded.config.tunnels if loaded.config is not None else []:
         lines.append("# " + repr(tunnel))
-        lines += ["%s: %s" % (key, value) for key, value in sorted(tunnel.__dict__.items()) if key != "psk"]
+        lines += ["%s: %r" % (key, value) for key, value in sorted(tunnel.__dict__.items()) if key != "psk"]
     lines += ["# errors"] + [str(error) for error in loaded.errors]
     lines += ["# warnings"] + [str(warning) for warning in loaded.warnings]
     return "\n".join(lines) + "\n"
