@@ -405,6 +405,21 @@ class BadFileTest(unittest.TestCase):
         for entry in loaded.errors + loaded.warnings:
             self.assertNotIn("geheim", str(entry) + repr(entry) + repr(entry.__dict__))
 
+    def test_a_refused_key_is_not_shown(self):
+        loaded = load_text(THREE_LINES.replace(b"geheim-geheim-geheim", b"geheim" * 50))
+        (error,) = loaded.errors
+        self.assertEqual((error.code, error.option, error.found), ("out-of-range", "psk", ""))
+        self.assertNotIn("geheim", str(error) + repr(error.__dict__))
+
+    def test_overlap_behind_a_nested_network(self):
+        # 10.200.0.0/16 is not in its neighbour 10.1.0.0/16, but in the 10.0.0.0/8 around both
+        text = tunnel(subnet=b"10.0.0.0/8", more=b"list remote_subnet 10.1.0.0/16\n") + tunnel(
+            b"b", b"b.example", b"10.200.0.0/16"
+        )
+        (error,) = load_text(text).errors
+        self.assertEqual((error.code, error.section), ("overlapping-tunnels", "tunnel 'b'"))
+        self.assertIn("10.200.0.0/16 overlaps 10.0.0.0/8", str(error))
+
     def test_a_key_under_a_wrong_name_is_not_shown(self):
         loaded = load_text(tunnel(more=b"option pks 'geheim'\nlist presharedkey 'geheim'\n"))
         self.assertEqual([entry.code for entry in loaded.errors], ["unknown-option", "unknown-option"])
