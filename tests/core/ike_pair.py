@@ -65,10 +65,10 @@ def make_connection(here="A", ike=IKE, esp=ESP, **changes):
         b"l2tpv3 derived 0",
         Retransmit(500, 180, 7),
     )
-    for name in changes:
+    for name, value in changes.items():
         if not hasattr(connection, name):
             raise KeyError(name)
-        setattr(connection, name, changes[name])
+        setattr(connection, name, value)
     return connection
 
 

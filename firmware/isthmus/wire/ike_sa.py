@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from isthmus.wire import ike_numbers as num
-from isthmus.wire.buffer import COUNT, LENGTH, VALUE, Reader, WireError, Writer
+from isthmus.wire.buffer import COUNT, VALUE, Reader, WireError, Writer
 from isthmus.wire.value import Value
 
 LAST = 0
@@ -135,12 +135,3 @@ def _push_proposal(writer: Writer, proposal: Proposal) -> None:
         if transform.key_bits:
             writer.push_uint16(ATTRIBUTE_FORMAT_TV | num.KEY_LENGTH)
             writer.push_uint16(transform.key_bits)
-
-
-def check_spi(proposal: Proposal) -> bytes:
-    """The SPI of an ESP proposal: four bytes, and none of the numbers that RFC 4303 2.1 reserves."""
-    if len(proposal.spi) != 4:
-        raise WireError(LENGTH, "an ESP SPI of %d bytes" % len(proposal.spi))
-    if int.from_bytes(proposal.spi, "big") < 256:
-        raise WireError(VALUE, "an ESP SPI from the reserved range 0 to 255")
-    return proposal.spi

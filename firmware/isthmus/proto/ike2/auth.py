@@ -27,7 +27,6 @@ from isthmus.wire.ike_payloads import (
     SaPayload,
     TsPayload,
 )
-from isthmus.wire.ike_sa import check_spi
 from isthmus.wire.ike_ts import Selector, intersect
 
 TYPE_CHECKING = False
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from isthmus.wire.ike_payloads import Payload
     from isthmus.wire.ike_sa import Proposal
 
-ESP_SPI = 4
 
 AFTER_REQUEST = (ESTABLISHED, DONE)
 AFTER_ANSWER = (ESTABLISHED, CLOSING, GONE)
@@ -104,16 +102,15 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     try:
         link.check_link(connection, incoming)
         suite, chosen = proposals.check_choice(
-            connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP, ESP_SPI
+            connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP
         )
         ts_i = _only_inside(connection.ts_local, incoming.get(num.TSI, TsPayload).selectors)
         ts_r = _only_inside(connection.ts_remote, incoming.get(num.TSR, TsPayload).selectors)
-        outbound_spi = check_spi(chosen)
     except IkeError as error:
         # The peer has the IKE SA by now, and perhaps the CHILD SA: it must hear that we do not want it.
         endings.abort(engine, sa, error, DeletePayload(num.PROTO_IKE, []), now)
         return
-    sa.child = ChildSa(sa.child_spi, outbound_spi)
+    sa.child = ChildSa(sa.child_spi, chosen.spi)
     inbound, outbound = _make_specs(sa, connection, suite.cipher, ts_i, ts_r)
     engine.emit(InstallSa(connection.name, sa.ike_id, inbound))
     _come_up(engine, sa, connection, inbound, outbound, now)
@@ -285,12 +282,11 @@ def _agree_child(
 ) -> tuple[Cipher, Proposal, Selector, Selector]:
     """(cipher, the proposal to answer with, TSi, TSr). Raises NoProposalChosen or TsUnacceptable."""
     suite, chosen = proposals.choose(
-        connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP, ESP_SPI
+        connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP
     )
     ts_i = _narrow(connection.ts_remote, incoming.get(num.TSI, TsPayload).selectors)
     ts_r = _narrow(connection.ts_local, incoming.get(num.TSR, TsPayload).selectors)
-    outbound_spi = check_spi(chosen)
-    sa.child = ChildSa(engine.make_child_spi(), outbound_spi)
+    sa.child = ChildSa(engine.make_child_spi(), chosen.spi)
     chosen.spi = sa.child.inbound_spi
     return suite.cipher, chosen, ts_i, ts_r
 

@@ -79,9 +79,14 @@ def give_up(engine: Engine, sa: IkeSa) -> None:
     elif sa.state == AUTH_SENT:
         fail(engine, sa, Unreachable("%s answered IKE_SA_INIT and then not IKE_AUTH" % where))
     else:
-        if sa.state in LIVE:
-            _report(engine, sa, DEAD, PeerDead("%s has stopped answering" % where))
-        engine.forget(sa)
+        lose(engine, sa, PeerDead("%s has stopped answering" % where))
+
+
+def lose(engine: Engine, sa: IkeSa, error: IsthmusError) -> None:
+    """The peer no longer has this SA: nothing is owed to it."""
+    if sa.state in LIVE:
+        _report(engine, sa, DEAD, error)
+    engine.forget(sa)
 
 
 def expire(engine: Engine, sa: IkeSa) -> None:

@@ -19,8 +19,9 @@ from isthmus.proto.ike2.cookie import Cookies
 from isthmus.proto.ike2.counters import Counters
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.incoming import Incoming
+from isthmus.proto.ike2.proposals import ESP_SPI, FIRST_SPI
 from isthmus.proto.ike2.sa_table import SaTable
-from isthmus.proto.ike2.sealing import open_chain, read_chain
+from isthmus.proto.ike2.sealing import open_sk, read_plaintext
 from isthmus.proto.ike2.states import (
     AUTH_SENT,
     AUTHENTICATED,
@@ -245,11 +246,11 @@ class Engine:
         elif not find_rows(sa.role, sa.state, header.exchange, REQUEST):
             self.count("not-now")
         else:
-            chain = self._open(sa, incoming, reader, first)
-            if chain is None:
+            opened = self._open(sa, incoming, reader, first)
+            if opened is None:
                 return
             try:
-                incoming.payloads = _read(chain)
+                incoming.payloads = _read(opened)
                 self._dispatch(sa, incoming, REQUEST, now)
             except IkeError as error:
                 self._refuse(sa, incoming, error, now)
@@ -259,12 +260,12 @@ class Engine:
         if not sa.requests.is_answer(header.exchange, header.message_id):
             self.count("not-asked")
             return
-        chain = self._open(sa, incoming, reader, first)
-        if chain is None:
+        opened = self._open(sa, incoming, reader, first)
+        if opened is None:
             return
         sa.requests.finish()
         try:
-            incoming.payloads = _read(chain)
+            incoming.payloads = _read(opened)
             self._dispatch(sa, incoming, RESPONSE, now)
         except IkeError as error:
             if sa.state == AUTH_SENT:
@@ -274,20 +275,20 @@ class Engine:
         self._send_queued(sa, now)
 
     def _open(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int) -> tuple[SkPayload, bytes] | None:
-        """The SK payload and what it holds, or None if the message proves nothing."""
+        """The SK payload and its plaintext, or None if the message proves nothing."""
         clear = pull_payloads(reader, first)
         sk = clear[0] if len(clear) == 1 else None
         if not isinstance(sk, SkPayload) or sa.cipher_in is None:
             self.count("not-encrypted")
             return None
         try:
-            chain = open_chain(sa.cipher_in, incoming.datagram, sk)
+            plaintext = open_sk(sa.cipher_in, incoming.datagram, sk)
         except IntegrityError:
             self.count("integrity")
             return None
         if sa.state in AUTHENTICATED and sa.name is not None:
             self.emit(PeerSeen(sa.name, sa.ike_id))
-        return sk, chain
+        return sk, plaintext
 
     def _dispatch(self, sa: IkeSa, incoming: Incoming, kind: str, now: int) -> None:
         """Find the row and run its handler. Raises IkeError where the message must not be."""
@@ -351,8 +352,8 @@ class Engine:
         taken = [sa.child.inbound_spi for sa in self.table.list_all() if sa.child is not None]
         taken += [sa.child_spi for sa in self.table.list_all()]
         while True:
-            spi = self.rng(4)
-            if int.from_bytes(spi, "big") >= 256 and spi not in taken:
+            spi = self.rng(ESP_SPI)
+            if int.from_bytes(spi, "big") >= FIRST_SPI and spi not in taken:
                 return spi
 
     def request(self, sa: IkeSa, exchange: int, payloads: list[Payload], now: int) -> None:
@@ -402,6 +403,6 @@ class Engine:
 def _read(opened: tuple[SkPayload, bytes]) -> list[Payload]:
     """The payloads of an opened SK. Raises InvalidSyntax: whoever sealed this is to blame for what is in it."""
     try:
-        return read_chain(opened[0], opened[1])
+        return read_plaintext(opened[0], opened[1])
     except WireError as error:
         raise InvalidSyntax("malformed payloads inside SK: %s" % error) from error

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from isthmus.proto.actions import DEAD, DELETED
-from isthmus.proto.errors import PskMismatch
+from isthmus.proto.errors import PeerRefused, PskMismatch
 from isthmus.proto.ike2 import endings
 from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, REPLACED
 from isthmus.wire import ike_numbers as num
@@ -52,7 +52,12 @@ def _deletes_ike(incoming: Incoming) -> bool:
     return False
 
 
-def receive_answer(engine: Engine, sa: IkeSa, _incoming: Incoming, _now: int) -> None:
-    """The peer lives; and if what we had said was goodbye, that is settled."""
-    if sa.state == CLOSING and not sa.requests.queue:
+def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, _now: int) -> None:
+    """The peer lives; and if what we had said was goodbye, that is settled.
+
+    INVALID_SYNTAX means that the peer has given up this IKE SA (RFC 7296 section 2.21.3).
+    """
+    if incoming.find_notify(num.INVALID_SYNTAX) is not None:
+        endings.lose(engine, sa, PeerRefused("the peer finds our message malformed", num.INVALID_SYNTAX))
+    elif sa.state == CLOSING and not sa.requests.queue:
         engine.forget(sa)

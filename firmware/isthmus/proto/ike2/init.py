@@ -102,7 +102,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     if incoming.header.spi_r == NO_SPI:
         raise InvalidSyntax("the peer's answer has no SPI")
     suite, _ = proposals.check_choice(
-        connection.ike_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE, 0
+        connection.ike_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE
     )
     ke = incoming.get(num.KE, KePayload)
     if ke.group != _group_of(suite).id or ke.group != _group_of(sa.suite).id:
@@ -182,7 +182,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         engine.answer_clear(incoming, [answer])
         return
     offered = incoming.get(num.SA, SaPayload).proposals
-    suite, chosen = proposals.choose(_merge_suites(connections), offered, num.PROTO_IKE, 0)
+    suite, chosen = proposals.choose(_merge_suites(connections), offered, num.PROTO_IKE)
     ke = incoming.get(num.KE, KePayload)
     if ke.group != _group_of(suite).id:
         raise InvalidKe("%s is chosen, and the key is for group %d" % (suite, ke.group), _group_of(suite).id)
@@ -196,7 +196,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.key_pair = _group_of(suite).make(engine.rng)
     payloads: list[Payload] = [SaPayload([chosen]), _make_ke(sa), NoncePayload(sa.nonce_r)]
     sa.peer_is_isthmus = link.is_isthmus(incoming)
-    if sa.peer_is_isthmus and any(connection.beet for connection in connections):
+    if sa.peer_is_isthmus:
         payloads.append(link.make_vendor())
     _derive(engine, sa, suite, ke)
     sa.init_request = incoming.datagram

@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.crypto.suites import Suite
 
+ESP_SPI = 4
+FIRST_SPI = 256  # smaller ones are reserved, RFC 4303 section 2.1
+
 SHOWN_PROPOSALS = 4
 SHOWN_CHARACTERS = 300
 
@@ -42,21 +45,28 @@ def make_offer(suites: list[Suite], protocol: int, spi: bytes) -> list[Proposal]
     ]
 
 
-def choose(suites: list[Suite], offered: list[Proposal], protocol: int, spi_bytes: int) -> tuple[Suite, Proposal]:
+def choose(suites: list[Suite], offered: list[Proposal], protocol: int) -> tuple[Suite, Proposal]:
     """Our most preferred suite that fits, and the proposal to answer with (spi: the peer's).
 
     Raises NoProposalChosen with both sides' values.
     """
     for suite in suites:
         for proposal in offered:
-            if proposal.protocol != protocol or len(proposal.spi) != spi_bytes:
-                continue
-            transforms = _fit(suite, proposal)
+            transforms = _fit(suite, proposal) if _is_usable(proposal, protocol) else []
             if transforms:
                 return suite, Proposal(proposal.number, protocol, proposal.spi, transforms)
     raise NoProposalChosen(
         "peer offers %s; this side allows %s" % (describe(offered), ", ".join([str(suite) for suite in suites]))
     )
+
+
+def _is_usable(proposal: Proposal, protocol: int) -> bool:
+    """True if it is for this protocol and its SPI is one that may be: none for IKE, for ESP four bytes from 256 up."""
+    if proposal.protocol != protocol:
+        return False
+    if protocol == num.PROTO_IKE:
+        return not proposal.spi
+    return len(proposal.spi) == ESP_SPI and int.from_bytes(proposal.spi, "big") >= FIRST_SPI
 
 
 def _fit(suite: Suite, proposal: Proposal) -> list[Transform]:
@@ -87,11 +97,11 @@ def _types_of(proposal: Proposal) -> list[int]:
     return types
 
 
-def check_choice(suites: list[Suite], answer: list[Proposal], protocol: int, spi_bytes: int) -> tuple[Suite, Proposal]:
+def check_choice(suites: list[Suite], answer: list[Proposal], protocol: int) -> tuple[Suite, Proposal]:
     """What the responder chose of our offer (made by make_offer). Raises InvalidSyntax if it is not from it."""
     if len(answer) == 1:
         proposal = answer[0]
-        if proposal.protocol == protocol and len(proposal.spi) == spi_bytes and 1 <= proposal.number <= len(suites):
+        if _is_usable(proposal, protocol) and 1 <= proposal.number <= len(suites):
             suite = suites[proposal.number - 1]
             offered = list_transforms(suite, protocol)
             if len(proposal.transforms) == len(offered) and _fit(suite, proposal):

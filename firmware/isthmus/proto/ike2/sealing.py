@@ -26,14 +26,18 @@ def seal_chain(cipher: SkCipher, header: Header, inner: int, chain: bytes) -> by
     return envelope + cipher.seal(envelope, plaintext)
 
 
-def open_chain(cipher: SkCipher, datagram: bytes, sk: SkPayload) -> bytes:
-    """The chain inside, its padding taken off. Raises IntegrityError, and nothing has been parsed then."""
-    plaintext = cipher.open(datagram[: sk.offset], sk.data)
+def open_sk(cipher: SkCipher, datagram: bytes, sk: SkPayload) -> bytes:
+    """The plaintext with its padding. Raises IntegrityError, and nothing inside has been looked at then."""
+    return cipher.open(datagram[: sk.offset], sk.data)
+
+
+def unpad(plaintext: bytes) -> bytes:
+    """The chain of payloads in a plaintext. Raises WireError; what the padding consists of is the sender's affair."""
     if not plaintext or plaintext[-1] >= len(plaintext):
         raise WireError(LENGTH, "padding longer than what it pads")
     return plaintext[: len(plaintext) - 1 - plaintext[-1]]
 
 
-def read_chain(sk: SkPayload, chain: bytes) -> list[Payload]:
-    """The payloads of an opened chain. Raises WireError."""
-    return pull_payloads(Reader(chain), sk.inner)
+def read_plaintext(sk: SkPayload, plaintext: bytes) -> list[Payload]:
+    """The payloads in a plaintext. Raises WireError."""
+    return pull_payloads(Reader(unpad(plaintext)), sk.inner)

@@ -1,0 +1,140 @@
+"""A handshake without accidents: what both sides agree on, in every suite, and in which order they say so."""
+
+from __future__ import annotations
+
+import unittest
+
+from isthmus.crypto.suites import CIPHERS, GROUPS
+from isthmus.proto import actions
+from isthmus.wire.buffer import Reader
+from isthmus.wire.ike import pull_message
+from tests.core.ike_pair import ESP, IKE, INNER_A, INNER_B, NAME, PSK, A, B, Pair, make_connection
+from tests.core.test_ike_loss import agreed
+
+
+def names_of(side):
+    return [type(action).__name__ for action in side.done]
+
+
+class Exchange(unittest.TestCase):
+    def test_actions_in_order(self):
+        pair = Pair().connect()
+        self.assertEqual(names_of(pair.a), ["SendDatagram", "SendDatagram", "InstallSa", "IkeUp", "ChildUp"])
+        self.assertEqual(names_of(pair.b), ["SendDatagram", "InstallSa", "SendDatagram", "IkeUp", "ChildUp"])
+
+    def test_four_datagrams_and_no_timer_left(self):
+        pair = Pair().connect()
+        self.assertEqual(len(pair.a.of(actions.SendDatagram)) + len(pair.b.of(actions.SendDatagram)), 4)
+        self.assertEqual((pair.a.engine.get_timer(), pair.b.engine.get_timer()), (None, None))
+
+    def test_every_suite(self):
+        for cipher in CIPHERS:
+            for group in GROUPS:
+                ike = "%s-prfsha256-%s" % (cipher.name, group.name)
+                pair = Pair(ike, make_connection("A", ike, cipher.name), make_connection("B", ike, cipher.name))
+                pair.connect()
+                self.assertTrue(agreed(pair), ike)
+                self.assertEqual(str(pair.a.of(actions.IkeUp)[0].suite), ike)
+                self.assertEqual(pair.b.of(actions.ChildUp)[0].inbound.encryption, cipher)
+
+    def test_keys_have_the_kernel_s_lengths(self):
+        for cipher in CIPHERS:
+            pair = Pair(1, make_connection("A", IKE, cipher.name), make_connection("B", IKE, cipher.name)).connect()
+            keys = pair.a.of(actions.InstallSa)[0].spec.keys
+            self.assertEqual((len(keys.encryption), len(keys.integrity)), (cipher.key_bytes, cipher.integ_key_bytes))
+
+    def test_the_two_directions_have_different_keys(self):
+        up = Pair().connect().a.of(actions.ChildUp)[0]
+        self.assertNotEqual(bytes(up.inbound.keys.encryption), bytes(up.outbound.keys.encryption))
+
+    def test_specs_say_whose_packets_they_are(self):
+        pair = Pair().connect()
+        for side, here, there, inner, outer in (
+            (pair.a, A, B, INNER_A, INNER_B),
+            (pair.b, B, A, INNER_B, INNER_A),
+        ):
+            up = side.of(actions.ChildUp)[0]
+            self.assertEqual((up.inbound.direction, up.outbound.direction), ("in", "out"))
+            self.assertEqual((up.inbound.source, up.inbound.destination), (there[0], here[0]))
+            self.assertEqual((up.outbound.source, up.outbound.destination), (here[0], there[0]))
+            self.assertEqual((up.inbound.ts_source.first, up.inbound.ts_destination.first), (outer, inner))
+            self.assertEqual((up.outbound.ts_source.first, up.outbound.ts_destination.first), (inner, outer))
+            self.assertTrue(up.inbound.beet and up.outbound.beet)
+            self.assertIs(side.of(actions.InstallSa)[0].spec, up.inbound)
+
+    def test_spis_and_ids_are_fresh_for_every_attempt(self):
+        pair = Pair().connect().connect().connect()
+        for side in (pair.a, pair.b):
+            ups = side.of(actions.ChildUp)
+            self.assertEqual(len({up.inbound.spi for up in ups}), 3)
+            self.assertEqual(sorted({up.ike_id for up in ups}), [up.ike_id for up in ups])
+
+    def test_same_seed_same_bytes(self):
+        first, second = Pair(7).connect(), Pair(7).connect()
+        self.assertEqual(
+            [action.data for action in first.a.of(actions.SendDatagram)],
+            [action.data for action in second.a.of(actions.SendDatagram)],
+        )
+
+    def test_preferred_common_suite_wins(self):
+        ours = "aes256gcm16-prfsha256-x25519 aes128-sha256-prfsha256-x25519 aes128gcm16-prfsha256-x25519"
+        theirs = "aes128gcm16-prfsha256-x25519 aes128-sha256-prfsha256-x25519"
+        pair = Pair(
+            0,
+            make_connection("A", ours, "aes256gcm16 aes256-sha256"),
+            make_connection("B", theirs, "aes256-sha256 aes128gcm16"),
+        ).connect()
+        self.assertEqual(str(pair.a.of(actions.IkeUp)[0].suite), "aes128gcm16-prfsha256-x25519")
+        self.assertEqual(pair.a.of(actions.ChildUp)[0].inbound.encryption.name, "aes256-sha256")
+
+    def test_two_isthmus_know_each_other(self):
+        pair = Pair().connect()
+        self.assertTrue(pair.a.of(actions.IkeUp)[0].peer_is_isthmus)
+        self.assertTrue(pair.b.of(actions.IkeUp)[0].peer_is_isthmus)
+
+    def test_without_beet_nothing_private_is_said(self):
+        pair = Pair(0, make_connection("A", beet=False), make_connection("B", beet=False)).connect()
+        self.assertTrue(agreed(pair))
+        self.assertFalse(pair.a.of(actions.IkeUp)[0].peer_is_isthmus)
+        self.assertFalse(pair.a.of(actions.ChildUp)[0].inbound.beet)
+        request = pull_message(Reader(pair.a.of(actions.SendDatagram)[0].data))
+        self.assertEqual([payload.type for payload in request.payloads], [33, 34, 40])
+
+    def test_unknown_name(self):
+        with self.assertRaises(KeyError):
+            Pair().a.engine.initiate("nobody", 0)
+
+
+class Secrets(unittest.TestCase):
+    def test_no_secret_in_any_repr(self):
+        pair = Pair(0, make_connection("A", IKE + " aes256-sha256-prfsha256-modp2048", ESP)).connect()
+        up = pair.a.of(actions.ChildUp)[0]
+        sa = pair.a.engine.table.list_all()[0]
+        secrets = [PSK.hex(), PSK.decode()]
+        for key in (sa.keys.d, sa.keys.ei, sa.keys.er, sa.keys.pi, sa.keys.pr, up.inbound.keys.encryption):
+            secrets.append(bytes(key).hex())
+            secrets.append(repr(bytes(key))[2:-1])
+        texts = [repr(action) for action in pair.a.done + pair.b.done]
+        texts += [repr(sa), repr(sa.keys), repr(sa.connection), repr(up.inbound.keys), repr(up.inbound)]
+        self.assertTrue(len(texts) > 12)
+        for text in texts:
+            for secret in secrets:
+                self.assertFalse(secret in text, text[:60])
+
+    def test_keys_are_overwritten_when_an_sa_is_forgotten(self):
+        pair = Pair().connect()
+        sa = pair.b.engine.table.list_all()[0]
+        keys = sa.keys
+        self.assertTrue(any(keys.d))
+        pair.a.engine.delete(NAME, pair.now)
+        pair.transfer()
+        pair.wait(60_000)
+        self.assertEqual(pair.b.states(), [])
+        for key in (keys.d, keys.ei, keys.er, keys.pi, keys.pr):
+            self.assertFalse(any(key))
+
+    def test_child_keys_are_cleared_by_their_user(self):
+        keys = Pair().connect().a.of(actions.InstallSa)[0].spec.keys
+        self.assertTrue(any(keys.encryption))
+        keys.clear()
+        self.assertFalse(any(keys.encryption))
