@@ -1,0 +1,64 @@
+"""The null twin keeps the contract of the kernel seam, and lets a test play the rest of the world."""
+from __future__ import annotations
+
+from isthmus.kernel import objects as k
+from isthmus.kernel.contract import EEXIST, EPERM, KernelError
+from isthmus.kernel.null import NullKernel
+from isthmus.wire.addr import parse_prefix
+from tests.core import kernel_contract as contract
+
+
+class NullTest(contract.Contract):
+    def make(self) -> NullKernel:
+        # One kernel, however often it is opened: what a restarted daemon finds.
+        if getattr(self, "world", None) is None:
+            way4 = k.Way(contract.US4, contract.UPLINK, 1500)
+            way6 = k.Way(contract.US6, contract.UPLINK, 1500)
+            self.world = NullKernel(
+                uplinks=[(contract.UPLINK, contract.US4, 24), (contract.UPLINK, contract.US6, 64)],
+                ways=[(parse_prefix("0.0.0.0/0"), way4), (parse_prefix("2001:db8::/64"), way6)],
+            )
+        return self.world
+
+    def setUp(self) -> None:
+        self.world = None
+        super().setUp()
+
+    def damage(self, what: str) -> None:
+        self.kernel.damage(what)
+
+    def test_a_call_can_be_made_to_fail_once(self) -> None:
+        self.kernel.fail_next["add"] = EPERM
+        error = self.refused(EPERM, self.kernel.add, contract.policy())
+        self.assertEqual(error.code, "kernel-eperm")
+        self.assertTrue("CAP_NET_ADMIN" in error.remedy)
+        self.kernel.add(contract.policy())
+        self.assertEqual(self.kernel.log, [("add", "policy", contract.policy().words())])
+
+    def test_what_is_given_and_what_is_listed_is_not_what_is_kept(self) -> None:
+        self.kernel.add(contract.policy())
+        self.kernel.dump("policy")[0].reqid = 1
+        self.assertEqual(self.kernel.dump("policy"), [contract.policy()])
+
+    def test_counters_come_with_the_list(self) -> None:
+        self.carry()
+        self.kernel.kept("session", contract.session().key()).rx_packets = 7
+        self.assertEqual(self.kernel.dump("session")[0].rx_packets, 7)
+
+    def test_no_secret_shows(self) -> None:
+        item = contract.sa()
+        key = bytes(item.keys.encryption)
+        shown = repr(item) + repr(item.keys) + str(item.key()) + str(item.body())
+        self.assertFalse(key.hex()[:8] in shown)
+        self.assertFalse(repr(key)[2:12] in shown)
+        session = contract.session()
+        shown = repr(session) + str(session.key()) + str(session.body())
+        self.assertFalse("cook" in shown)
+        self.kernel.add(item)
+        with self.assertRaises(KernelError) as caught:
+            again = contract.sa()
+            key = bytes(again.keys.encryption)
+            self.kernel.add(again)
+        self.assertEqual(caught.exception.number, EEXIST)
+        self.assertFalse(repr(key)[2:12] in str(caught.exception))
+        self.kernel.remove(item)
