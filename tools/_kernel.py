@@ -28,8 +28,8 @@ LAB_MODULES = (
     "gcm", "ccm", "ctr", "seqiv", "echainiv", "authenc", "cbc", "hmac", "drbg",
     "sha256_ssse3", "sha1_ssse3", "sha512_ssse3",
     "aesni_intel", "chacha20poly1305", "chacha_x86_64", "poly1305_x86_64",
-    "nf_tables", "nft_xfrm", "nft_ct", "nft_nat", "nft_masq", "nft_chain_nat", "nft_reject_inet", "nft_limit", "nft_log",
-    "nft_fib_inet", "nf_flow_table", "nf_flow_table_inet", "nft_flow_offload", "nf_conntrack_netlink",
+    "nf_tables", "nft_xfrm", "nft_ct", "nft_nat", "nft_masq", "nft_chain_nat", "nft_reject_inet", "nft_limit",
+    "nft_log", "nft_fib_inet", "nf_flow_table", "nf_flow_table_inet", "nft_flow_offload", "nf_conntrack_netlink",
     "dummy", "veth", "bridge", "sch_netem", "tun",
 )
 # The parts of the module tree that a lab can use; the rest (drivers of real hardware) is most of its 400 MB.
@@ -98,7 +98,7 @@ def find_package() -> str:
     listing = call(["apt-cache", "depends", "linux-image-amd64"], TOOLS)
     found = re.search(r"Depends: (linux-image-\S+)", listing)
     if found is None:
-        raise KernelImageError("apt knows no linux-image-amd64: only 64-bit PCs are supported, and Debian's package lists")
+        raise KernelImageError("apt knows no package linux-image-amd64: the virtual machine needs Debian's, for PCs")
     return found.group(1)
 
 

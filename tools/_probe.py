@@ -30,7 +30,7 @@ ip link add probe0 type veth peer name probe1
 nft -f - <<X
 table inet probe {
     chain out { type filter hook output priority -300; meta l4proto 115 rt ipsec missing drop; }
-    chain in { type filter hook input priority -300; meta l4proto 115 meta ipsec missing drop; ipsec in reqid 1 accept; }
+    chain in { type filter hook input priority -300; meta l4proto 115 meta ipsec missing drop; ipsec in reqid 1; }
     chain nat { type nat hook postrouting priority 100; masquerade; }
 }
 X
@@ -87,7 +87,8 @@ class Lab:
         environment = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         try:
             done = subprocess.run(["unshare", "--net", "sh", "-c", NATIVE_PROBE], env=environment, timeout=30,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                                  check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
         except subprocess.TimeoutExpired:
             self.why = "the kernel did not answer within 30 s"
             return

@@ -1,5 +1,5 @@
-"""The tunnel as an administrator would make it by hand, with `ip` and `nft`: the oracle of what Isthmus configures, and the
-other side of the benchmark. Run it to see it work: tools/lab -- .venv/bin/python -m tests.lab.byhand [SECONDS]
+"""The tunnel as an administrator would make it by hand, with `ip` and `nft`: the oracle of what Isthmus configures,
+and the other side of the benchmark. Run it to see it work: tools/lab -- .venv/bin/python -m tests.lab.byhand [SECONDS]
 
     LAN packet -> route -> l2 (L2TPv3 session, mtu 1420) -> IPv6 fdaa:1::1 to fdaa:1::2, protocol 115
                -> xfrm policy -> ESP, BEET, AES-GCM-16 -> IPv4 198.51.100.2 to 203.0.113.2

@@ -1,7 +1,7 @@
 """What the Internet sees, counted by kind: nothing is missed, however fast it comes.
 
-One AF_PACKET socket for each kind, each with a filter in the kernel that accepts that kind alone. The kernel's statistics of
-a socket count what its filter accepted, queued or not, so no process has to keep up with the traffic; the first
+One AF_PACKET socket for each kind, with a filter in the kernel that accepts that kind alone. The kernel's statistics
+of a socket count what its filter accepted, queued or not, so no process has to keep up with the traffic; the first
 packets stay in the socket's queue and can be looked at. A packet counts once, when it arrives from a router.
 """
 

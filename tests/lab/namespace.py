@@ -1,7 +1,7 @@
 """A network namespace: entered by this process for a moment, or a program's home.
 
-Entering costs a system call where `ip netns exec` costs a process, which is dear on an emulated machine. A socket stays in
-the namespace that it was made in, so `with namespace: socket.socket(...)` is enough.
+Entering costs a system call where `ip netns exec` costs a process, which is dear on an emulated machine. A socket stays
+in the namespace that it was made in, so `with namespace: socket.socket(...)` is enough.
 """
 
 from __future__ import annotations

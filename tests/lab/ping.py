@@ -1,7 +1,7 @@
 """A steady stream of ICMP echo requests, every one of them accounted for.
 
-One process of ours sends at a fixed rate and marks each answered number in memory that it shares with the test, which can
-therefore ask at any moment what was lost between two moments. The answers come from the other host's kernel.
+One process of ours sends at a fixed rate and marks each answered number in memory that it shares with the test, which
+can therefore ask at any moment what was lost between two moments. The answers come from the other host's kernel.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SLOTS = 1 << 20                    # numbers that one stream can use: 87 minutes
 
 
 class Stream:
-    """Echo requests from a namespace to an address at `rate` a second, from `with` to its end; `size` bytes of ICMP data."""
+    """Echo requests from a namespace to an address, `rate` a second, from `with` to its end; `size` bytes of data."""
 
     def __init__(self, namespace: Namespace, address: str, rate: int = 200, size: int = 56) -> None:
         self.namespace = namespace
@@ -132,7 +132,8 @@ class Stream:
     def list_lost(self, first: int = 0, end: int | None = None) -> list[int]:
         """The numbers from `first` up to and without `end` that were not answered (so far)."""
         last = self.sent if end is None else end
-        return [first + place for place, mark in enumerate(self.memory[HEADER.size + first:HEADER.size + last]) if not mark]
+        marks = self.memory[HEADER.size + first:HEADER.size + last]
+        return [first + place for place, mark in enumerate(marks) if not mark]
 
     def count_answered(self, first: int = 0) -> int:
         """How many from `first` on were answered so far."""

@@ -4,12 +4,12 @@ r"""The network that every lab test runs on.
     +--------+      +----------+          +--------------------+          +----------+      +--------+
     | host A |eth0--|lan0  rtr A wan0|----|wan-a    all is  wan-b|----|wan0 rtr B  lan0|--eth0| host B |
     +--------+      +----------+          |      captured      |          +----------+      +--------+
-    .10.2         .10.1     198.51.100.2  | .1                .1 |  203.0.113.2     .20.1         .20.2
+    .10.2         .10.1     198.51.100.2  | .1                .1 |  203.0.113.2    .20.1         .20.2
                                           +--------------------+
                   198.51.100.0/24 -------^                     ^------- 203.0.113.0/24
 
-Five network namespaces joined by veth pairs. The Internet routes between the two prefixes and knows nothing of the LANs:
-what a router sends there with a LAN address, or in the clear, gets lost and is counted. IPv6 runs on the WANs as well
+Five network namespaces joined by veth pairs. The Internet routes between the two prefixes and knows nothing of the
+LANs: what a router sends there with a LAN address, or in the clear, gets lost and is counted. IPv6 runs on the WANs as well
 (2001:db8:a::/64, 2001:db8:b::/64). Everything carries the topology's prefix, so that several live side by side; nothing
 outside its namespaces is touched.
 """
@@ -93,12 +93,14 @@ class Topology:
             "link set lo up\n"
             f"link add lan0 type veth peer name eth0 netns {self.host_a.name}\n"
             f"link add wan0 type veth peer name wan-a netns {self.internet.name}\n"
-            + ROUTER_SETUP.format(lan=GATEWAY_A, wan=WAN_A, wan6=WAN_A6, gateway="198.51.100.1", gateway6="2001:db8:a::1"))
+            + ROUTER_SETUP.format(lan=GATEWAY_A, wan=WAN_A, wan6=WAN_A6,
+                                  gateway="198.51.100.1", gateway6="2001:db8:a::1"))
         self.router_b.ip(
             "link set lo up\n"
             f"link add lan0 type veth peer name eth0 netns {self.host_b.name}\n"
             f"link add wan0 type veth peer name wan-b netns {self.internet.name}\n"
-            + ROUTER_SETUP.format(lan=GATEWAY_B, wan=WAN_B, wan6=WAN_B6, gateway="203.0.113.1", gateway6="2001:db8:b::1"))
+            + ROUTER_SETUP.format(lan=GATEWAY_B, wan=WAN_B, wan6=WAN_B6,
+                                  gateway="203.0.113.1", gateway6="2001:db8:b::1"))
         self.internet.ip("link set lo up\n" + INTERNET_SETUP)
         self.host_a.ip("link set lo up\n" + HOST_SETUP.format(address=HOST_A, gateway=GATEWAY_A))
         self.host_b.ip("link set lo up\n" + HOST_SETUP.format(address=HOST_B, gateway=GATEWAY_B))
