@@ -1,7 +1,8 @@
 """The contract of the kernel seam as tests: run against the null twin here, and against Linux in the lab.
 
-A subclass says how to make the kernel (`make`), what it lacks (`lacks`), and how another program does damage (`damage`).
-The world is one router: interface `wan0` with 192.0.2.1/24 and 2001:db8::1/64, an IPv4 default route, no IPv6 one.
+A subclass says how to make the kernel (`make`), what it lacks (`lacks`), and how another program does damage
+(`damage`). The world is one router: interface `wan0` with 192.0.2.1/24 and 2001:db8::1/64, an IPv4 default route, no
+IPv6 one.
 """
 from __future__ import annotations
 
@@ -39,13 +40,15 @@ def one(address: bytes) -> Prefix:
     return Prefix(address, 8 * len(address))
 
 
-def policy(direction: int = k.OUT, outer: tuple[bytes, bytes] = (US4, PEER4), reqid: int = REQID, action: int = k.ALLOW):
+def policy(
+    direction: int = k.OUT, outer: tuple[bytes, bytes] = (US4, PEER4), reqid: int = REQID, action: int = k.ALLOW
+) -> k.Policy:
     ends = (one(INNER), one(PEER_INNER)) if direction == k.OUT else (one(PEER_INNER), one(INNER))
     source, destination = outer if direction == k.OUT else (outer[1], outer[0])
     return k.Policy(direction, ends[0], ends[1], 115, source, destination, k.BEET, reqid, action)
 
 
-def sa(spi: int = 0x1000, outer: tuple[bytes, bytes] = (US4, PEER4), reqid: int = REQID):
+def sa(spi: int = 0x1000, outer: tuple[bytes, bytes] = (US4, PEER4), reqid: int = REQID) -> k.Sa:
     keys = k.SaKeys(bytearray(range(36)), bytearray())
     selector = (one(INNER), one(PEER_INNER), 115)
     return k.Sa(outer[1], spi, outer[0], reqid, k.BEET, k.ENCR_AES_GCM_16, 0, keys, selector)
@@ -61,7 +64,9 @@ def session(
     return k.Session(tunnel_id, number, 0x40000004, cookie, b"peercook", ifname)
 
 
-def wanted(outer: tuple[bytes, bytes] = (US4, PEER4), spi: int = 0x1000, cookie: bytes = b"ourcooki") -> list[k.KernelObject]:
+def wanted(
+    outer: tuple[bytes, bytes] = (US4, PEER4), spi: int = 0x1000, cookie: bytes = b"ourcooki"
+) -> list[k.KernelObject]:
     """Everything of one tunnel, deliberately in no good order."""
     return [
         k.Route(LAN, 100, oif=IFNAME, via=PEER_LL),
@@ -325,7 +330,8 @@ class Contract(unittest.TestCase):
 
     def test_another_mac_costs_what_is_on_the_link(self) -> None:
         self.carry()
-        ours = (k.Address(IFNAME, LOCAL_LL, 64), k.Neighbour(IFNAME, PEER_LL, MAC), k.Route(LAN, 100, oif=IFNAME, via=PEER_LL))
+        route = k.Route(LAN, 100, oif=IFNAME, via=PEER_LL)
+        ours = (k.Address(IFNAME, LOCAL_LL, 64), k.Neighbour(IFNAME, PEER_LL, MAC), route)
         for item in ours:
             self.kernel.add(item)
         self.kernel.replace(k.Link(IFNAME, 1420, OTHER_MAC, True))
@@ -447,7 +453,8 @@ class Contract(unittest.TestCase):
         found = [item for kind in k.KINDS for item in another.dump(kind)]
         another.close()
         self.assertEqual(plan(wanted(), found), [])
-        self.assertEqual([verb for verb, _ in self.apply([])], ["remove"] * (len(desired) - 1))  # the link goes with its session
+        # The link goes with its session.
+        self.assertEqual([verb for verb, _ in self.apply([])], ["remove"] * (len(desired) - 1))
         self.assertEqual(self.actual(), [])
 
     def test_a_new_outer_address_leaves_the_tunnel_alone(self) -> None:

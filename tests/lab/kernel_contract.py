@@ -1,9 +1,9 @@
 """The real kernel keeps the contract of the kernel seam, carries frames, and leaves what is not ours alone.
 
-    tools/lab -- .venv/bin/python tests/lab/kernel_contract.py [--json] [WORD...]
+    tools/lab -- .venv/bin/python tests/lab/kernel_contract.py [WORD...]
 
-Runs as root. Every test has network namespaces of its own, which end with the process; outside the lab, what the kernel lacks
-(ESP, L2TP) is skipped.
+Runs as root. Every test has network namespaces of its own, which end with the process; outside the lab, what the
+kernel lacks (ESP, L2TP) is skipped.
 
     namespace `left`                               namespace `right` (only where frames are carried)
     lo   inner addresses                           lo   inner addresses
@@ -12,7 +12,6 @@ Runs as root. Every test has network namespaces of its own, which end with the p
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import re
 import subprocess
@@ -57,7 +56,8 @@ addr add 198.51.%(lan)d.1/24 dev lan0
 FOREIGN = """
     ip xfrm policy add src fd69:7374:686d::1/128 dst 2001:db8::77/128 proto 115 dir out \
         tmpl src 192.0.2.1 dst 192.0.2.9 proto esp mode beet reqid 7
-    ip xfrm policy add src 10.9.0.0/16 dst 10.8.0.0/16 dir in tmpl src 192.0.2.9 dst 192.0.2.1 proto esp mode tunnel reqid 0x68ffffff
+    ip xfrm policy add src 10.9.0.0/16 dst 10.8.0.0/16 dir in \
+        tmpl src 192.0.2.9 dst 192.0.2.1 proto esp mode tunnel reqid 0x68ffffff
     ip addr add fd69:7374:686d::99/128 dev wan0 nodad
     ip addr add 2001:db8:5::1/128 dev lo nodad
     ip route add 10.9.0.0/16 via 192.0.2.254 proto static
@@ -121,7 +121,8 @@ def find_lacks() -> tuple[str, ...]:
         return ()
     new_namespace()
     has_esp = not subprocess.run(["sh", "-c", FOREIGN_SA], capture_output=True, timeout=60, check=False).returncode
-    has_l2tp = not subprocess.run(["ip", "l2tp", "show", "tunnel"], capture_output=True, timeout=60, check=False).returncode
+    show = ["ip", "l2tp", "show", "tunnel"]
+    has_l2tp = not subprocess.run(show, capture_output=True, timeout=60, check=False).returncode
     return ("" if has_esp else "sa", "" if has_l2tp else "tunnel")
 
 
@@ -131,7 +132,7 @@ class RealTest(contract.Contract):
     namespace = -1
 
     def setUp(self) -> None:
-        """Every test leaves nothing of ours behind, so they share a namespace; who plants foreign things has its own."""
+        """Tests leave nothing of ours behind, so they share a namespace; who plants foreign things has its own."""
         if RealTest.namespace < 0 or self.plants():
             RealTest.namespace = new_namespace()
             ip_batch(WORLD)
@@ -216,7 +217,8 @@ class RealTest(contract.Contract):
         self.kernel.add(contract.policy())
         text = shell("ip -d xfrm policy")
         self.assertTrue("src fd69:7374:686d::1/128 dst fd69:7374:686d::2/128 proto l2tp" in text, text)
-        self.assertTrue("tmpl src 192.0.2.1 dst 192.0.2.2" in text and "proto esp reqid 1761607681 mode beet" in text, text)
+        self.assertTrue("tmpl src 192.0.2.1 dst 192.0.2.2" in text, text)
+        self.assertTrue("proto esp reqid 1761607681 mode beet" in text, text)
         self.assertTrue("level" not in text or "level required" in text, text)
         if "sa" in self.lacks:
             return
@@ -224,7 +226,8 @@ class RealTest(contract.Contract):
         keys = k.SaKeys(bytearray(range(16)), bytearray(range(32)))
         self.kernel.add(k.Sa(contract.PEER6, 0x2000, contract.US6, contract.REQID, k.TRANSPORT, 12, 12, keys))
         text = shell("ip -d xfrm state")
-        for words in ("src 192.0.2.1 dst 192.0.2.2", "spi 0x00001000", "mode beet", "replay_window 128, bitmap-length 4",
+        for words in ("src 192.0.2.1 dst 192.0.2.2", "spi 0x00001000", "mode beet",
+                      "replay_window 128, bitmap-length 4",
                       "aead rfc4106(gcm(aes)) 0x" + bytes(range(36)).hex() + " 128",
                       "sel src fd69:7374:686d::1/128 dst fd69:7374:686d::2/128 proto l2tp",
                       "auth-trunc hmac(sha256) 0x" + bytes(range(32)).hex() + " 128",
@@ -291,8 +294,8 @@ class CarryTest(unittest.TestCase):
             them = 1 - us
             expected = b"mistaken" if wrong_cookie and us == 1 else cookies[them]
             desired = [
-                k.Policy(k.OUT, contract.one(inner[us]), contract.one(inner[them]), 115, outer[us], outer[them], k.BEET, contract.REQID),
-                k.Policy(k.IN, contract.one(inner[them]), contract.one(inner[us]), 115, outer[them], outer[us], k.BEET, contract.REQID),
+                self.policy(k.OUT, outer, inner, us),
+                self.policy(k.IN, outer, inner, them),
                 self.sa(outer, inner, us, encryption, integrity),
                 self.sa(outer, inner, them, encryption, integrity),
                 k.Address("lo", inner[us], 128),
@@ -312,12 +315,20 @@ class CarryTest(unittest.TestCase):
             self.assertEqual(plan(desired, actual), [])
 
     @staticmethod
-    def sa(outer: tuple[bytes, bytes], inner: tuple[bytes, bytes], sender: int, encryption: int, integrity: int) -> k.Sa:
+    def policy(direction: int, outer: tuple[bytes, bytes], inner: tuple[bytes, bytes], sender: int) -> k.Policy:
+        ends = (contract.one(inner[sender]), contract.one(inner[1 - sender]))
+        return k.Policy(direction, ends[0], ends[1], 115, outer[sender], outer[1 - sender], k.BEET, contract.REQID)
+
+    @staticmethod
+    def sa(
+        outer: tuple[bytes, bytes], inner: tuple[bytes, bytes], sender: int, encryption: int, integrity: int
+    ) -> k.Sa:
         other = 1 - sender
         key = bytearray((sender + 1, *range(1, 20))) if not integrity else bytearray((sender + 1, *range(1, 16)))
         keys = k.SaKeys(key, bytearray(range(32)) if integrity else bytearray())
         selector = (contract.one(inner[sender]), contract.one(inner[other]), 115)
-        return k.Sa(outer[other], 0x100 + sender, outer[sender], contract.REQID, k.BEET, encryption, integrity, keys, selector)
+        spi = 0x100 + sender
+        return k.Sa(outer[other], spi, outer[sender], contract.REQID, k.BEET, encryption, integrity, keys, selector)
 
     def ping(self) -> str:
         enter(self.left)
@@ -331,7 +342,8 @@ class CarryTest(unittest.TestCase):
             enter(namespace)
             kernel = self.kernels[namespace]
             session = kernel.dump("session")[0]
-            self.assertTrue(session.rx_packets >= 5 and session.tx_packets >= 5 and session.rx_bytes > 0, session.rx_packets)
+            self.assertTrue(session.rx_packets >= 5 and session.rx_bytes > 0, session.rx_packets)
+            self.assertTrue(session.tx_packets >= 5 and session.tx_bytes > 0, session.tx_packets)
             for sa in kernel.dump("sa"):
                 self.assertTrue(sa.packets >= 5 and sa.bytes > 0 and not sa.forged, (sa, sa.packets))
 
@@ -371,28 +383,26 @@ def tests(words: list[str]) -> list[unittest.TestCase]:
     return out
 
 
-def main(arguments: list[str]) -> int:
-    """Run them; with --json one line a test as tools/test reads it."""
-    as_json = "--json" in arguments
+def set_lacks() -> None:
+    """Find out what the kernel was built without, once, before the tests."""
     RealTest.lacks = CarryTest.lacks = find_lacks()
+
+
+def main(words: list[str]) -> int:
+    """Run the tests whose name contains one of the words, or all."""
+    set_lacks()
     failed = 0
-    chosen = tests([word for word in arguments if word[:2] != "--"])
+    chosen = tests(words)
     for test in chosen:
         result = unittest.TestResult()
         start = time.monotonic()
         test.run(result)
-        seconds = round(time.monotonic() - start, 1)
+        seconds = time.monotonic() - start
         why = "".join([row[1] for row in result.errors + result.failures + result.skipped])
         verdict = "failed" if result.errors or result.failures else "skipped" if result.skipped else "passed"
         failed += verdict == "failed"
-        if as_json:
-            print(json.dumps({"test": test.lab_name, "result": verdict, "why": why, "seconds": seconds}), flush=True)
-        else:
-            print("%-8s %5.1f s  %s\n%s" % (verdict, seconds, test.lab_name, why), end="\n" if why else "", flush=True)
-    if as_json:
-        print(json.dumps({"done": len(chosen)}), flush=True)
-    else:
-        print("%d tests, %d failed" % (len(chosen), failed))
+        print("%-8s %5.1f s  %s %s" % (verdict, seconds, test.lab_name, why), flush=True)
+    print("%d tests, %d failed" % (len(chosen), failed))
     return 1 if failed else 0
 
 

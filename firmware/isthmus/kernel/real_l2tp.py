@@ -23,10 +23,15 @@ _WAIT_TRIES = 100
 _WAIT_SECONDS = 0.02
 
 
+def push_command(number: int, attributes: list[tuple[str, object]]) -> nlmsg:
+    """A message of the family: a command and its attributes."""
+    return message(l2tp.l2tpmsg, {"cmd": number, "version": l2tp.L2TP_GENL_VERSION}, attributes)
+
+
 def push_tunnel(tunnel: Tunnel) -> nlmsg:
     """TUNNEL_CREATE without a descriptor: the kernel owns the socket, so the tunnel outlives us."""
     ipv6 = len(tunnel.local) == 16
-    return _command(l2tp.L2TP_CMD_TUNNEL_CREATE, [
+    return push_command(l2tp.L2TP_CMD_TUNNEL_CREATE, [
         ("L2TP_ATTR_CONN_ID", tunnel.tunnel_id),
         ("L2TP_ATTR_PEER_CONN_ID", tunnel.peer_tunnel_id),
         ("L2TP_ATTR_PROTO_VERSION", l2tp.L2TP_VERSION),
@@ -60,7 +65,7 @@ def push_session(session: Session) -> nlmsg:
         attributes.append(("L2TP_ATTR_COOKIE", session.cookie))
     if session.peer_cookie:
         attributes.append(("L2TP_ATTR_PEER_COOKIE", session.peer_cookie))
-    return _command(l2tp.L2TP_CMD_SESSION_CREATE, attributes)
+    return push_command(l2tp.L2TP_CMD_SESSION_CREATE, attributes)
 
 
 def pull_session(msg: nlmsg) -> Session:
@@ -82,10 +87,6 @@ def pull_session(msg: nlmsg) -> Session:
         session.rx_wrong_cookie = stats.get_attr("L2TP_ATTR_RX_COOKIE_DISCARDS") or 0
         session.rx_errors = stats.get_attr("L2TP_ATTR_RX_ERRORS") or 0
     return session
-
-
-def _command(number: int, attributes: list[tuple[str, object]]) -> nlmsg:
-    return message(l2tp.l2tpmsg, {"cmd": number, "version": l2tp.L2TP_GENL_VERSION}, attributes)
 
 
 class L2tp:
@@ -114,7 +115,7 @@ class L2tp:
     def dump(self, kind: str) -> list[KernelObject]:
         """Our tunnels, or the sessions of our tunnels."""
         tunnels: list[KernelObject] = []
-        listed = self._request(_command(l2tp.L2TP_CMD_TUNNEL_GET, []), LIST, "list the L2TP tunnels")
+        listed = self._request(push_command(l2tp.L2TP_CMD_TUNNEL_GET, []), LIST, "list the L2TP tunnels")
         for answer in listed:
             tunnel = pull_tunnel(answer)
             if tunnel is not None:
@@ -123,7 +124,7 @@ class L2tp:
             return tunnels if kind == "tunnel" else []
         ids = {tunnel.key()[0] for tunnel in tunnels}
         sessions: list[KernelObject] = []
-        for answer in self._request(_command(l2tp.L2TP_CMD_SESSION_GET, []), LIST, "list the L2TP sessions"):
+        for answer in self._request(push_command(l2tp.L2TP_CMD_SESSION_GET, []), LIST, "list the L2TP sessions"):
             if answer.get_attr("L2TP_ATTR_CONN_ID") in ids:
                 sessions.append(pull_session(answer))
         return sessions
@@ -158,7 +159,7 @@ class L2tp:
 
     def _remove(self, command: int, ids: list[tuple[str, object]], item: KernelObject, doing: str) -> None:
         try:
-            self._request(_command(command, ids), DO, doing, item.kind)
+            self._request(push_command(command, ids), DO, doing, item.kind)
         except KernelError as error:
             if error.number not in {ENODEV, ENOENT}:
                 raise
@@ -171,7 +172,8 @@ class L2tp:
     def _find_tunnel(self, tunnel_id: int) -> Tunnel | None:
         """Ours with this id."""
         try:
-            answers = self._request(_command(l2tp.L2TP_CMD_TUNNEL_GET, _tunnel_id(tunnel_id)), GET, "look up a tunnel")
+            ask = push_command(l2tp.L2TP_CMD_TUNNEL_GET, _tunnel_id(tunnel_id))
+            answers = self._request(ask, GET, "look up a tunnel")
         except KernelError as error:
             if error.number in {ENODEV, ENOENT, EINVAL}:
                 return None

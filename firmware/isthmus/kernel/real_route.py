@@ -89,6 +89,12 @@ def pull_link(msg: nlmsg) -> Link:
     return Link(msg.get_attr("IFLA_IFNAME"), msg.get_attr("IFLA_MTU"), mac, bool(msg["flags"] & IFF_UP))
 
 
+def push_link(index: int, fields: dict[str, object], attributes: list[tuple[str, object]]) -> nlmsg:
+    """The ifinfmsg that changes an interface."""
+    fields["index"] = index
+    return message(ifinfmsg, fields, attributes)
+
+
 def push_address(item: Address, index: int) -> nlmsg:
     """The ifaddrmsg of an address. The inner ones are deprecated from the start, so that nothing else takes them as a
     source.
@@ -305,9 +311,7 @@ class Routing:
         doing = "remove %s %s" % (item.kind, item.words())
         try:
             if isinstance(item, Link):
-                self._request(
-                    message(ifinfmsg, {"index": self._index(item.ifname, doing, "link"), "change": IFF_UP}, []),
-                    RTM_NEWLINK, DO, doing, "link")
+                self._change_link(self._index(item.ifname, doing, "link"), {"change": IFF_UP}, [], doing)
             elif isinstance(item, Address):
                 ask = push_address(item, self._index(item.ifname, doing, item.kind))
                 self._request(ask, RTM_DELADDR, DO, doing, item.kind)
@@ -350,8 +354,7 @@ class Routing:
     def _change_link(
         self, index: int, fields: dict[str, object], attributes: list[tuple[str, object]], doing: str
     ) -> None:
-        fields["index"] = index
-        self._request(message(ifinfmsg, fields, attributes), RTM_NEWLINK, DO, doing, "link")
+        self._request(push_link(index, fields, attributes), RTM_NEWLINK, DO, doing, "link")
 
     def _route_index(self, item: Route, doing: str) -> int:
         return self._index(item.oif, doing, "route") if item.oif else 0

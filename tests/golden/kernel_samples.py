@@ -1,0 +1,48 @@
+"""The requests that the real kernel is sent, one sample of each, built without a kernel. Used by
+test_kernel_messages.py.
+"""
+from __future__ import annotations
+
+from isthmus.kernel import l2tp_messages as l2tp
+from isthmus.kernel import objects as k
+from isthmus.kernel import real_ipsec, real_l2tp, real_route
+from isthmus.kernel import xfrm_messages as xfrm
+from isthmus.kernel.real_netlink import CREATE, DO, LIST, REPLACE
+from tests.core import kernel_contract as contract
+
+L2TP_FAMILY = 0x1B  # what a kernel might answer
+
+
+def samples():
+    """[(name, message, type, flags)]: as they are handed to nlm_request()."""
+    cbc_keys = k.SaKeys(bytearray(range(16)), bytearray(range(32)))
+    over6 = k.Sa(contract.PEER6, 0x2000, contract.US6, contract.REQID, k.TRANSPORT, 12, 12, cbc_keys)
+    session = contract.session()
+    ids = [("L2TP_ATTR_CONN_ID", session.tunnel_id), ("L2TP_ATTR_SESSION_ID", session.session_id)]
+    via6 = k.Route(contract.LAN, 100, oif="wan0", via=contract.PEER_LL, prefsrc=contract.US4)
+    plain6 = k.Route(contract.LAN6, 100, oif="wan0", via=contract.PEER_LL)
+    return [
+        ("policy add", real_ipsec.push_policy(contract.policy()), xfrm.XFRM_MSG_NEWPOLICY, DO),
+        ("policy replace, IPv6 outside", real_ipsec.push_policy(contract.policy(k.IN, (contract.US6, contract.PEER6))),
+         xfrm.XFRM_MSG_UPDPOLICY, DO),
+        ("policy remove", real_ipsec.push_policy_id(contract.policy()), xfrm.XFRM_MSG_DELPOLICY, DO),
+        ("policy list", xfrm.no_body(), xfrm.XFRM_MSG_GETPOLICY, LIST),
+        ("sa add, AES-GCM in BEET", real_ipsec.push_sa(contract.sa()), xfrm.XFRM_MSG_NEWSA, DO),
+        ("sa add, AES-CBC and HMAC over IPv6", real_ipsec.push_sa(over6), xfrm.XFRM_MSG_NEWSA, DO),
+        ("sa remove", real_ipsec.push_sa_id(contract.sa()), xfrm.XFRM_MSG_DELSA, DO),
+        ("tunnel add", real_l2tp.push_tunnel(contract.tunnel()), L2TP_FAMILY, DO),
+        ("session add", real_l2tp.push_session(session), L2TP_FAMILY, DO),
+        ("session remove", real_l2tp.push_command(l2tp.L2TP_CMD_SESSION_DELETE, ids), L2TP_FAMILY, DO),
+        ("session list", real_l2tp.push_command(l2tp.L2TP_CMD_SESSION_GET, []), L2TP_FAMILY, LIST),
+        ("address add", real_route.push_address(k.Address("lo", contract.INNER, 128), 1),
+         real_route.RTM_NEWADDR, CREATE),
+        ("neighbour add", real_route.push_neighbour(k.Neighbour("x", contract.PEER_LL, contract.MAC), 5),
+         real_route.RTM_NEWNEIGH, REPLACE),
+        ("route add, IPv4 via IPv6", real_route.push_route(via6, 5), real_route.RTM_NEWROUTE, CREATE),
+        ("route replace, IPv6", real_route.push_route(plain6, 5), real_route.RTM_NEWROUTE, REPLACE),
+        ("route add, unreachable", real_route.push_route(k.Route(contract.LAN, 4000000, k.UNREACHABLE), 0),
+         real_route.RTM_NEWROUTE, CREATE),
+        ("link set", real_route.push_link(5, {"flags": 1, "change": 1}, [("IFLA_MTU", 1420),
+                                                                        ("IFLA_ADDRESS", "02:00:00:00:00:01")]),
+         real_route.RTM_NEWLINK, DO),
+    ]

@@ -1,0 +1,130 @@
+"""What goes to the kernel, byte for byte, and that what comes back is read as it was meant.
+
+tests/golden/kernel/messages.txt: a line `= name`, then the message in hexadecimal, 16 bytes a line, on a
+little-endian machine, sequence number 1, port 2. Regenerate with ISTHMUS_GOLDEN=write, and read the difference:
+iproute2's view of the same messages is compared in the lab (tests/lab/kernel_contract.py).
+"""
+from __future__ import annotations
+
+import os
+import sys
+import unittest
+from pathlib import Path
+
+from isthmus.kernel import nft, real_events, real_ipsec, real_l2tp, real_route
+from isthmus.kernel import objects as k
+from isthmus.kernel import xfrm_messages as xfrm
+from isthmus.kernel.l2tp_messages import l2tpmsg
+from isthmus.kernel.real_netlink import rtmsg
+from tests.core import kernel_contract as contract
+from tests.golden.kernel_samples import samples
+
+GOLDEN = Path(__file__).parent / "kernel" / "messages.txt"
+
+
+def encode(message, number: int, flags: int) -> bytes:
+    message["header"].update({"type": number, "flags": flags, "sequence_number": 1, "pid": 2})
+    message.reset()
+    message.encode()
+    return bytes(message.data)
+
+
+def read_golden() -> dict[str, bytes]:
+    out: dict[str, bytes] = {}
+    name = ""
+    for line in GOLDEN.read_text(encoding="ascii").splitlines():
+        if line.startswith("= "):
+            name = line[2:]
+            out[name] = b""
+        elif line and not line.startswith("#"):
+            out[name] += bytes.fromhex(line)
+    return out
+
+
+def write_golden() -> None:
+    text = "# Requests to the kernel, little-endian, sequence number 1, port 2. See test_kernel_messages.py.\n"
+    for name, message, number, flags in samples():
+        data = encode(message, number, flags)
+        text += "= %s\n" % name
+        for start in range(0, len(data), 16):
+            text += data[start : start + 16].hex(" ") + "\n"
+    GOLDEN.write_text(text, encoding="ascii")
+
+
+@unittest.skipUnless(sys.byteorder == "little", "the samples are of a little-endian machine")
+class GoldenTest(unittest.TestCase):
+    def test_every_request_is_as_recorded(self) -> None:
+        if os.environ.get("ISTHMUS_GOLDEN") == "write":
+            write_golden()
+        golden = read_golden()
+        names = []
+        for name, message, number, flags in samples():
+            names.append(name)
+            with self.subTest(name):
+                self.assertEqual(encode(message, number, flags).hex(" "), golden[name].hex(" "))
+        self.assertEqual(sorted(names), sorted(golden))
+
+    def test_the_sizes_are_the_kernels(self) -> None:
+        """sizeof() of linux/xfrm.h on a 64-bit machine: header 16, then the structure, then attributes."""
+        golden = read_golden()
+        self.assertEqual(len(golden["policy list"]), 16)
+        self.assertEqual(len(golden["policy add"]), 16 + 168 + 4 + 64)
+        self.assertEqual(len(golden["policy remove"]), 16 + 64)
+        self.assertEqual(len(golden["sa remove"]), 16 + 24)
+        self.assertEqual(len(golden["sa add, AES-GCM in BEET"]), 16 + 224 + (4 + 72 + 36) + (4 + 24 + 16))
+
+    def test_what_was_written_is_read_back(self) -> None:
+        golden = read_golden()
+        for name, kind, pull, expected in (
+            ("policy add", xfrm.userpolicy_info, real_ipsec.pull_policy, contract.policy()),
+            ("policy replace, IPv6 outside", xfrm.userpolicy_info, real_ipsec.pull_policy,
+             contract.policy(k.IN, (contract.US6, contract.PEER6))),
+            ("sa add, AES-GCM in BEET", xfrm.usersa_info, real_ipsec.pull_sa, contract.sa()),
+            ("tunnel add", l2tpmsg, real_l2tp.pull_tunnel, contract.tunnel()),
+            ("session add", l2tpmsg, real_l2tp.pull_session, contract.session()),
+            ("route add, IPv4 via IPv6", rtmsg, lambda msg: real_route.pull_route(msg, {5: "wan0"}),
+             k.Route(contract.LAN, 100, oif="wan0", via=contract.PEER_LL, prefsrc=contract.US4)),
+            ("route add, unreachable", rtmsg, lambda msg: real_route.pull_route(msg, {}),
+             k.Route(contract.LAN, 4000000, k.UNREACHABLE)),
+        ):
+            with self.subTest(name):
+                message = kind(bytearray(golden[name]))
+                message.decode()
+                self.assertEqual(pull(message), expected)
+
+    def test_what_is_not_ours_is_not_read(self) -> None:
+        foreign = real_ipsec.push_policy(contract.policy(reqid=0x68FFFFFF))
+        message = xfrm.userpolicy_info(bytearray(encode(foreign, xfrm.XFRM_MSG_NEWPOLICY, 0)))
+        message.decode()
+        self.assertEqual(real_ipsec.pull_policy(message), None)
+        route = real_route.push_route(k.Route(contract.LAN, 100, oif="x"), 5)
+        route["proto"] = 4
+        message = rtmsg(bytearray(encode(route, real_route.RTM_NEWROUTE, 0)))
+        message.decode()
+        self.assertEqual(real_route.pull_route(message, {}), None)
+
+
+class EventTest(unittest.TestCase):
+    def test_types_of_a_datagram(self) -> None:
+        one = (16).to_bytes(4, sys.byteorder) + (24).to_bytes(2, sys.byteorder) + bytes(10)
+        odd = (17).to_bytes(4, sys.byteorder) + (25).to_bytes(2, sys.byteorder) + bytes(14)
+        self.assertEqual(real_events.message_types(one + odd + one), [24, 25, 24])
+        for length in range(16):
+            self.assertEqual(real_events.message_types(one[:length]), [])
+            self.assertEqual(real_events.message_types(bytes(length)), [])
+        for lie in (0, 15, 17, 0xFFFFFFFF):
+            self.assertEqual(real_events.message_types(lie.to_bytes(4, sys.byteorder) + one[4:]), [])
+
+
+class DigestTest(unittest.TestCase):
+    LISTING = ('{"nftables": [{"metainfo": {"version": "%s"}}, {"rule": {"handle": %d, "chain": "c", "expr": '
+               '[{"counter": {"packets": %d, "bytes": 9}}, {"%s": null}]}}]}')
+
+    def test_handles_and_counters_do_not_count_and_rules_do(self) -> None:
+        first = nft.digest(self.LISTING % ("1.0.6", 4, 0, "drop"))
+        self.assertEqual(nft.digest(self.LISTING % ("1.1.0", 5, 77, "drop")), first)
+        self.assertFalse(nft.digest(self.LISTING % ("1.0.6", 4, 0, "accept")) == first)
+
+    def test_order_of_keys_does_not_count_and_order_of_rules_does(self) -> None:
+        self.assertEqual(nft.digest('{"a": 1, "b": [1, 2]}'), nft.digest('{"b": [1, 2], "a": 1}'))
+        self.assertFalse(nft.digest('{"b": [1, 2]}') == nft.digest('{"b": [2, 1]}'))
