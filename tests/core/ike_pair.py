@@ -191,3 +191,17 @@ class Pair:
         self.initiate(side)
         self.transfer()
         return self
+
+
+def agreed(pair):
+    """True if both have the same one CHILD SA up and nothing else."""
+    ours, theirs = list(pair.a.children().values()), list(pair.b.children().values())
+    if len(ours) != 1 or len(theirs) != 1:
+        return False
+    a, b = ours[0], theirs[0]
+    return (
+        a.inbound.spi == b.outbound.spi
+        and a.outbound.spi == b.inbound.spi
+        and a.inbound.keys.encryption == b.outbound.keys.encryption
+        and a.outbound.keys.encryption == b.inbound.keys.encryption
+    )

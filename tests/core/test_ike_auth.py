@@ -10,9 +10,8 @@ from isthmus.wire.addr import parse_ip
 from isthmus.wire.identity import Identity
 from isthmus.wire.ike_payloads import AuthPayload, IdPayload, NotifyPayload, OpaquePayload, SaPayload, TsPayload
 from isthmus.wire.ike_ts import Selector
-from tests.core.ike_pair import ESP, ID_A, ID_B, IKE, INNER_A, INNER_B, NAME, A, B, Pair, make_connection
+from tests.core.ike_pair import ESP, ID_A, ID_B, IKE, INNER_A, INNER_B, NAME, A, B, Pair, agreed, make_connection
 from tests.core.ike_tamper import reseal
-from tests.core.test_ike_loss import agreed
 
 CAROL = Identity(2, b"carol.example")
 

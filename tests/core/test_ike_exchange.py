@@ -8,8 +8,7 @@ from isthmus.crypto.suites import CIPHERS, GROUPS
 from isthmus.proto import actions
 from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import pull_message
-from tests.core.ike_pair import ESP, IKE, INNER_A, INNER_B, NAME, PSK, A, B, Pair, make_connection
-from tests.core.test_ike_loss import agreed
+from tests.core.ike_pair import ESP, IKE, INNER_A, INNER_B, NAME, PSK, A, B, Pair, agreed, make_connection
 
 
 def names_of(side):

@@ -9,9 +9,8 @@ from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike import push_message
 from isthmus.wire.ike_payloads import DeletePayload, KePayload, NoncePayload, NotifyPayload, OpaquePayload
-from tests.core.ike_pair import NAME, A, B, Pair
+from tests.core.ike_pair import NAME, A, B, Pair, agreed
 from tests.core.ike_tamper import open_up, reseal, reseal_bytes
-from tests.core.test_ike_loss import agreed
 
 
 def inside(side, datagram):
