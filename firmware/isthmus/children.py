@@ -96,6 +96,7 @@ class Children:
         self.packets_in: int | None = None
         self.packets_out: int | None = None
         self.lost = False
+        self._placed: set[Key] = set()
         self._retiring: list[tuple[Key, int]] = []
         self._move_at: int | None = None
         self._renew_at: int | None = None
@@ -107,6 +108,10 @@ class Children:
             self.adopted = sas
             self._local = local
             self._end_at = now + self._lifetime * END_PERCENT // 100
+
+    def placed(self, spec: SaSpec) -> None:
+        """The kernel has taken this SA: from now on it would be missed."""
+        self._placed.add(key_of(spec))
 
     def wanted(self) -> set[Key]:
         """Every SA that should stay in the kernel; ours that are not among them go."""
@@ -176,7 +181,7 @@ class Children:
         present = {sa_key(sa): sa for sa in sas}
         self.adopted = [sa for sa in self.adopted if sa_key(sa) in present]
         if self.current is not None:
-            self.lost = [key for key in self.current.sas() if key not in present] != []
+            self.lost = [key for key in self.current.sas() if key in self._placed and key not in present] != []
             arriving = present.get(key_of(self.current.inbound))
             leaving = present.get(key_of(self.current.outbound))
             self.packets_in = arriving.packets if arriving is not None else None
@@ -205,6 +210,7 @@ class Children:
     def handle_timer(self, now: int) -> list[SaSpec]:
         """Move, retire, end what is due."""
         self._retiring = [(key, until) for key, until in self._retiring if until > now]
+        self._placed &= self.wanted()
         if self._end_at is not None and now >= self._end_at:
             self.clear()
         if self._move_at is not None and now >= self._move_at:

@@ -195,9 +195,10 @@ class Site:
             timer = tunnel.get_timer()
             if timer is not None and now >= timer:
                 tunnel.handle_timer(now)
+        self.obey(now)
         if now >= self._observe_at:
             self.observe(now)
-        self.obey(now)
+            self.obey(now)
         if self.keeper.due(now):
             self.look(now)
 
@@ -283,6 +284,7 @@ class Site:
             return
         try:
             self.kernel.add(kernel_sa(spec, tunnel.derived))
+            tunnel.children.placed(spec)
         except KernelError as error:
             tunnel.kernel_refused(error, self._now)
 

@@ -64,6 +64,13 @@ class PeerClosedError(IsthmusError):
     remedy = "nothing to do here: it was taken down or restarted at the other site; this side keeps calling"
 
 
+class SaLostError(IsthmusError):
+    """SAs have gone without our doing."""
+
+    code = "sa-lost"
+    remedy = "nothing to do here, new ones are agreed; to find who does it: ip -t xfrm monitor"
+
+
 class Refusal:
     """The last time that the peer, or somebody in its place, called and was refused."""
 
@@ -87,6 +94,7 @@ class Tunnel:
         self.refusal: Refusal | None = None
         self.attempting = False
         self.carried = False
+        self.holding = False  # SAs are lost and new ones on their way: L2TP and routes wait, the policies see to it
         self.remote: bytes | None = None
         self.way: Way | None = None
         self.addresses: list[LocalAddress] = []
@@ -158,7 +166,7 @@ class Tunnel:
             uplink=self.way.ifname if self.way is not None else "",
             derived=self.derived,
             addresses=self.addresses,
-            live=self.wanted and self.children.usable(),
+            live=self.wanted and (self.children.usable() or self.holding),
         )
 
     def _esp_suites(self) -> list[Suite]:
@@ -213,6 +221,7 @@ class Tunnel:
         self.children.clear()
         self.attempting = False
         self.carried = False
+        self.holding = False
         self.session = None
         self.ike = None
         self.retry_at = None
@@ -335,6 +344,9 @@ class Tunnel:
         self.error_at = now
         self.attempting = False
         self._seeking = False
+        if self.holding:
+            self.holding = False
+            self._ask(RECONCILE)
         self.retry_at = now + self._backoff.failed()
 
     # --- what the engine tells ----------------------------------------------------------------------------------------
@@ -353,6 +365,7 @@ class Tunnel:
     def child_up(self, action: ChildUp, now: int) -> None:
         """ESP is agreed; the outbound SA goes in as `children.py` says."""
         self.attempting = False
+        self.holding = False
         self.error = None
         self.retry_at = None
         self._checked_at = now
@@ -427,8 +440,10 @@ class Tunnel:
 
     def _lost(self, now: int) -> None:
         """Somebody has removed our SAs from the kernel: they never return, new ones are agreed at once."""
+        self.error = SaLostError("another program has removed this tunnel's SAs from the kernel")
+        self.error_at = now
         self.children.clear()
-        self.carried = False
+        self.holding = True
         self._ask(RECONCILE)
         if self.config.initiates:
             if not self.attempting:

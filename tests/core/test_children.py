@@ -110,7 +110,12 @@ class ChildrenTest(unittest.TestCase):
         self.assertEqual(self.spis(), [200, 201])
 
     def test_a_lost_sa_is_noticed(self) -> None:
-        self.children.child_up(Up("initiator", 100), 0)
+        up = Up("initiator", 100)
+        self.children.child_up(up, 0)
+        self.children.observed([kernel_sa(100)], 0)
+        self.assertFalse(self.children.lost, "what has not been put into the kernel yet cannot be lost")
+        self.children.placed(up.inbound)
+        self.children.placed(up.outbound)
         self.children.observed([kernel_sa(100), kernel_sa(101, True)], 1)
         self.assertFalse(self.children.lost)
         self.children.observed([kernel_sa(100)], 2)

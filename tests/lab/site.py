@@ -1,0 +1,172 @@
+"""One Isthmus site in the lab: its directories, its configuration, its daemon process, and what that says of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus.edge.control import ask
+from isthmus.errors import IsthmusError
+from tests.lab.namespace import wait_until
+
+if TYPE_CHECKING:
+    from tests.lab.namespace import Namespace
+
+ROOT = Path(__file__).resolve().parents[2]
+PSK = "correct horse battery staple"
+START = "import sys; from isthmus.daemon import main; sys.exit(main())"
+ETC = Path("/etc/netns")
+UP_S = 120.0  # under emulation, on a busy machine
+
+
+def three_lines(name: str, remote: str, subnet: str, *extra: str, psk: str = PSK) -> str:
+    """The section that is a whole tunnel, and further lines such as `option lifetime 10m`."""
+    lines = [f"config tunnel '{name}'", f"option remote '{remote}'", f"option psk '{psk}'", f"list remote_subnet '{subnet}'"]
+    return "\n\t".join([*lines, *extra]) + "\n"
+
+
+class Site:
+    """A router of the topology with isthmusd on it. Everything it writes is in a folder of its own."""
+
+    def __init__(self, namespace: Namespace, text: str = "", shims: str = "") -> None:
+        self.namespace = namespace
+        self.folder = Path(tempfile.mkdtemp(prefix="isthmus-" + namespace.name + "-"))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.shims = shims
+        (self.folder / "config").mkdir()
+        if text:
+            self.write(text)
+
+    def write(self, text: str) -> None:
+        """Write the configuration file."""
+        (self.folder / "config" / "isthmus").write_text(text)
+
+    def start(self) -> None:
+        """Start the daemon; returns at once."""
+        path = str(ROOT / "firmware")
+        if self.shims:
+            path = str(ROOT / "firmware" / "shims" / self.shims) + ":" + path
+        start = [sys.executable, "-c", START]
+        if (ETC / self.namespace.name).exists():  # its own /etc/hosts: only `ip netns exec` mounts that
+            start = ["ip", "netns", "exec", self.namespace.name, *start]
+        directories = [f"--{name}={self.folder / name}" for name in ("config", "state", "run")]
+        with (self.folder / "log").open("ab") as log:
+            self.process = self.namespace.start(
+                [*start, *directories],
+                env={**os.environ, "PYTHONPATH": path}, stderr=log, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    def hosts(self, text: str) -> None:
+        """What the router's /etc/hosts says; before the first start, and changed at will after it."""
+        folder = ETC / self.namespace.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "hosts").write_text("127.0.0.1 localhost\n" + text)
+        (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+
+    def stop(self) -> int:
+        """Ask the daemon to end and wait for it; its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        self.process = None
+        return status
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(60)
+        self.process = None
+
+    def remove(self) -> None:
+        """End the daemon if it runs, delete the folder."""
+        if self.process is not None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(ETC / self.namespace.name, ignore_errors=True)
+
+    def ask(self, command: str, **fields: str) -> dict[str, Any]:
+        """One request on the control socket. Raises IsthmusError."""
+        return ask(str(self.folder / "run"), {"command": command, **fields}, 60_000)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The command line, as a person runs it."""
+        start = "import sys; from isthmus.cli import main; sys.exit(main())"
+        return subprocess.run(
+            [sys.executable, "-c", start, "--run", str(self.folder / "run"), *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "firmware")}, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    def tunnel(self) -> dict[str, Any]:
+        """The status of the first tunnel; {} while the daemon does not answer or has none."""
+        try:
+            tunnels = self.ask("status")["tunnels"]
+        except IsthmusError:
+            return {}
+        return tunnels[0] if tunnels else {}
+
+    def lamps(self) -> dict[str, str]:
+        """Name of each lamp and its state."""
+        return {lamp["name"]: lamp["state"] for lamp in self.tunnel().get("lamps", [])}
+
+    def show(self) -> dict[str, Any]:
+        """Everything about the first tunnel."""
+        return self.ask("show", tunnel=self.tunnel()["name"])
+
+    def wait_state(self, *states: str, limit: float = UP_S) -> dict[str, Any]:
+        """Wait until the first tunnel is in one of these states; its status."""
+
+        def look() -> dict[str, Any]:
+            tunnel = self.tunnel()
+            return tunnel if tunnel.get("state") in states else {}
+
+        try:
+            found: dict[str, Any] = wait_until(f"{self.namespace.name}: tunnel {' or '.join(states)}", look, limit, 0.1)
+        except Exception:
+            print(f"log of {self.namespace.name}:\n{self.log()[-3000:]}", flush=True)
+            raise
+        return found
+
+    def wait_error(self, code: str, limit: float = UP_S) -> dict[str, Any]:
+        """Wait until the first tunnel's error has this code; the error."""
+
+        def look() -> dict[str, Any]:
+            error = self.tunnel().get("error") or {}
+            return error if error.get("code") == code else {}
+
+        found: dict[str, Any] = wait_until(f"{self.namespace.name}: error {code}", look, limit, 0.1)
+        return found
+
+    def log(self) -> str:
+        """What the daemon has written."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def print_log(self) -> None:
+        """The end of the log, for a test that failed."""
+        print(f"--- log of {self.namespace.name}\n{self.log()[-6000:]}\n---", flush=True)
+
+    def resident_kib(self) -> int:
+        """Resident memory of the daemon."""
+        assert self.process is not None
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        return 0
+
+    def spis(self) -> list[str]:
+        """Of every SA in the namespace, as `ip xfrm state` prints them."""
+        words = self.namespace.run("ip", "xfrm", "state").split()
+        return sorted(words[place + 1] for place, word in enumerate(words) if word == "spi")
+
+
+def print_json(row: dict[str, Any]) -> None:
+    """One line for a program to read."""
+    print(json.dumps(row), flush=True)
