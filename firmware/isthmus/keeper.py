@@ -96,10 +96,11 @@ class Keeper:
         if self._guard_known and self._guard_text == self.wanted_guard and GUARD not in self._suspect and fresh:
             return True
         self._suspect.discard(GUARD)
-        digest = self._kernel.guard_get()
-        right = self._guard_known and self._guard_text == self.wanted_guard and digest == self._guard_digest
-        if not right and not (self.wanted_guard is None and digest is None):
-            if self._guard_known and self._guard_text == self.wanted_guard:
+        same = self._guard_known and self._guard_text == self.wanted_guard
+        right = same and self._kernel.guard_get() == self._guard_digest
+        digest = self._guard_digest
+        if not right:
+            if same:
                 self.guard_repairs += 1
                 self._log.warning("guard", "somebody changed or removed the nft table isthmus; it is in place again")
             self._kernel.guard_set(REMOVE if self.wanted_guard is None else self.wanted_guard)

@@ -241,7 +241,7 @@ class Site:
         """Each action of the engine, and who obeys it."""
 
         def tell(method: Callable[[Tunnel, Any, int], None]) -> Callable[[Any], None]:
-            def deliver(action: Any) -> None:
+            def deliver(action: Any) -> None:  # noqa: ANN401 - each row of the table has its own type
                 tunnel = self.tunnels.get(action.name)
                 if tunnel is not None:
                     method(tunnel, action, self._now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from isthmus.backoff import Backoff
 from isthmus.children import Children
-from isthmus.crypto.suites import parse_esp_suite, parse_ike_suite
+from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
 from isthmus.errors import IsthmusError
 from isthmus.kernel.objects import Way
 from isthmus.policy.derive import COOKIE_BYTES, Derived, derive
@@ -17,6 +17,7 @@ from isthmus.policy.mtu import SMALLEST, inner_mtu
 from isthmus.probe import Probe
 from isthmus.proto.actions import DELETED, INITIATOR
 from isthmus.proto.ike2.connection import Connection, Retransmit
+from isthmus.troubles import NoAddressError, PeerClosedError, Refusal, SaLostError
 from isthmus.wire.icmp6 import pull_echo_reply
 from isthmus.wire.identity import Identity, identity_of_address
 from isthmus.wire.ike_ts import Selector
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from isthmus.policy.desired import LocalAddress
     from isthmus.policy.guard import Session as GuardSession
     from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeUp, InstallSa, PeerSeen, SaSpec
-    from isthmus.wire.addr import Endpoint
 
 IKE_PORT = 500  # RFC 7296 2
 RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
@@ -48,36 +48,6 @@ DELETE = "delete"  # tell the peer, and forget every IKE SA
 INSTALL = "install"  # SaSpec to put into the kernel now
 RECONCILE = "reconcile"  # desired() has changed
 PROBE = "probe"  # the ICMPv6 message for the peer's link-local address
-
-
-class NoAddressError(IsthmusError):
-    """The peer's name has no address."""
-
-    code = "unresolvable-name"
-    remedy = "check the spelling of option remote, and that this router reaches its name server"
-
-
-class PeerClosedError(IsthmusError):
-    """The peer ended the tunnel in good order."""
-
-    code = "peer-closed"
-    remedy = "nothing to do here: it was taken down or restarted at the other site; this side keeps calling"
-
-
-class SaLostError(IsthmusError):
-    """SAs have gone without our doing."""
-
-    code = "sa-lost"
-    remedy = "nothing to do here, new ones are agreed; to find who does it: ip -t xfrm monitor"
-
-
-class Refusal:
-    """The last time that the peer, or somebody in its place, called and was refused."""
-
-    def __init__(self, error: IsthmusError, source: Endpoint, now: int) -> None:
-        self.error = error
-        self.source = source
-        self.at = now
 
 
 class Tunnel:
@@ -169,9 +139,6 @@ class Tunnel:
             live=self.wanted and (self.children.usable() or self.holding),
         )
 
-    def _esp_suites(self) -> list[Suite]:
-        return [parse_esp_suite(text) for text in self.config.esp_proposals]
-
     def mtu(self) -> int:
         """Of the interface: configured, or computed from the way out and the cipher; never less than IPv6 needs."""
         if self.config.mtu is not None:
@@ -181,10 +148,12 @@ class Tunnel:
         cipher = self.children.cipher()
         if cipher is None and self.adopted_mtu is not None:
             return self.adopted_mtu
-        ciphers = [cipher] if cipher is not None else [suite.cipher for suite in self._esp_suites()]
+        if cipher is None:  # the one we prefer is the one that will most likely be agreed: nothing changes then
+            cipher = _offered(self.config.esp_proposals, parse_esp_suite)[0].cipher
         ipv6 = len(self.way.source) == 16
-        sizes = [inner_mtu(self.way.mtu, ipv6, c.block, c.iv_bytes, c.icv_bits // 8, COOKIE_BYTES) for c in ciphers]
-        return max(SMALLEST, min(sizes))
+        return max(
+            SMALLEST, inner_mtu(self.way.mtu, ipv6, cipher.block, cipher.iv_bytes, cipher.icv_bits // 8, COOKIE_BYTES)
+        )
 
     def take_requests(self) -> list[tuple[str, object]]:
         """What to do now, in this order: (verb, value)."""
@@ -250,8 +219,8 @@ class Tunnel:
             local_id=self.local_id,
             remote_id=self.remote_id,
             psk=self.config.psk,
-            ike_proposals=[parse_ike_suite(text) for text in self.config.ike_proposals],
-            esp_proposals=self._esp_suites(),
+            ike_proposals=_offered(self.config.ike_proposals, parse_ike_suite),
+            esp_proposals=_offered(self.config.esp_proposals, parse_esp_suite),
             ts_local=Selector(L2TP_PROTOCOL, 0, 65535, here, here),
             ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
             beet=True,
@@ -502,6 +471,17 @@ class Tunnel:
         self._checked_packets = packets
         if quiet and not heard:
             self._ask(CHECK_PEER)
+
+
+def _offered(texts: list[str], parse: Callable[[str], Suite]) -> list[Suite]:
+    """The suites that this interpreter has the algorithms for. Raises SuiteError where it has none of them."""
+    suites = []
+    for text in texts:
+        try:
+            suites.append(parse(text))
+        except SuiteError:
+            continue
+    return suites or [parse(texts[0])]
 
 
 # What is true of a tunnel in each state, the first row that holds: (state, predicate, what people are told)

@@ -39,7 +39,7 @@ def kernel_sa(spi: int, outbound: bool = False, packets: int = 0) -> Sa:
 
 class ChildrenTest(unittest.TestCase):
     def setUp(self) -> None:
-        self.children = Children(LIFETIME, lambda count: bytes(count))
+        self.children = Children(LIFETIME, bytes)
 
     def spis(self) -> list[int]:
         return sorted(key[1] for key in self.children.wanted())

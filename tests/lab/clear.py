@@ -1,7 +1,7 @@
 """Clear-text L2TP on purpose: what a leak looks like, sent again and again from a router.
 
-Four kinds, in turn: protocol 115 to the peer's outer address; UDP 1701 to 1701; UDP 1701 to another port; UDP from another
-port to 1701. A guard that works answers every one with EPERM; what the Internet sees counts.
+Four kinds, in turn: protocol 115 to the peer's outer address; UDP 1701 to 1701; UDP 1701 to another port; UDP from
+another port to 1701. A guard that works answers every one with EPERM; what the Internet sees counts.
 """
 
 from __future__ import annotations

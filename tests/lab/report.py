@@ -35,7 +35,7 @@ class Report:
         why = ""
         try:
             yield facts
-        except Exception as error:  # a lab test may fail in any way, and the others go on
+        except Exception as error:  # noqa: BLE001 - a lab test may fail in any way, and the others go on
             result = "failed"
             why = f"{type(error).__name__}: {error}"
             traceback.print_exc(file=sys.stdout)

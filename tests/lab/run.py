@@ -1,4 +1,6 @@
-"""Runs the lab's stories inside the lab: `tools/lab -- PYTHON tests/lab/run.py [--full] [WORD...]`. Results: JSON lines."""
+"""Runs the lab's stories inside the lab: `tools/lab -- PYTHON tests/lab/run.py [--full] [WORD...]`. Results: JSON
+lines.
+"""
 
 from __future__ import annotations
 

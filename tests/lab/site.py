@@ -28,7 +28,12 @@ UP_S = 120.0  # under emulation, on a busy machine
 
 def three_lines(name: str, remote: str, subnet: str, *extra: str, psk: str = PSK) -> str:
     """The section that is a whole tunnel, and further lines such as `option lifetime 10m`."""
-    lines = [f"config tunnel '{name}'", f"option remote '{remote}'", f"option psk '{psk}'", f"list remote_subnet '{subnet}'"]
+    lines = [
+        f"config tunnel '{name}'",
+        f"option remote '{remote}'",
+        f"option psk '{psk}'",
+        f"list remote_subnet '{subnet}'",
+    ]
     return "\n\t".join([*lines, *extra]) + "\n"
 
 
@@ -79,7 +84,7 @@ class Site:
         return status
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill -9."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(60)

@@ -65,7 +65,7 @@ def check_request(line: bytes) -> dict[str, Any]:
         request = json.loads(line)
     except ValueError:
         raise RequestError("the request is not one line of JSON") from None
-    except RecursionError:
+    except RuntimeError:  # nested too deeply; MicroPython has no RecursionError
         raise RequestError("the request is nested too deeply") from None
     if not isinstance(request, dict):
         raise RequestError("the request is not a JSON object")

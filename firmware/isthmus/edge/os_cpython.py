@@ -126,7 +126,7 @@ class UdpPort:
                 sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
             sock.setblocking(False)
             try:
-                sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))
+                sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))  # noqa: S104 - IKE is spoken on every address
             except OSError:
                 sock.close()
                 self.close()

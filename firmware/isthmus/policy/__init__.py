@@ -1,1 +1,1 @@
-"""Pure functions from configuration to what the kernel should hold: derived identifiers, MTU, guard text, desired state."""
+"""Pure functions from configuration to what the kernel should hold: identifiers, MTU, guard text, desired state."""

@@ -20,7 +20,9 @@ QUICK = ("option retransmit_timeout 1s", "option retransmit_tries 2")
 
 
 class Fault:
-    """name; what is written on each side; the code of A's error; the code of B's refusal or ""; a word B's refusal has."""
+    """name; what is written on each side; the code of A's error; the code of B's refusal or ""; a word B's refusal
+    has.
+    """
 
     def __init__(self, name: str, a: str, b: str, error: str, refusal: str = "", word: str = "") -> None:
         self.name = name
@@ -121,7 +123,9 @@ def unreachable(a: Site, topology: Topology, capture: Capture) -> None:
     a.ask("reload")
     a.wait_state("up")
     topology.internet.run("ip", "link", "set", "wan-b", "down")
-    wait_until("an error", lambda: (a.tunnel().get("error") or {}).get("code") in ("peer-dead", "unreachable"), 120, 0.2)
+    wait_until(
+        "an error", lambda: (a.tunnel().get("error") or {}).get("code") in ("peer-dead", "unreachable"), 120, 0.2
+    )
     error = a.wait_error("unreachable")
     check(WAN_B in error["message"] and error["remedy"], str(error))
     before = capture.count()["l2tp"]

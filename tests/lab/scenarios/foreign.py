@@ -47,13 +47,19 @@ class Foreign:
 
     def look(self) -> dict[str, list[str]]:
         """How they look now."""
-        states = self.namespace.run("ip", "xfrm", "state", "get", "dst", "203.0.113.99", "proto", "esp", "spi", "0x12345678")
+        states = self.namespace.run(
+            "ip", "xfrm", "state", "get", "dst", "203.0.113.99", "proto", "esp", "spi", "0x12345678"
+        )
         policies = self.namespace.run("ip", "xfrm", "policy").split("src ")
         routes = self.namespace.run("ip", "route").splitlines()
         return {
             "SA": [states],
-            "policy": [policy for policy in policies if policy.startswith(("10.9.0.0/16", "198.51.100.2 dst 203.0.113.99"))],
-            "routes": [route.strip() for route in routes if "10.77." in route or "10.78." in route or "default" in route],
+            "policy": [
+                policy for policy in policies if policy.startswith(("10.9.0.0/16", "198.51.100.2 dst 203.0.113.99"))
+            ],
+            "routes": [
+                route.strip() for route in routes if "10.77." in route or "10.78." in route or "default" in route
+            ],
             "table": [self.namespace.run("nft", "list", "table", "inet", "somebody")],
         }
 

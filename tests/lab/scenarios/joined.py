@@ -1,7 +1,7 @@
 """A tunnel's whole life between two routers: never up, up, damaged, killed, restarted, taken down, stopped.
 
-All along, a program on router A sends L2TP in the clear, and the Internet is watched. The first test proves that it would be
-seen. The steps stand on each other, so they are one story; each has its own result.
+All along, a program on router A sends L2TP in the clear, and the Internet is watched. The first test proves that it
+would be seen. The steps stand on each other, so they are one story; each has its own result.
 """
 
 from __future__ import annotations
@@ -67,9 +67,27 @@ def run(report: Report) -> None:
         story = Story(topology, report)
         try:
             with story.capture, ClearL2tp(topology.router_a, WAN_B):
-                for step in (before, never_up, comes_up, fits, status_says, foreign_untouched, broken_file, soft_reload):
+                for step in (
+                    before,
+                    never_up,
+                    comes_up,
+                    fits,
+                    status_says,
+                    foreign_untouched,
+                    broken_file,
+                    soft_reload,
+                ):
                     step(story)
-                for step in (state_flush, policy_flush, ruleset_flush, killed, peer_restart, down_and_up, stopped, removed):
+                for step in (
+                    state_flush,
+                    policy_flush,
+                    ruleset_flush,
+                    killed,
+                    peer_restart,
+                    down_and_up,
+                    stopped,
+                    removed,
+                ):
                     step(story)
         finally:
             story.a.remove()
@@ -101,7 +119,9 @@ def comes_up(story: Story) -> None:
         story.b.start()
         with Stream(story.topology.host_a, HOST_B) as stream:
             stream.wait_answer(120)
-            facts.note("seconds from starting the second daemon to the first answer", round(time.monotonic() - begin, 1))
+            facts.note(
+                "seconds from starting the second daemon to the first answer", round(time.monotonic() - begin, 1)
+            )
             story.both_up()
             first = stream.wait_sent(20)
             stream.wait_sent(200)
@@ -183,7 +203,9 @@ def soft_reload(story: Story) -> None:
         story.a.write(three_lines("branch", WAN_B, LAN_B, "list remote_subnet '192.168.30.0/24'") + LOUD)
         done = story.a.command("reload")
         check(done.returncode == 0 and "changed: branch" in done.stdout, done.stdout + done.stderr)
-        wait_until("the new route", lambda: "192.168.30.0/24 via inet6" in story.topology.router_a.run("ip", "route"), 30)
+        wait_until(
+            "the new route", lambda: "192.168.30.0/24 via inet6" in story.topology.router_a.run("ip", "route"), 30
+        )
         check(story.a.spis() == spis, "the SAs have changed")
         story.a.write(A_TEXT)
         check(story.a.command("reload").returncode == 0, "the reload back failed")
@@ -232,7 +254,7 @@ def ruleset_flush(story: Story) -> None:
 
 
 def killed(story: Story) -> None:
-    """kill -9 under traffic, a long death, a restart: not one packet lost."""
+    """Kill -9 under traffic, a long death, a restart: not one packet lost."""
     with Stream(story.topology.host_a, HOST_B) as stream:
         first = stream.wait_sent(200)
         old = story.a.spis()
