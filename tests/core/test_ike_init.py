@@ -177,6 +177,7 @@ class Cookie(unittest.TestCase):
                 paid = pull_message(Reader(datagram))
                 paid.payloads.insert(0, read(answers[0]).payloads[0])
                 pair.b.engine.receive(push_message(paid.header, paid.payloads), other, B, pair.now)
+                pair.b.collect()
         sources = [sa.remote for sa in pair.b.engine.table.list_half_open()]
         self.assertEqual(len(sources), sa_table.MAX_HALF_OPEN)
         self.assertEqual(sources.count(A), 1)

@@ -19,8 +19,6 @@ DROP_REASONS = tuple(["malformed-" + reason for reason in WIRE_REASONS]) + (
     "not-encrypted",  # payloads in the clear where there must be only SK
     "integrity",  # SK that fails its integrity check
     "unproven",  # bad news in answer to IKE_SA_INIT, remembered and not believed
-    "wrong-payloads",  # IKE_SA_INIT with payloads that no row fits
-    "critical-payload",  # IKE_SA_INIT with an unknown payload that must not be skipped
     "repeated",  # the last request again: the last answer was sent again
     "no-amplification",  # an answer in the clear that would have been longer than its request
 )

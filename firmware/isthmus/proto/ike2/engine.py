@@ -186,6 +186,9 @@ class Engine:
         if header.spi_r != NO_SPI or header.message_id or not header.from_initiator:
             self.count("wrong-direction")
             return
+        if not self.find_connections(incoming.destination, incoming.source):
+            self.count("unknown-peer")
+            return
         incoming.payloads = pull_payloads(reader, first)
         # The SA is nobody's until its handler has made up its mind: a refusal or a cookie leaves nothing behind.
         sa = IkeSa(self.next_order(), RESPONDER, incoming.destination, incoming.source, Retransmit())
@@ -199,7 +202,7 @@ class Engine:
             raise error
         self.answer_clear(incoming, [NotifyPayload(error.notify, error.get_notify_data())])
         connections = self.find_connections(incoming.destination, incoming.source)
-        if connections and not isinstance(error, InvalidKe) and self._may_speak(now):
+        if not isinstance(error, InvalidKe) and self._may_speak(now):
             name = connections[0].name if len(connections) == 1 else None
             self.emit(Failed(name, incoming.source, RESPONDER, error))
 

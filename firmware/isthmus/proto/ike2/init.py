@@ -172,17 +172,13 @@ def _list(connection: Connection) -> str:
 
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """Somebody begins: a cookie first if many do, then our choice, key and nonce."""
-    connections = engine.find_connections(sa.local, sa.remote)
-    if not connections:
-        engine.count("unknown-peer")
-        return
     nonce_i = incoming.get(num.NONCE, NoncePayload).data
     if not _has_paid(engine, incoming, nonce_i, now):
         answer = NotifyPayload(num.COOKIE, engine.cookies.make(sa.remote[0], incoming.header.spi_i, nonce_i, now))
         engine.answer_clear(incoming, [answer])
         return
-    offered = incoming.get(num.SA, SaPayload).proposals
-    suite, chosen = proposals.choose(_merge_suites(connections), offered, num.PROTO_IKE)
+    suites = _merge_suites(engine.find_connections(sa.local, sa.remote))
+    suite, chosen = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE)
     ke = incoming.get(num.KE, KePayload)
     if ke.group != _group_of(suite).id:
         raise InvalidKe("%s is chosen, and the key is for group %d" % (suite, ke.group), _group_of(suite).id)
