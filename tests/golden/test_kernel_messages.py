@@ -1,6 +1,6 @@
 """What goes to the kernel, byte for byte, and that what comes back is read as it was meant.
 
-tests/golden/kernel/messages.txt: a line `= name`, then the message in hexadecimal, 16 bytes a line, on a
+tests/vectors/kernel_messages.txt: a line `= name`, then the message in hexadecimal, 16 bytes a line, on a
 little-endian machine, sequence number 1, port 2. Regenerate with ISTHMUS_GOLDEN=write, and read the difference:
 iproute2's view of the same messages is compared in the lab (tests/lab/kernel_contract.py).
 """
@@ -17,9 +17,9 @@ from isthmus.kernel import xfrm_messages as xfrm
 from isthmus.kernel.l2tp_messages import l2tpmsg
 from isthmus.kernel.real_netlink import rtmsg
 from tests.core import kernel_contract as contract
-from tests.golden.kernel_samples import samples
+from tests.core.kernel_samples import samples
 
-GOLDEN = Path(__file__).parent / "kernel" / "messages.txt"
+GOLDEN = Path(__file__).parents[1] / "vectors" / "kernel_messages.txt"
 
 
 def encode(message, number: int, flags: int) -> bytes:

@@ -1,14 +1,12 @@
 """The guard, through the nft program: text on its standard input, never in its arguments.
 
-CPython only: MicroPython has no way to start a program with pipes.
+Its one function that needs CPython is _run(): MicroPython has no way to start a program with pipes.
 """
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
-from isthmus.kernel.contract import EINVAL, ENOENT, EPERM, ETIMEDOUT, KernelError, refuse_foreign_guard
+from isthmus.kernel.contract import EINVAL, ENOENT, ETIMEDOUT, KernelError, refuse_foreign_guard
 from isthmus.kernel.nft import digest
 from isthmus.policy.guard import TABLE
 
@@ -50,6 +48,8 @@ def _lists_table(listing: str) -> bool:
 
 def _run(arguments: list[str], text: str, doing: str) -> tuple[int, str, str]:
     """(exit status, standard output, standard error) of nft."""
+    import subprocess  # here: an interpreter without it can do everything else
+
     environment = {"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"}
     try:
         done = subprocess.run(  # noqa: S603 - fixed program and fixed arguments
@@ -64,5 +64,4 @@ def _run(arguments: list[str], text: str, doing: str) -> tuple[int, str, str]:
 
 
 def _error(doing: str, said: str) -> KernelError:
-    line = said.strip().split("\n")[0][:200]
-    return KernelError(EINVAL if os.geteuid() == 0 else EPERM, doing, kind="guard", detail=line)
+    return KernelError(EINVAL, doing, kind="guard", detail=said.strip().split("\n")[0][:200])

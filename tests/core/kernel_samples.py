@@ -1,6 +1,4 @@
-"""The requests that the real kernel is sent, one sample of each, built without a kernel. Used by
-test_kernel_messages.py.
-"""
+"""The requests that the real kernel is sent, one sample of each, whatever pyroute2 is loaded."""
 from __future__ import annotations
 
 from isthmus.kernel import l2tp_messages as l2tp
