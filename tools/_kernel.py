@@ -25,11 +25,13 @@ BOOT_MODULES = ("virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay",
 LAB_MODULES = (
     "l2tp_netlink", "l2tp_eth", "l2tp_ip", "l2tp_ip6", "l2tp_ppp", "pppox",
     "xfrm_user", "xfrm_interface", "esp4", "esp6",
-    "gcm", "ccm", "ctr", "seqiv", "echainiv", "authenc", "cbc", "hmac", "drbg",
+    "gcm", "ccm", "ctr", "seqiv", "echainiv", "authenc", "cbc", "hmac",
+    "sha3_generic", "jitterentropy_rng", "drbg",
     "sha256_ssse3", "sha1_ssse3", "sha512_ssse3",
     "aesni_intel", "chacha20poly1305", "chacha_x86_64", "poly1305_x86_64",
     "nf_tables", "nft_xfrm", "nft_ct", "nft_nat", "nft_masq", "nft_chain_nat", "nft_reject_inet", "nft_limit",
-    "nft_log", "nft_fib_inet", "nf_flow_table", "nf_flow_table_inet", "nft_flow_offload", "nf_conntrack_netlink",
+    "nft_log", "nft_objref", "nft_fib_inet", "nf_flow_table", "nf_flow_table_inet", "nft_flow_offload",
+    "nf_conntrack_netlink",
     "dummy", "veth", "bridge", "sch_netem", "tun",
 )
 # The parts of the module tree that a lab can use; the rest (drivers of real hardware) is most of its 400 MB.

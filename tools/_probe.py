@@ -21,7 +21,8 @@ NATIVE_PROBE = r"""
 modprobe -qa l2tp_netlink l2tp_eth l2tp_ip l2tp_ip6 esp4 esp6 xfrm_user veth dummy nft_xfrm
 set -e
 ip link set lo up
-ip address add fd00:1::1/128 dev lo
+ip address add fd00:1::1/128 dev lo nodad
+ip route add fd00:1::2/128 dev lo
 ip xfrm state add src 127.0.0.1 dst 127.0.0.2 proto esp spi 0x1001 reqid 1 mode beet \
     aead 'rfc4106(gcm(aes))' 0x000102030405060708090a0b0c0d0e0f10111213 128 sel src fd00:1::1 dst fd00:1::2
 ip l2tp add tunnel tunnel_id 1 peer_tunnel_id 2 encap ip local fd00:1::1 remote fd00:1::2

@@ -77,12 +77,14 @@ class Machine:
 
     def pack_command(self, *, terminal: bool) -> bytes:
         """An archive for the first file system: what to run, and with what around it."""
-        columns, rows = shutil.get_terminal_size()
         modules = self.image.kernel.parent / "lib" / "modules" / self.image.release
         settings = {"CHECKOUT": str(ROOT), "RESULTS": str(RESULTS), "MODULES": str(modules),
-                    "TTY": str(int(terminal)), "ROWS": str(rows), "COLUMNS": str(columns)}
+                    "TTY": str(int(terminal))}
         exports = (item for item in self.environment.items() if item[0].isidentifier())
         lines = [f"export {name}={shlex.quote(value)}" for name, value in exports]
+        if terminal:
+            columns, rows = shutil.get_terminal_size()
+            lines.append(f"stty rows {rows} cols {columns}")
         lines.append(f"cd {shlex.quote(str(self.folder))} || exit 1")
         lines.append(f"exec {shlex.join(self.command)}")
         conf = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
