@@ -12,7 +12,7 @@ from isthmus.proto.ike2 import states
 from isthmus.proto.ike2.sealing import seal
 from isthmus.proto.ike2.tables import REQUEST, RESPONSE, find_rows
 from isthmus.wire import ike_numbers as num
-from isthmus.wire.buffer import Reader, WireError
+from isthmus.wire.buffer import WIRE_REASONS, Reader, WireError
 from isthmus.wire.identity import Identity
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, Header, pull_message, push_message
 from isthmus.wire.ike_payloads import (
@@ -172,6 +172,8 @@ class EveryStateEveryMessage(unittest.TestCase):
     @given(st.binary(max_size=300))
     def test_any_bytes_are_read_or_refused(self, data):
         try:
-            pull_message(Reader(data))
-        except WireError:
-            pass
+            message = pull_message(Reader(data))
+        except WireError as error:
+            self.assertIn(error.reason, WIRE_REASONS)
+        else:
+            self.assertEqual(len(data), int.from_bytes(data[24:28], "big"), message)

@@ -69,7 +69,7 @@ def _invert(sbox):
 
 
 def _multiples(factor):
-    """factor times every byte in GF(2^8)."""
+    """Every byte times `factor` in GF(2^8)."""
     out = bytearray(256)
     for byte in range(256):
         total, power, rest = 0, byte, factor
