@@ -63,6 +63,21 @@ class Crossing(unittest.TestCase):
         self.assertEqual(pair.a.children(), {})
         self.assertEqual(pair.b.states(), ["established"])
 
+    def test_a_proof_of_an_older_attempt_does_not_replace_the_newer_sa(self):
+        pair = Pair(0)
+        pair.initiate()
+        pair.deliver()
+        pair.deliver()
+        late = pair.drop()
+        pair.a.engine.delete(NAME, pair.now)
+        pair.connect()
+        pair.b.engine.receive(late.data, late.source, late.destination, pair.now)
+        pair.transfer()
+        pair.wait(120_000)
+        self.assertTrue(agreed(pair))
+        self.assertEqual(pair.b.error(), "crossed")
+        self.assertEqual(pair.b.states(), ["established"])
+
     def test_newcomer_replaces_and_the_old_one_is_deleted_on_request(self):
         pair = Pair(0).connect()
         old = pair.a.of(actions.IkeUp)[0].ike_id

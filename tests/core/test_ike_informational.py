@@ -5,8 +5,10 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
+from isthmus.proto.ike2.sealing import unpad
 from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
+from isthmus.wire.buffer import WireError
 from isthmus.wire.ike import push_message
 from isthmus.wire.ike_payloads import DeletePayload, KePayload, NoncePayload, NotifyPayload, OpaquePayload
 from tests.core.ike_pair import NAME, A, B, Pair, agreed
@@ -105,6 +107,18 @@ class Delete(unittest.TestCase):
         pair.wait(600)
         self.assertEqual(pair.a.states(), [])
         self.assertEqual(len(pair.b.of(actions.IkeGone)), 1)
+
+    def test_by_the_peer_while_we_ask(self):
+        pair = Pair().connect()
+        pair.b.engine.check_peer(NAME, pair.now)
+        pair.collect()
+        pair.drop()
+        pair.a.engine.delete(NAME, pair.now)
+        pair.transfer()
+        sent = len(pair.b.of(actions.SendDatagram))
+        pair.wait(LINGER_MS)
+        self.assertEqual(len(pair.b.of(actions.SendDatagram)), sent)
+        self.assertEqual(pair.b.states(), [])
 
     def test_by_both_at_once(self):
         pair = Pair().connect()
@@ -292,6 +306,25 @@ class Window(unittest.TestCase):
             self.pair.a.engine.receive(self.answer.data, B, A, self.pair.now)
         self.assertEqual(self.pair.a.engine.counters["not-asked"], 2)
         self.assertTrue(agreed(self.pair))
+
+    def test_peer_s_spi_and_direction_must_be_the_sa_s(self):
+        sa = self.pair.a.engine.table.list_all()[0]
+        header = sa.make_header(num.INFORMATIONAL, sa.requests.next_id, False)
+        header.spi_i = b"somebody"
+        self.assertEqual(self.give(push_message(header, [])), [])
+        self.assertEqual(self.pair.b.engine.counters["wrong-spi"], 1)
+        header = sa.make_header(num.INFORMATIONAL, sa.requests.next_id, False)
+        header.flags = 0
+        header.spi_i, header.spi_r = header.spi_r, header.spi_i
+        self.assertEqual(self.give(push_message(header, [])), [])
+        self.assertEqual(self.pair.b.engine.counters["wrong-direction"], 1)
+
+    def test_padding(self):
+        for plaintext, chain in ((b"\x00", b""), (b"ab\x00", b"ab"), (b"ab\x07\x01", b"ab"), (b"\x05\x05\x02", b"")):
+            self.assertEqual(unpad(plaintext), chain)
+        for plaintext in (b"", b"\x01", b"a\x02", b"ab\xff"):
+            with self.assertRaises(WireError):
+                unpad(plaintext)
 
     def test_reflected_request(self):
         self.pair.a.engine.receive(self.request.data, B, A, self.pair.now)

@@ -71,7 +71,7 @@ class Engine:
         self._counters = Counters()
         self._actions: list[Action] = []
         self._order = 0
-        self._unproven_at: int | None = None
+        self._spoken_at: dict[str, int] = {}
 
     # Commands and results
 
@@ -89,7 +89,10 @@ class Engine:
         self._connections.pop(name, None)
 
     def initiate(self, name: str, now: int) -> None:
-        """Start IKE_SA_INIT beside whatever is established; nothing if an own attempt is under way already."""
+        """Start IKE_SA_INIT beside whatever is established; nothing if an own attempt is under way already.
+
+        Raises KeyError for a name that set_connection has not seen.
+        """
         for sa in self.table.find_all(name):
             if sa.state in PENDING:
                 return
@@ -121,7 +124,7 @@ class Engine:
     def get_timer(self) -> int | None:
         """When handle_timer wants to be called, None if nothing is waiting."""
         earliest: int | None = None
-        for sa in self.table.list_all():
+        for sa in self.table.get_all():
             timer = sa.get_timer()
             if timer is not None and (earliest is None or timer < earliest):
                 earliest = timer
@@ -171,7 +174,7 @@ class Engine:
             self.count("old-version")
             return
         self.count("new-version")
-        if not incoming.header.is_response and self._may_speak(now):
+        if not incoming.header.is_response and self._may_speak("version", now):
             self.answer_clear(incoming, [NotifyPayload(num.INVALID_MAJOR_VERSION, bytes([MAJOR_VERSION]))])
 
     def _receive_first(self, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
@@ -202,7 +205,7 @@ class Engine:
             raise error
         self.answer_clear(incoming, [NotifyPayload(error.notify, error.get_notify_data())])
         connections = self.find_connections(incoming.destination, incoming.source)
-        if not isinstance(error, InvalidKe) and self._may_speak(now):
+        if not isinstance(error, InvalidKe) and self._may_speak("report", now):
             name = connections[0].name if len(connections) == 1 else None
             self.emit(Failed(name, incoming.source, RESPONDER, error))
 
@@ -352,8 +355,8 @@ class Engine:
 
     def make_child_spi(self) -> bytes:
         """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""
-        taken = [sa.child.inbound_spi for sa in self.table.list_all() if sa.child is not None]
-        taken += [sa.child_spi for sa in self.table.list_all()]
+        taken = [sa.child.inbound_spi for sa in self.table.get_all() if sa.child is not None]
+        taken += [sa.child_spi for sa in self.table.get_all()]
         while True:
             spi = self.rng(ESP_SPI)
             if int.from_bytes(spi, "big") >= FIRST_SPI and spi not in taken:
@@ -395,11 +398,12 @@ class Engine:
         self.table.remove(sa)
         sa.clear()
 
-    def _may_speak(self, now: int) -> bool:
-        """True at most once in UNPROVEN_MS: for what anybody on the Internet can provoke."""
-        if self._unproven_at is not None and now - self._unproven_at < UNPROVEN_MS:
+    def _may_speak(self, about: str, now: int) -> bool:
+        """True at most once in UNPROVEN_MS for each of two subjects: for what anybody on the Internet can provoke."""
+        spoken_at = self._spoken_at.get(about)
+        if spoken_at is not None and now - spoken_at < UNPROVEN_MS:
             return False
-        self._unproven_at = now
+        self._spoken_at[about] = now
         return True
 
 

@@ -5,7 +5,7 @@ from isthmus.wire.ike import NO_SPI, SPI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from isthmus.proto.ike2.ike_sa import IkeSa
 
@@ -48,22 +48,26 @@ class SaTable:
         """The responder's SA that an IKE_SA_INIT request with this SHA-256 has made already."""
         return self._by_digest.get(digest)
 
+    def get_all(self) -> Iterable[IkeSa]:
+        """Every SA, in no order, while nothing is added or removed."""
+        return self._by_spi.values()
+
     def list_all(self) -> list[IkeSa]:
         """Every SA, the oldest first."""
         return sorted(self._by_spi.values(), key=_order)
 
     def find_all(self, name: str) -> list[IkeSa]:
         """Every SA of one connection, the oldest first."""
-        return [sa for sa in self.list_all() if sa.name == name]
+        return sorted([sa for sa in self.get_all() if sa.name == name], key=_order)
 
     def list_half_open(self) -> list[IkeSa]:
         """Every responder's SA whose peer has not proved itself, the oldest first."""
-        return [sa for sa in self.list_all() if sa.is_half_open]
+        return sorted([sa for sa in self.get_all() if sa.is_half_open], key=_order)
 
     def count_half_open(self) -> int:
         """How many responder's SAs there are whose peer has not proved itself."""
         count = 0
-        for sa in self._by_spi.values():
+        for sa in self.get_all():
             if sa.is_half_open:
                 count += 1
         return count
