@@ -196,10 +196,13 @@ def setup_lab() -> None:
 
 def main() -> int:
     """Set up the chosen components; 0 when they are ready."""
-    parser = argparse.ArgumentParser(prog="tools/setup", description=__doc__)
-    parser.add_argument("component", nargs="*", choices=[*COMPONENTS, []],
+    parser = argparse.ArgumentParser(prog="tools/setup", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("component", nargs="*", default=COMPONENTS, metavar="core|lab",
                         help="core: Python packages and MicroPython; lab: virtual machine and its kernel; default both")
-    wanted = parser.parse_args().component or COMPONENTS
+    wanted = parser.parse_args().component
+    if unknown := set(wanted) - set(COMPONENTS):
+        parser.error(f"no component {' '.join(sorted(unknown))}; there are core and lab")
     try:
         with lock(CACHE / "setup.lock"):
             if "core" in wanted:
