@@ -89,8 +89,8 @@ def _carrier(facts: Facts, derived: Derived) -> list[KernelObject]:
     here, there = derived.local, derived.remote
     return [
         objects.Address(objects.LOOPBACK, here.inner, HOST6),
-        # Through lo, the packet cannot reach a wire unless a policy turns it into ESP.
-        objects.Route(Prefix(there.inner, HOST6), ROUTE_METRIC, objects.UNICAST, facts.uplink),
+        # Through lo no packet can reach a wire unless a policy turns it into ESP, and no uplink is named that may change.
+        objects.Route(Prefix(there.inner, HOST6), ROUTE_METRIC, objects.UNICAST, objects.LOOPBACK),
         objects.Tunnel(here.tunnel_id, there.tunnel_id, here.inner, there.inner),
         objects.Session(here.tunnel_id, here.session_id, there.session_id, there.cookie, here.cookie, facts.ifname),
         objects.Link(facts.ifname, facts.mtu, here.mac, True),
