@@ -3,6 +3,7 @@
 An error carries what its reader needs: a program reads `code`, a person reads the sentence and the `remedy`, the wire
 gets `notify` where the protocol has an answer for it. Nobody matches on text, and no secret is ever part of it.
 """
+
 from __future__ import annotations
 
 

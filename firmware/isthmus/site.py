@@ -133,7 +133,8 @@ class Site:
         self._now = now
         for tunnel in self.tunnels.values():
             tunnel.stop(now)
-        self.obey(now)
+            self._obey_tunnel(tunnel)
+        self._obey_engine()
         self.look(now)
 
     # --- what comes in ------------------------------------------------------------------------------------------------

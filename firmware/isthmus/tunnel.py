@@ -16,6 +16,7 @@ from isthmus.policy.desired import L2TP_PROTOCOL, Facts, guard_session, objects_
 from isthmus.policy.mtu import SMALLEST, inner_mtu
 from isthmus.probe import Probe
 from isthmus.proto.actions import DELETED, INITIATOR
+from isthmus.proto.errors import CrossedAttempt
 from isthmus.proto.ike2.connection import Connection, Retransmit
 from isthmus.troubles import NoAddressError, PeerClosedError, Refusal, SaLostError
 from isthmus.wire.icmp6 import pull_echo_reply
@@ -380,7 +381,10 @@ class Tunnel:
     def attempt_failed(self, action: Failed, now: int) -> None:
         """An exchange has ended without an SA: our own try, or the peer's, which we refused."""
         if action.role == INITIATOR:
-            if self.wanted and self.attempting:
+            if isinstance(action.error, CrossedAttempt):
+                self.attempting = False  # the peer's own attempt goes on; should it fail, it is our turn again
+                self.retry_at = None if self.children.usable() else now + ANSWER_MS
+            elif self.wanted and self.attempting:
                 self._failed(action.error, now)
         else:
             self.refusal = Refusal(action.error, action.source, now)

@@ -7,7 +7,7 @@ import unittest
 from isthmus.kernel import objects as k
 from isthmus.lamps import BAD, LAMPS, OFF, OK, lamps
 from isthmus.policy.desired import BACKSTOP_METRIC
-from tests.core.pair import B, LAN_A, Host, Pair, make_config
+from tests.core.pair import LAN_A, B, Host, Pair, make_config
 
 
 def colours(host: Host) -> dict[str, str]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SOL_RAW, ICMP_FILTER = 255, 1      # linux/icmp.h
 ECHO_REQUEST, ECHO_REPLY = 8, 0    # RFC 792
-LINGER = 1.0                       # seconds to wait for the last answers
+LINGER = 5.0                       # seconds to wait for the last answers, on a machine that may be busy
+SO_RCVBUFFORCE, ROOM = 33, 1 << 24  # answers wait for a process that gets no processor for a while
 HEADER = struct.Struct("=QQ")      # sent; wanted end (1 = stop)
 SLOTS = 1 << 20                    # numbers that one stream can use: 87 minutes at 200 a second
 
@@ -45,6 +46,7 @@ class Stream:
         with self.namespace:
             item = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         item.setsockopt(SOL_RAW, ICMP_FILTER, struct.pack("=I", ~(1 << ECHO_REPLY) & 0xFFFFFFFF))
+        item.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
         item.connect((self.address, 0))
         self.pid = os.fork()
         if self.pid == 0:

@@ -20,6 +20,7 @@ class Report:
         self.full = full
         self.count = 0
         self.failed = 0
+        self.prefix = ""  # of the names, where one story is told twice
         self.on_failure: Callable[[], None] | None = None  # shows what is known when a test fails
 
     def amount(self, reduced: int, everything: int) -> int:
@@ -47,7 +48,7 @@ class Report:
         """Print one result."""
         self.count += 1
         self.failed += result == "failed"
-        row = {"test": "lab." + name, "result": result, "why": why, "seconds": round(seconds, 1)}
+        row = {"test": "lab." + self.prefix + name, "result": result, "why": why, "seconds": round(seconds, 1)}
         print(json.dumps(row), flush=True)
 
     def close(self) -> int:

@@ -13,7 +13,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "firmware")]
 
 from tests.lab.report import Report  # noqa: E402 - the path comes first
 
-STORIES = ("joined", "faults")
+STORIES = ("joined", "faults", "full_profile")
 
 
 def main() -> int:

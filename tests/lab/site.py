@@ -40,14 +40,22 @@ def three_lines(name: str, remote: str, subnet: str, *extra: str, psk: str = PSK
 class Site:
     """A router of the topology with isthmusd on it. Everything it writes is in a folder of its own."""
 
-    def __init__(self, namespace: Namespace, text: str = "", shims: str = "") -> None:
+    def __init__(self, namespace: Namespace, text: str = "", shim: bool = False) -> None:
         self.namespace = namespace
         self.folder = Path(tempfile.mkdtemp(prefix="isthmus-" + namespace.name + "-"))
         self.process: subprocess.Popen[bytes] | None = None
-        self.shims = shims
+        self.shim = shim  # firmware/shims/pyroute2 instead of pyroute2: what a small router has
         (self.folder / "config").mkdir()
         if text:
             self.write(text)
+
+    def shim_folder(self) -> Path:
+        """A folder with the one shim: the others bear the names of standard modules."""
+        folder = self.folder / "shim"
+        folder.mkdir(exist_ok=True)
+        if not (folder / "pyroute2").is_symlink():
+            (folder / "pyroute2").symlink_to(ROOT / "firmware" / "shims" / "pyroute2")
+        return folder
 
     def write(self, text: str) -> None:
         """Write the configuration file."""
@@ -56,8 +64,8 @@ class Site:
     def start(self) -> None:
         """Start the daemon; returns at once."""
         path = str(ROOT / "firmware")
-        if self.shims:
-            path = str(ROOT / "firmware" / "shims" / self.shims) + ":" + path
+        if self.shim:
+            path = str(self.shim_folder()) + ":" + path
         start = [sys.executable, "-c", START]
         if (ETC / self.namespace.name).exists():  # its own /etc/hosts: only `ip netns exec` mounts that
             start = ["ip", "netns", "exec", self.namespace.name, *start]

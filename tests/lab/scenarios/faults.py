@@ -56,7 +56,7 @@ FAULTS = (
 def run(report: Report) -> None:
     """One topology, one pair of daemons, one fault after the other."""
     with Topology("ft") as topology, Capture(topology.internet) as capture, ClearL2tp(topology.router_a, WAN_B):
-        a, b = Site(topology.router_a, GOOD_A), Site(topology.router_b, GOOD_B)
+        a, b = Site(topology.router_a, GOOD_A, True), Site(topology.router_b, GOOD_B, True)
         try:
             with report.test("fault.unresolvable_name"):
                 unresolvable(a, b, topology)

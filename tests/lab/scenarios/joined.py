@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 LOUD = "config globals\n\toption log_level debug\n"
 A_TEXT = three_lines("branch", WAN_B, LAN_B) + LOUD
 B_TEXT = three_lines("head", WAN_A, LAN_A) + LOUD
-SETTLE = 40  # clear packets sent while we look: a second's worth
+LATEST = 5.0  # seconds after which an answer counts as lost
 
 
 class Story:
     """The topology, both sites, the watchers, and what every step may ask of them."""
 
-    def __init__(self, topology: Topology, report: Report) -> None:
+    def __init__(self, topology: Topology, report: Report, shim: bool) -> None:
         self.topology = topology
         self.report = report
-        self.a = Site(topology.router_a, A_TEXT)
-        self.b = Site(topology.router_b, B_TEXT)
+        self.a = Site(topology.router_a, A_TEXT, shim)
+        self.b = Site(topology.router_b, B_TEXT, shim)
         self.capture = Capture(topology.internet)
         self.foreign = Foreign(topology.router_a)
         report.on_failure = self.print_logs
@@ -50,6 +50,11 @@ class Story:
         time.sleep(seconds)  # a span to count in, not a wait for something
         return self.capture.count()["l2tp"] - before
 
+    def wait_answered(self, stream: Stream, first: int, end: int) -> None:
+        """Give answers that are under way the time to arrive: a busy machine delays them, and that is no loss."""
+        start = time.monotonic()
+        wait_until("answers", lambda: not stream.list_lost(first, end) or time.monotonic() - start > LATEST, LATEST + 5)
+
     def none_in_the_clear(self, when: str) -> None:
         """No clear L2TP just now."""
         seen = self.watch_clear()
@@ -61,10 +66,10 @@ class Story:
         self.b.wait_state("up")
 
 
-def run(report: Report) -> None:
-    """The story."""
+def run(report: Report, shim: bool = True) -> None:
+    """The story, with the netlink library of the lean profile; scenarios/full_profile.py tells it with pyroute2."""
     with Topology("jn") as topology:
-        story = Story(topology, report)
+        story = Story(topology, report, shim)
         try:
             with story.capture, ClearL2tp(topology.router_a, WAN_B):
                 for step in (
@@ -133,9 +138,6 @@ def comes_up(story: Story) -> None:
     with story.report.test("status.lamps"):
         for site in (story.a, story.b):
             wait_until("five lamps", lambda site=site: set(site.lamps().values()) == {"ok"}, 30)
-    with story.report.test("memory") as facts:
-        facts.note("resident KiB of a daemon with one tunnel, pyroute2", story.a.resident_kib())
-        check(story.a.resident_kib() > 0, "no memory figure")
 
 
 def fits(story: Story) -> None:
@@ -181,6 +183,7 @@ def foreign_untouched(story: Story) -> None:
 def broken_file(story: Story) -> None:
     """A reload with a mistake: the tunnel does not blink, the error says where and what to do."""
     with story.report.test("reload.broken"), Stream(story.topology.host_a, HOST_B) as stream:
+        stream.wait_answer()
         first = stream.wait_sent(20)
         spis = story.a.spis()
         story.a.write(A_TEXT.replace("option remote ", "option remoet "))
@@ -256,15 +259,17 @@ def ruleset_flush(story: Story) -> None:
 def killed(story: Story) -> None:
     """Kill -9 under traffic, a long death, a restart: not one packet lost."""
     with Stream(story.topology.host_a, HOST_B) as stream:
+        stream.wait_answer()
         first = stream.wait_sent(200)
         old = story.a.spis()
+        last = first
         with story.report.test("death.traffic_flows_on") as facts:
-            check(not stream.list_lost(first - 100, first - 20), "the stream has losses before the kill")
             story.a.kill()
             seconds = story.report.amount(5, 60)
             last = stream.wait_sent(200 * seconds)
             facts.note("seconds dead", seconds)
-            lost = stream.list_lost(first - 100, last - 20)
+            story.wait_answered(stream, first - 100, last)
+            lost = stream.list_lost(first - 100, last)
             facts.note("lost while dead", len(lost))
             check(not lost, f"{len(lost)} of {last - first} pings lost while the daemon was dead")
             story.none_in_the_clear("daemon killed")
@@ -275,7 +280,7 @@ def killed(story: Story) -> None:
             story.both_up()
             now = stream.wait_sent(200)
             stream.stop()
-            lost = stream.list_lost(last - 20, now)
+            lost = stream.list_lost(last, now)
             facts.note("lost while adopting and replacing", len(lost))
             check(not lost, f"{len(lost)} of {now - last} pings lost")
             check(len(story.a.spis()) == 3, f"SAs: {story.a.spis()}, ours are 2 and a foreign one")
