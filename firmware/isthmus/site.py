@@ -11,6 +11,7 @@ from isthmus.config.model import changed_fields
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import Link, Sa, Session
+from isthmus.policy.desired import session_of
 from isthmus.policy.guard import guard_text
 from isthmus.proto import actions
 from isthmus.proto.errors import CrossedAttempt
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from isthmus.config.model import Config
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
+    from isthmus.policy.derive import Derived
     from isthmus.wire.addr import Endpoint
 
 # Options that ask nothing new of the peer: what is agreed stays when they change.
@@ -77,6 +79,7 @@ class Site:
         self.engine = Engine(rng)
         self.keeper = Keeper(kernel, log, now)
         self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
+        self._adopting: list[str] | None = None  # tunnels of the first configuration that may find SAs in the kernel
         self._outlet = outlet
         self._rng = rng
         self._now = now
@@ -93,6 +96,8 @@ class Site:
         Returns {"started", "changed", "removed", "unchanged": [names]}.
         """
         self._now = now
+        if self._adopting is None:  # a tunnel that is changed later starts from nothing
+            self._adopting = [row.name for row in config.tunnels]
         report: dict[str, list[str]] = {"started": [], "changed": [], "removed": [], "unchanged": []}
         wanted = [row.name for row in config.tunnels]
         for name in list(self.tunnels):
@@ -306,13 +311,17 @@ class Site:
             tunnel.found_way(self.kernel.way_to(address), self.kernel.local_addresses(), None, self._now)
         except KernelError as error:
             tunnel.found_way(None, [], error, self._now)
-        if unknown and tunnel.derived is not None:
-            self._adopt(tunnel, tunnel.derived.reqid)
+        if unknown and tunnel.derived is not None and tunnel.name in (self._adopting or []):
+            self._adopting = [name for name in self._adopting or [] if name != tunnel.name]
+            self._adopt(tunnel, tunnel.derived)
 
-    def _adopt(self, tunnel: Tunnel, reqid: int) -> None:
-        """SAs that a former daemon left working carry the traffic until new ones are agreed."""
-        found = [sa for sa in self.kernel.dump("sa") if isinstance(sa, Sa) and sa.reqid == reqid]
-        if not found:
+    def _adopt(self, tunnel: Tunnel, derived: Derived) -> None:
+        """SAs that a former daemon left working carry the traffic until new ones are agreed.
+
+        Only beside a session of the same key: what was agreed under another is not trusted a moment longer.
+        """
+        found = [sa for sa in self.kernel.dump("sa") if isinstance(sa, Sa) and sa.reqid == derived.reqid]
+        if not found or session_of(tunnel.config.ifname, derived) not in self.kernel.dump("session"):
             return
         mtu = None
         for link in self.kernel.dump("link"):

@@ -172,6 +172,22 @@ class SurviveTest(SiteTest):
         touched = [entry for entry in self.a.kernel.log[log:] if entry[1] in ("tunnel", "session", "link", "route")]
         self.assertEqual(touched, [])
 
+    def test_sas_of_another_key_are_not_adopted(self) -> None:
+        self.bring_up()
+        before = self.a.spis()
+        self.a.kill()
+        self.a.start()
+        self.a.site.apply(make_config("198.51.100.1", "192.168.20.0/24", "quite another secret"), [], self.pair.now)
+        self.pair.run(5_000)
+        self.assertEqual([spi for spi in self.a.spis() if spi in before], [])
+
+    def test_a_changed_key_ends_what_was_agreed_under_the_old(self) -> None:
+        self.bring_up()
+        before = self.a.spis()
+        self.a.site.apply(make_config("198.51.100.1", "192.168.20.0/24", "quite another secret"), [], self.pair.now)
+        self.pair.run(5_000)
+        self.assertEqual([spi for spi in self.a.spis() if spi in before], [])
+
     def test_flushed_sas_are_agreed_anew(self) -> None:
         self.bring_up()
         before = self.a.spis()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus.edge.control import ask
 from isthmus.errors import IsthmusError
+from isthmus.policy.derive import REQID_FIRST, REQID_LAST
 from tests.lab.namespace import wait_until
 
 if TYPE_CHECKING:
@@ -175,9 +176,13 @@ class Site:
         return 0
 
     def spis(self) -> list[str]:
-        """Of every SA in the namespace, as `ip xfrm state` prints them."""
-        words = self.namespace.run("ip", "xfrm", "state").split()
-        return sorted(words[place + 1] for place, word in enumerate(words) if word == "spi")
+        """Of every SA of Isthmus's in the namespace, as `ip xfrm state` prints them."""
+        found = []
+        for state in self.namespace.run("ip", "xfrm", "state").split("\nsrc "):
+            words = state.split()
+            if words and REQID_FIRST <= int(words[words.index("reqid") + 1]) <= REQID_LAST:
+                found.append(words[words.index("spi") + 1])
+        return sorted(found)
 
 
 def print_json(row: dict[str, Any]) -> None:

@@ -92,11 +92,17 @@ def _carrier(facts: Facts, derived: Derived) -> list[KernelObject]:
         # Through lo no packet can reach a wire unless a policy turns it into ESP, and no uplink is named that may change.
         objects.Route(Prefix(there.inner, HOST6), ROUTE_METRIC, objects.UNICAST, objects.LOOPBACK),
         objects.Tunnel(here.tunnel_id, there.tunnel_id, here.inner, there.inner),
-        objects.Session(here.tunnel_id, here.session_id, there.session_id, there.cookie, here.cookie, facts.ifname),
+        session_of(facts.ifname, derived),
         objects.Link(facts.ifname, facts.mtu, here.mac, True),
         objects.Address(facts.ifname, here.link_local, LINK_LOCAL_LENGTH),
         objects.Neighbour(facts.ifname, there.link_local, there.mac),
     ]
+
+
+def session_of(ifname: str, derived: Derived) -> objects.Session:
+    """The session of a pair; its cookies come from the pair's key, so another key makes another session."""
+    here, there = derived.local, derived.remote
+    return objects.Session(here.tunnel_id, here.session_id, there.session_id, there.cookie, here.cookie, ifname)
 
 
 def _routes(facts: Facts, derived: Derived) -> list[KernelObject]:
