@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from isthmus.kernel.objects import KernelObject, Sa, Session
     from isthmus.policy.desired import LocalAddress
     from isthmus.policy.guard import Session as GuardSession
-    from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeUp, InstallSa, PeerSeen, SaSpec
+    from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeUp, PeerSeen, SaSpec
 
 IKE_PORT = 500  # RFC 7296 2
 RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
@@ -278,8 +278,8 @@ class Tunnel:
         except IsthmusError as mistake:
             self._failed(mistake, now)
             return
-        between = (way.source, self.remote)
-        moved, self._between = self._between != between, between
+        moved = self._between != (way.source, self.remote)
+        self._between = (way.source, self.remote)
         if moved or rederived:
             self._ask(CONNECT)
         if rederived:
@@ -320,10 +320,6 @@ class Tunnel:
         self.retry_at = now + self._backoff.failed()
 
     # --- what the engine tells ----------------------------------------------------------------------------------------
-
-    def install_sa(self, action: InstallSa) -> None:
-        """An inbound SA has been put into the kernel; ChildUp follows."""
-        self._ask(INSTALL, action.spec)
 
     def ike_up(self, action: IkeUp, now: int) -> None:
         """The peer has proved who it is."""

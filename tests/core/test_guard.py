@@ -12,7 +12,7 @@ B = Session("l2tp-b", 0x33333333, 0x44444444, 0x69000002, 1412)
 
 def chain(text: str, name: str) -> list[str]:
     """The rules of one chain."""
-    body = text.split("chain %s {" % name)[1].split("}", maxsplit=1)[0]
+    body = text.split("chain %s {" % name)[1].partition("}")[0]
     return [line.strip() for line in body.split("\n")[2:] if line.strip()]
 
 

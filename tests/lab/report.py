@@ -28,7 +28,7 @@ class Report:
         return everything if self.full else reduced
 
     @contextlib.contextmanager
-    def test(self, name: str) -> Iterator[Facts]:
+    def case(self, name: str) -> Iterator[Facts]:
         """One test: what is raised inside is its failure, and what is noted its figures."""
         facts = Facts()
         start = time.monotonic()

@@ -115,7 +115,8 @@ class Site:
         start = "import sys; from isthmus.cli import main; sys.exit(main())"
         return subprocess.run(
             [sys.executable, "-c", start, "--run", str(self.folder / "run"), *words],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "firmware")}, capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "firmware")},
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def tunnel(self) -> dict[str, Any]:

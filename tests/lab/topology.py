@@ -9,9 +9,9 @@ r"""The network that every lab test runs on.
                   198.51.100.0/24 -------^                     ^------- 203.0.113.0/24
 
 Five network namespaces joined by veth pairs. The Internet routes between the two prefixes and knows nothing of the
-LANs: what a router sends there with a LAN address, or in the clear, gets lost and is counted. IPv6 runs on the WANs as well
-(2001:db8:a::/64, 2001:db8:b::/64). Everything carries the topology's prefix, so that several live side by side; nothing
-outside its namespaces is touched.
+LANs: what a router sends there with a LAN address, or in the clear, gets lost and is counted. IPv6 runs on the WANs as
+well (2001:db8:a::/64, 2001:db8:b::/64). Everything carries the topology's prefix, so that several live side by
+side; nothing outside its namespaces is touched.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ PARTS = {
     "isthmus.wire": (("isthmus.errors",), True),
     "isthmus.crypto": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.proto": (("isthmus.errors", "isthmus.wire", "isthmus.crypto"), True),
-    "isthmus.config": (("isthmus.errors", "isthmus.wire", "isthmus.policy.nearest"), True),
+    "isthmus.config": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.kernel.objects": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive"), True),
     "isthmus.policy": (("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects"), True),
     "isthmus.kernel": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.guard"), False),
@@ -26,13 +26,13 @@ TUNNEL_MAY = (
     "isthmus.errors", "isthmus.wire", "isthmus.crypto", "isthmus.proto", "isthmus.config", "isthmus.policy",
     "isthmus.kernel.objects",
 )  # fmt: skip
-TUNNEL = ("isthmus.tunnel", "isthmus.children", "isthmus.backoff", "isthmus.probe")
+TUNNEL = ("isthmus.tunnel", "isthmus.children", "isthmus.backoff", "isthmus.probe", "isthmus.troubles")
 """One tunnel's life, in several files: pure as well."""
 
 DAEMON = ("isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.site", "isthmus.status")
 """What joins all parts: may import everything but the command line."""
 
-COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control", "isthmus.lamps")
+COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control")
 WEB_MAY = ("isthmus.edge.control", "isthmus.errors")
 
 PURE_MODULES = (

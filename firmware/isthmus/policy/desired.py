@@ -89,7 +89,7 @@ def _carrier(facts: Facts, derived: Derived) -> list[KernelObject]:
     here, there = derived.local, derived.remote
     return [
         objects.Address(objects.LOOPBACK, here.inner, HOST6),
-        # Through lo no packet can reach a wire unless a policy turns it into ESP, and no uplink is named that may change.
+        # Through lo no packet reaches a wire unless a policy turns it into ESP, and no uplink is named that may change.
         objects.Route(Prefix(there.inner, HOST6), ROUTE_METRIC, objects.UNICAST, objects.LOOPBACK),
         objects.Tunnel(here.tunnel_id, there.tunnel_id, here.inner, there.inner),
         session_of(facts.ifname, derived),

@@ -1,4 +1,4 @@
-"""What goes wrong between two administrators: each fault named on both sides, nothing passes, and it heals by itself."""
+"""What goes wrong between two administrators: each fault named on both sides, nothing passes, it heals by itself."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ class Fault:
         self.word = word
 
 
+WAITS = (*QUICK, "option role respond")
 GOOD_A = three_lines("branch", WAN_B, LAN_B, *QUICK)
-GOOD_B = three_lines("head", WAN_A, LAN_A, *QUICK, "option role respond")
+GOOD_B = three_lines("head", WAN_A, LAN_A, *WAITS)
 FAULTS = (
     Fault(
-        "wrong_psk", GOOD_A, three_lines("head", WAN_A, LAN_A, *QUICK, "option role respond", psk="not the same at all"),
+        "wrong_psk", GOOD_A, three_lines("head", WAN_A, LAN_A, *WAITS, psk="not the same at all"),
         "psk", "psk", "pre-shared",
     ),
     Fault(
@@ -47,7 +48,7 @@ FAULTS = (
     Fault(
         "no_common_proposal",
         three_lines("branch", WAN_B, LAN_B, *QUICK, "list ike_proposal aes256-sha256-prfsha256-modp2048"),
-        three_lines("head", WAN_A, LAN_A, *QUICK, "option role respond", "list ike_proposal aes128gcm16-prfsha256-x25519"),
+        three_lines("head", WAN_A, LAN_A, *WAITS, "list ike_proposal aes128gcm16-prfsha256-x25519"),
         "no-proposal", "", "modp2048",
     ),
 )  # fmt: skip
@@ -58,12 +59,12 @@ def run(report: Report) -> None:
     with Topology("ft") as topology, Capture(topology.internet) as capture, ClearL2tp(topology.router_a, WAN_B):
         a, b = Site(topology.router_a, GOOD_A, True), Site(topology.router_b, GOOD_B, True)
         try:
-            with report.test("fault.unresolvable_name"):
+            with report.case("fault.unresolvable_name"):
                 unresolvable(a, b, topology)
             for fault in FAULTS:
-                with report.test("fault." + fault.name):
+                with report.case("fault." + fault.name):
                     show(fault, a, b, topology, capture)
-            with report.test("fault.unreachable"):
+            with report.case("fault.unreachable"):
                 unreachable(a, topology, capture)
         finally:
             a.remove()

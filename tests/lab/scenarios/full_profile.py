@@ -1,4 +1,4 @@
-"""The story of `joined` once more with pyroute2, the netlink library of the full profile; in full runs only, for its length."""
+"""The story of `joined` once more, with the full profile's netlink library pyroute2: in full runs, for its length."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def run(report: Report, shim: bool = True) -> None:
 
 def before(story: Story) -> None:
     """The positive control."""
-    with story.report.test("guard.control") as facts:
+    with story.report.case("guard.control") as facts:
         seen = wait_until("clear L2TP on the Internet", lambda: story.watch_clear(0.5), 20)
         facts.note("clear packets seen without a guard", seen)
     story.foreign.plant()
@@ -109,7 +109,7 @@ def before(story: Story) -> None:
 
 def never_up(story: Story) -> None:
     """Only one side runs: its guard stands, nothing passes."""
-    with story.report.test("guard.never_up"):
+    with story.report.case("guard.never_up"):
         story.a.start()
         story.a.wait_state("negotiating", "waiting")
         wait_until("the guard", lambda: story.a.lamps().get("guard") == "ok", 60)
@@ -119,7 +119,7 @@ def never_up(story: Story) -> None:
 
 def comes_up(story: Story) -> None:
     """The other side starts, and LAN reaches LAN."""
-    with story.report.test("tunnel.up") as facts:
+    with story.report.case("tunnel.up") as facts:
         begin = time.monotonic()
         story.b.start()
         with Stream(story.topology.host_a, HOST_B) as stream:
@@ -135,14 +135,14 @@ def comes_up(story: Story) -> None:
         seen = story.capture.count()
         check(seen["esp"] > 200, f"the Internet saw {seen['esp']} ESP packets only")
         story.none_in_the_clear("up")
-    with story.report.test("status.lamps"):
+    with story.report.case("status.lamps"):
         for site in (story.a, story.b):
             wait_until("five lamps", lambda site=site: set(site.lamps().values()) == {"ok"}, 30)
 
 
 def fits(story: Story) -> None:
     """The largest packet that the interface takes fits the path: not one outer fragment."""
-    with story.report.test("mtu.exact") as facts:
+    with story.report.case("mtu.exact") as facts:
         mtu = story.a.tunnel()["mtu"]
         facts.note("computed MTU", mtu)
         before_count = story.capture.count()["fragment"]
@@ -157,7 +157,7 @@ def fits(story: Story) -> None:
 
 def status_says(story: Story) -> None:
     """The command line, as people and programs use it; no secret in any of it."""
-    with story.report.test("command.status"):
+    with story.report.case("command.status"):
         status = story.a.command("status")
         check(status.returncode == 0, status.stderr)
         check("UP" in status.stdout and "guard" in status.stdout, status.stdout)
@@ -167,7 +167,7 @@ def status_says(story: Story) -> None:
         check(derived["esp"]["packets_in"] > 0, "no inbound packets in show")
         for text in (status.stdout, shown.stdout, story.a.log(), story.b.log()):
             check(PSK not in text, "the PSK is in the output or the log")
-    with story.report.test("command.errors"):
+    with story.report.case("command.errors"):
         wrong = story.a.command("show", "brunch")
         check(wrong.returncode == 1 and "did you mean branch" in wrong.stderr, f"{wrong.returncode} {wrong.stderr}")
         check(len(wrong.stderr.strip().splitlines()) == 1, wrong.stderr)
@@ -176,13 +176,13 @@ def status_says(story: Story) -> None:
 
 def foreign_untouched(story: Story) -> None:
     """Other programs' SAs, policies, routes and tables are as they were."""
-    with story.report.test("foreign.start"):
+    with story.report.case("foreign.start"):
         story.foreign.compare()
 
 
 def broken_file(story: Story) -> None:
     """A reload with a mistake: the tunnel does not blink, the error says where and what to do."""
-    with story.report.test("reload.broken"), Stream(story.topology.host_a, HOST_B) as stream:
+    with story.report.case("reload.broken"), Stream(story.topology.host_a, HOST_B) as stream:
         stream.wait_answer()
         first = stream.wait_sent(20)
         spis = story.a.spis()
@@ -201,7 +201,7 @@ def broken_file(story: Story) -> None:
 
 def soft_reload(story: Story) -> None:
     """One more subnet: the route appears, nothing else moves."""
-    with story.report.test("reload.difference_only"):
+    with story.report.case("reload.difference_only"):
         spis = story.a.spis()
         story.a.write(three_lines("branch", WAN_B, LAN_B, "list remote_subnet '192.168.30.0/24'") + LOUD)
         done = story.a.command("reload")
@@ -217,7 +217,7 @@ def soft_reload(story: Story) -> None:
 
 def state_flush(story: Story) -> None:
     """Somebody flushes every SA of router A."""
-    with story.report.test("repair.xfrm_state_flush") as facts, Stream(story.topology.host_a, HOST_B) as stream:
+    with story.report.case("repair.xfrm_state_flush") as facts, Stream(story.topology.host_a, HOST_B) as stream:
         stream.wait_answer()
         old = story.a.spis()
         story.topology.router_a.run("ip", "xfrm", "state", "flush")
@@ -231,7 +231,7 @@ def state_flush(story: Story) -> None:
 
 def policy_flush(story: Story) -> None:
     """Somebody flushes every policy of router A: the guard holds what the policies no longer do."""
-    with story.report.test("repair.xfrm_policy_flush") as facts, Stream(story.topology.host_a, HOST_B) as stream:
+    with story.report.case("repair.xfrm_policy_flush") as facts, Stream(story.topology.host_a, HOST_B) as stream:
         stream.wait_answer()
         before_count = story.capture.count()["l2tp"]
         story.topology.router_a.run("ip", "xfrm", "policy", "flush")
@@ -244,7 +244,7 @@ def policy_flush(story: Story) -> None:
 
 def ruleset_flush(story: Story) -> None:
     """Somebody flushes the whole nft ruleset of router A."""
-    with story.report.test("repair.nft_flush_ruleset") as facts:
+    with story.report.case("repair.nft_flush_ruleset") as facts:
         story.topology.router_a.nft("flush ruleset\n")
         begin = time.monotonic()
         listing = ("nft", "list", "tables")
@@ -263,7 +263,7 @@ def killed(story: Story) -> None:
         first = stream.wait_sent(200)
         old = story.a.spis()
         last = first
-        with story.report.test("death.traffic_flows_on") as facts:
+        with story.report.case("death.traffic_flows_on") as facts:
             story.a.kill()
             seconds = story.report.amount(5, 60)
             last = stream.wait_sent(200 * seconds)
@@ -274,7 +274,7 @@ def killed(story: Story) -> None:
             check(not lost, f"{len(lost)} of {last - first} pings lost while the daemon was dead")
             story.none_in_the_clear("daemon killed")
             story.foreign.compare()
-        with story.report.test("death.adopts_and_replaces") as facts:
+        with story.report.case("death.adopts_and_replaces") as facts:
             story.a.start()
             wait_until("the old SAs gone", lambda: not set(old) & set(story.a.spis()), 120, 0.3)
             story.both_up()
@@ -289,7 +289,7 @@ def killed(story: Story) -> None:
 
 def peer_restart(story: Story) -> None:
     """The other side is stopped in good order and started again."""
-    with story.report.test("death.peer_restart"):
+    with story.report.case("death.peer_restart"):
         check(story.b.stop() == 0, "the daemon did not end well")
         story.none_in_the_clear("the peer is away")
         story.b.start()
@@ -299,7 +299,7 @@ def peer_restart(story: Story) -> None:
 
 def down_and_up(story: Story) -> None:
     """Taken down by hand: nothing passes, nothing opens; and up again."""
-    with story.report.test("command.down_up"):
+    with story.report.case("command.down_up"):
         done = story.a.command("down", "branch")
         check(done.returncode == 0, done.stderr)
         story.none_in_the_clear("taken down")
@@ -312,7 +312,7 @@ def down_and_up(story: Story) -> None:
 
 def stopped(story: Story) -> None:
     """A stop takes the tunnel down and leaves the guard."""
-    with story.report.test("guard.stopped"):
+    with story.report.case("guard.stopped"):
         check(story.a.stop() == 0, "the daemon did not end well")
         story.none_in_the_clear("stopped")
         check(not story.a.spis(), f"SAs are left: {story.a.spis()}")
@@ -323,7 +323,7 @@ def stopped(story: Story) -> None:
 
 def removed(story: Story) -> None:
     """Only deleting the configuration opens the guard, and it leaves nothing of ours behind."""
-    with story.report.test("guard.removed_with_configuration"):
+    with story.report.case("guard.removed_with_configuration"):
         story.a.start()
         story.both_up()
         story.a.write("config globals\n\toption log_level notice\n")

@@ -17,7 +17,7 @@ def run(report: Report) -> None:
     kernel_contract.set_lacks()
     for test in kernel_contract.tests([]):
         result = unittest.TestResult()
-        with report.test(test.lab_name[len("lab.") :]):
+        with report.case(test.lab_name[len("lab.") :]):
             test.run(result)
             said = "".join([row[1] for row in result.errors + result.failures + result.skipped])
             check(not said, said)
