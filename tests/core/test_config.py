@@ -85,12 +85,9 @@ ERRORS = (
     ("out-of-range", 5, "tunnel 'branch'", "mtu",
      tunnel(more=b"option mtu 9001\n"),
      ("'9001'", "1280 to 9000", "auto")),
-    ("out-of-range", 2, "globals", "ike_port",
-     b"config globals\noption ike_port 65536\n",
-     ("'65536'", "1 to 65535", "500")),
-    ("same-port", 1, "globals", "natt_port",
-     b"config globals\noption ike_port 4500\n",
-     ("both 4500", "500 and 4500")),
+    ("not-yet", 5, "tunnel 'branch'", "role",
+     tunnel(more=b"option role initiate\n"),
+     ("'initiate'", "later version", "respond")),
     ("not-yet", 5, "tunnel 'branch'", "session",
      tunnel(more=b"option session static\n"),
      ("'static'", "later version", "derived")),
@@ -228,7 +225,6 @@ class GoodFileTest(unittest.TestCase):
             ("ifname", "ist-branch"),
             ("mtu", None),
             ("initiates", True),
-            ("responds", True),
             ("esp_proposals", ["aes256gcm16", "aes128gcm16", "aes256-sha256", "aes128-sha256"]),
             ("lifetime_ms", 14_400_000),
             ("dpd_ms", 30_000),
@@ -239,7 +235,6 @@ class GoodFileTest(unittest.TestCase):
             self.assertEqual(getattr(only, name), value, name)
         self.assertEqual(only.ike_proposals[0], "aes256gcm16-prfsha256-x25519")
         self.assertEqual(loaded.config.globals, empty_config().globals)
-        self.assertEqual((loaded.config.globals.ike_port, loaded.config.globals.natt_port), (500, 4500))
         self.assertEqual(loaded.config.globals.log_level, "notice")
 
     def test_everything_said(self):
@@ -265,13 +260,11 @@ class GoodFileTest(unittest.TestCase):
 	option retransmit_tries 3
 config globals 'globals'
 	option log_level debug
-	option ike_port 1500
-	option natt_port 1501
 """
         loaded = load_text(tunnel(remote=b"192.0.2.1", more=more))
         self.assertEqual([str(e) for e in loaded.errors], [])
         only = loaded.config.get("branch")
-        self.assertEqual((only.enabled, only.initiates, only.responds), (False, False, True))
+        self.assertEqual((only.enabled, only.initiates), (False, False))
         self.assertEqual((only.remote_address, only.local_address), (parse_ip("192.0.2.1"), parse_ip("192.0.2.2")))
         self.assertEqual(
             (only.local_id, only.remote_id), (parse_identity("hq@example.net"), parse_identity("keyid:00c0ffee"))
@@ -285,7 +278,6 @@ config globals 'globals'
         self.assertEqual(
             (only.lifetime_ms, only.dpd_ms, only.retransmit_ms, only.retransmit_tries), (1_800_000, 5000, 500, 3)
         )
-        self.assertEqual((loaded.config.globals.ike_port, loaded.config.globals.natt_port), (1500, 1501))
         self.assertEqual(loaded.config.globals.log_level, "debug")
 
     def test_tunnels_keep_their_order(self):

@@ -90,18 +90,6 @@ def check_subnets(draft: Draft) -> None:
                 draft.complain("overlap", "remote_subnet", message, remedy, quote(str(remote)))
 
 
-def check_ports(draft: Draft) -> None:
-    """IKE behind NAT needs a port of its own (RFC 3948 section 2.2: ESP arrives there too)."""
-    port = draft.values.get("ike_port")
-    if port is not None and port == draft.values.get("natt_port"):
-        message = "ike_port and natt_port are both %d" % port
-        draft.complain(
-            "same-port", "natt_port", message, "use two ports: 500 and 4500, unless there is a reason", str(port)
-        )
-
-
-GLOBAL_CHECKS: tuple[Callable[[Draft], None], ...] = (check_ports,)
-
 TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
     check_required,
     check_psk,

@@ -32,21 +32,19 @@ REASONS = {1: "not permitted", NO_SUCH_FILE: "no such file", 5: "input/output er
 
 
 class GlobalsConfig:
-    """Section `globals`, or its defaults. Ports are UDP ports."""
+    """Section `globals`, or its defaults."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.log_level: str = values["log_level"]
-        self.ike_port: int = values["ike_port"]
-        self.natt_port: int = values["natt_port"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GlobalsConfig) and not changed_fields(self, other)
 
     def __hash__(self) -> int:
-        return hash((self.log_level, self.ike_port, self.natt_port))
+        return hash(self.log_level)
 
     def __repr__(self) -> str:
-        return "GlobalsConfig(%s, %d, %d)" % (self.log_level, self.ike_port, self.natt_port)
+        return "GlobalsConfig(%s)" % self.log_level
 
 
 class TunnelConfig:
@@ -54,7 +52,7 @@ class TunnelConfig:
 
     remote: as written; remote_address: its 4 or 16 bytes, None if remote is a name; local_address, local_id, remote_id,
     mtu: None where found at run time; times in milliseconds; ike_proposals and esp_proposals: canonical words for
-    crypto/suites.py, preferred first; initiates, responds: who calls whom; line: where the section begins.
+    crypto/suites.py, preferred first; initiates: it calls, and does not only answer; line: where the section begins.
     """
 
     def __init__(self, name: str, values: dict[str, Any], line: int = 0) -> None:
@@ -74,7 +72,6 @@ class TunnelConfig:
         self.ifname: str = values["ifname"]
         self.mtu: int | None = values["mtu"]
         self.initiates: bool = values["role"] != "respond"
-        self.responds: bool = values["role"] != "initiate"
         self.ike_proposals: list[str] = values["ike_proposal"]
         self.esp_proposals: list[str] = values["esp_proposal"]
         self.lifetime_ms: int = values["lifetime"]
@@ -163,9 +160,6 @@ def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS) -
         message = "parse error (%s) at line %d, byte %d" % (wrong.reason, wrong.line, wrong.byte)
         report.error(ConfigError("syntax", message, wrong.remedy, path, wrong.began))
     global_drafts, tunnel_drafts = _read(package, report)
-    for draft in global_drafts:
-        for global_check in checks.GLOBAL_CHECKS:
-            global_check(draft)
     for draft in tunnel_drafts:
         _complete(draft, read_file, secrets)
         for tunnel_check in checks.TUNNEL_CHECKS:

@@ -77,14 +77,6 @@ GLOBALS = SectionSpec(
     True,
     [
         OptionSpec("log_level", OPTION, values.Choice(LOG_LEVELS), "notice", "The least important line to log."),
-        OptionSpec(
-            "ike_port", OPTION, values.Integer(1, 65535), "500",
-            "UDP port on which this router speaks IKE; peers expect 500.", see=("natt_port",),
-        ),
-        OptionSpec(
-            "natt_port", OPTION, values.Integer(1, 65535), "4500",
-            "UDP port for IKE and ESP where there is NAT on the way; peers expect 4500.", see=("ike_port",),
-        ),
     ],
 )  # fmt: skip
 
@@ -150,8 +142,8 @@ TUNNEL = SectionSpec(
             "Largest packet through the tunnel, in bytes; auto computes it from the path and the cipher.",
         ),
         OptionSpec(
-            "role", OPTION, values.Choice(("both", "initiate", "respond")), "both",
-            "Whether this router calls the peer, waits for its call, or does both.", see=("remote",),
+            "role", OPTION, values.Choice(("both", "respond"), ("initiate",)), "both",
+            "Whether this router calls the peer and answers its call, or only answers.", see=("remote",),
         ),
         OptionSpec(
             "ike_proposal", LIST, values.IkeProposal(), proposal.DEFAULT_IKE,
