@@ -6,6 +6,8 @@ import unittest
 
 from isthmus.proto import actions
 from isthmus.proto.ike2 import cookie, sa_table
+from isthmus.proto.ike2.connection import Retransmit
+from isthmus.proto.ike2.times import REFUSED_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header, pull_message, push_message
@@ -56,7 +58,7 @@ class Groups(unittest.TestCase):
         self.assertEqual(str(pair.a.of(actions.IkeUp)[0].suite), MODP)
         self.assertEqual(pair.b.of(actions.Failed), [])
 
-    def test_only_once_and_only_ours(self):
+    def test_only_another_and_only_ours(self):
         for group in (num.X25519, num.MODP2048, 2, 19, 0):
             pair = Pair(0, make_connection("A", IKE))
             pair.initiate()
@@ -68,9 +70,17 @@ class Groups(unittest.TestCase):
         pair = Pair(0, make_connection("A", IKE + " " + MODP))
         pair.initiate()
         pair.flight = []
-        for sent, group in ((1, num.MODP2048), (1, num.X25519), (1, num.MODP2048)):
+        for sent, group in ((0, num.X25519), (1, num.MODP2048), (1, num.MODP2048), (2, num.X25519)):
             forge(pair, [NotifyPayload(num.INVALID_KE_PAYLOAD, group.to_bytes(2, "big"))])
             self.assertEqual(len(pair.flight), sent)
+
+    def test_a_group_comes_back_with_its_key(self):
+        pair = Pair(0, make_connection("A", IKE + " " + MODP))
+        pair.initiate()
+        for group in (num.MODP2048, num.X25519, num.MODP2048):
+            forge(pair, [NotifyPayload(num.INVALID_KE_PAYLOAD, group.to_bytes(2, "big"))])
+        self.assertEqual(pair.flight[0].data, pair.flight[2].data)
+        self.assertEqual(pair.flight[1].data, pair.flight[3].data)
 
     def test_retry_keeps_spi_and_nonce(self):
         pair = Pair(0, make_connection("A", IKE + " " + MODP), make_connection("B", MODP))
@@ -133,13 +143,13 @@ class Cookie(unittest.TestCase):
         good = cookies.make(A[0], b"12345678", b"n" * 32, 0)
         self.assertFalse(cookies.check(good, A[0], b"12345678", b"n" * 32, 500_000))
 
-    def test_a_second_demand_is_not_answered(self):
+    def test_the_same_demand_is_answered_once(self):
         pair = Pair()
         pair.initiate()
         pair.flight = []
-        forge(pair, [NotifyPayload(num.COOKIE, b"one")])
-        forge(pair, [NotifyPayload(num.COOKIE, b"two")])
-        self.assertEqual(len(pair.flight), 1)
+        for sent, data in ((1, b"one"), (1, b"one"), (2, b"two")):
+            forge(pair, [NotifyPayload(num.COOKIE, data)])
+            self.assertEqual(len(pair.flight), sent)
 
     def test_lengths(self):
         for length, sent in ((0, 0), (1, 1), (64, 1), (65, 0)):
@@ -186,6 +196,8 @@ class Cookie(unittest.TestCase):
 class Refusals(unittest.TestCase):
     def test_no_common_proposal(self):
         pair = Pair(0, make_connection("A", IKE), make_connection("B", MODP)).connect()
+        self.assertEqual((pair.a.states(), pair.a.error()), (["init-sent"], None))
+        pair.wait(REFUSED_MS)
         for side in (pair.a, pair.b):
             self.assertEqual(side.states(), [])
             self.assertEqual(side.error(), "no-proposal")
@@ -194,6 +206,18 @@ class Refusals(unittest.TestCase):
         self.assertEqual(str(theirs.error), "peer offers %s; this side allows %s" % (IKE, MODP))
         self.assertEqual(theirs.error.remedy, "make one proposal equal on both sides")
         self.assertTrue(pair.a.of(actions.Failed)[0].error.by_peer)
+
+    def test_refused_by_one_who_then_says_nothing(self):
+        for tries, lasts in ((7, REFUSED_MS), (2, 1400)):
+            pair = Pair(0, make_connection("A", retransmit=Retransmit(500, 180, tries)))
+            pair.initiate()
+            forge(pair, [NotifyPayload(num.NO_PROPOSAL_CHOSEN)])
+            began = pair.now
+            while pair.a.states():
+                pair.flight = []
+                pair.advance()
+            self.assertEqual((pair.a.error(), pair.now - began), ("no-proposal", lasts))
+            self.assertEqual(len(pair.a.of(actions.Failed)), 1)
 
     def test_bad_news_is_not_believed_but_remembered(self):
         pair = Pair()

@@ -71,7 +71,9 @@ def _report(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None) 
 def give_up(engine: Engine, sa: IkeSa) -> None:
     """A request of ours has been sent as often as allowed, in vain."""
     where = format_endpoint(sa.remote)
-    if sa.state == INIT_SENT:
+    if sa.state == INIT_SENT and sa.refusal is not None:
+        fail(engine, sa, sa.refusal)
+    elif sa.state == INIT_SENT:
         message = "no answer from %s" % where
         if sa.doubt is not None:
             message = "no usable answer from %s; the last one, which proves nothing, was: %s" % (where, sa.doubt)
@@ -91,6 +93,9 @@ def lose(engine: Engine, sa: IkeSa, error: IsthmusError) -> None:
 
 def expire(engine: Engine, sa: IkeSa) -> None:
     """The time of this SA is over, as was settled when it got its present state."""
+    if sa.state == INIT_SENT and sa.refusal is not None:
+        fail(engine, sa, sa.refusal)
+        return
     if sa.state == STATE_REPLACED:
         _report(engine, sa, REPLACED, None)
     engine.forget(sa)

@@ -69,10 +69,14 @@ class IkeSa:
         self.peer_is_isthmus = False
         self.child: ChildSa | None = None
         self.child_spi = b""  # initiator: our inbound SPI, offered and not yet agreed
-        # Initiator, before the peer is authenticated: what was used up, and the last word that cannot be trusted.
+        # Initiator, before the peer is authenticated. asked: what IKE_SA_INIT was sent with, (key pair, last request)
+        # by group. wishes: how many the peer has had. doubt: its last word that cannot be trusted; refusal: its first
+        # that ends the attempt, unless a better one comes in time.
+        self.asked: dict[int, tuple[KeyPair, bytes]] = {}
         self.cookie = b""
-        self.had_invalid_ke = False
+        self.wishes = 0
         self.doubt: IsthmusError | None = None
+        self.refusal: IsthmusError | None = None
 
     def __repr__(self) -> str:
         return "IkeSa(%d %s %s %s)" % (self.ike_id, self.name, self.role, self.state)
@@ -118,6 +122,7 @@ class IkeSa:
         from_i, from_r = make(keys.ei, keys.ai, rng), make(keys.er, keys.ar, rng)
         self.keys = keys
         self.key_pair = None
+        self.asked = {}
         self.cipher_out, self.cipher_in = (from_i, from_r) if self.role == INITIATOR else (from_r, from_i)
 
     def make_header(self, exchange: int, message_id: int, is_response: bool) -> Header:
@@ -142,6 +147,7 @@ class IkeSa:
         """Forget every secret. The SA must not be used afterwards."""
         self.set_state(GONE)
         self.key_pair = None
+        self.asked = {}
         if self.keys is not None:
             self.keys.clear()
         for cipher in (self.cipher_out, self.cipher_in):

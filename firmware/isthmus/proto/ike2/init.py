@@ -1,8 +1,9 @@
 """IKE_SA_INIT: algorithms, keys, and nothing that can be trusted yet. RFC 7296 sections 1.2, 2.6, 2.7 and 2.14.
 
 Until IKE_AUTH anybody on the way can answer for the peer. So an initiator believes no bad news here: it remembers the
-last one for its error text and goes on asking. It does what COOKIE and INVALID_KE_PAYLOAD ask for, once each, because
-that costs nothing; and it takes NO_PROPOSAL_CHOSEN for an answer, because asking again could not change it.
+last one for its error text and goes on asking (RFC 7296 section 2.21.1). It does what COOKIE and INVALID_KE_PAYLOAD ask
+for, a few times, because that costs nothing, and still takes the answer to what it asked with another group before; and
+it gives up for NO_PROPOSAL_CHOSEN, which asking again would not change, but only if no better answer comes in a while.
 """
 from __future__ import annotations
 
@@ -10,18 +11,18 @@ from isthmus.crypto.dh import DhError
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import INITIATOR
 from isthmus.proto.errors import BadPublicValue, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
-from isthmus.proto.ike2 import auth, cookie, endings, link, proposals
+from isthmus.proto.ike2 import auth, cookie, link, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
-from isthmus.proto.ike2.states import AUTH_SENT, GONE, INIT_ANSWERED, INIT_SENT, NONE
-from isthmus.proto.ike2.times import HALF_OPEN_MS
+from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
+from isthmus.proto.ike2.times import HALF_OPEN_MS, REFUSED_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike import NO_SPI, push_message
 from isthmus.wire.ike_payloads import KePayload, NoncePayload, NotifyPayload, SaPayload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.crypto.suites import Group, Suite
+    from isthmus.crypto.suites import Group, KeyPair, Suite
     from isthmus.proto.ike2.connection import Connection
     from isthmus.proto.ike2.engine import Engine
     from isthmus.proto.ike2.incoming import Incoming
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 
 NONCE_BYTES = 32  # at least half the prf's key, RFC 7296 2.10
 COOKIE_MAX = 64  # RFC 7296 2.6
+MAX_WISHES = 4  # how many COOKIE and INVALID_KE_PAYLOAD one attempt obeys
 
 
 AFTER_REQUEST = (NONE, INIT_ANSWERED)
 AFTER_ANSWER = (AUTH_SENT,)
-AFTER_NOTIFY = (INIT_SENT, GONE)
+AFTER_NOTIFY = (INIT_SENT,)
 
 
 def begin(engine: Engine, connection: Connection, now: int) -> IkeSa:
@@ -42,12 +44,18 @@ def begin(engine: Engine, connection: Connection, now: int) -> IkeSa:
     sa.connection = connection
     sa.spi_i = engine.table.make_spi(engine.rng)
     sa.nonce_i = engine.rng(NONCE_BYTES)
-    sa.suite = connection.ike_proposals[0]
-    sa.key_pair = _group_of(sa.suite).make(engine.rng)
+    _take_suite(engine, sa, connection.ike_proposals[0])
     sa.set_state(INIT_SENT)
     engine.table.add(sa)
     _send_request(engine, sa, connection, now)
     return sa
+
+
+def _take_suite(engine: Engine, sa: IkeSa, suite: Suite) -> None:
+    """Ask with this suite's group. A group that was asked with before keeps its key pair: the request is the same."""
+    group = _group_of(suite)
+    sa.suite = suite
+    sa.key_pair = sa.asked[group.id][0] if group.id in sa.asked else group.make(engine.rng)
 
 
 def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -> None:
@@ -55,11 +63,14 @@ def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -
     if sa.cookie:
         payloads.append(NotifyPayload(num.COOKIE, sa.cookie))
     payloads.append(SaPayload(proposals.make_offer(connection.ike_proposals, num.PROTO_IKE, b"")))
-    payloads.append(_make_ke(sa))
+    ke = _make_ke(sa)
+    payloads.append(ke)
     payloads.append(NoncePayload(sa.nonce_i))
     if connection.beet:
         payloads.append(link.make_vendor())
     sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
+    if sa.key_pair is not None:
+        sa.asked[ke.group] = (sa.key_pair, sa.init_request)
     sa.requests.start(num.IKE_SA_INIT, 0, sa.init_request, now)
     engine.send(sa.init_request, sa.local, sa.remote)
 
@@ -76,17 +87,16 @@ def _group_of(suite: Suite) -> Group:
     return suite.group
 
 
-def _compute_secret(sa: IkeSa, ke: KePayload) -> bytearray:
-    if sa.key_pair is None:
-        raise AssertionError("%r has no key pair" % sa)
+def _compute_secret(key_pair: KeyPair | None, ke: KePayload) -> bytearray:
+    if key_pair is None:
+        raise AssertionError("no key pair")
     try:
-        return sa.key_pair.compute(ke.data)
+        return key_pair.compute(ke.data)
     except DhError as error:
         raise BadPublicValue(error.message) from error
 
 
-def _derive(engine: Engine, sa: IkeSa, suite: Suite, ke: KePayload) -> None:
-    secret = _compute_secret(sa, ke)
+def _derive(engine: Engine, sa: IkeSa, suite: Suite, secret: bytearray) -> None:
     sa.suite = suite
     sa.set_keys(derive_ike_keys(suite, secret, sa.nonce_i, sa.nonce_r, sa.spi_i, sa.spi_r), engine.rng)
 
@@ -105,15 +115,16 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         connection.ike_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE
     )
     ke = incoming.get(num.KE, KePayload)
-    if ke.group != _group_of(suite).id or ke.group != _group_of(sa.suite).id:
-        raise InvalidSyntax("the peer's key is for another group than %s" % sa.suite)
+    if ke.group != _group_of(suite).id or ke.group not in sa.asked:
+        raise InvalidSyntax("the peer's key is for another group than %s" % suite)
+    key_pair, request = sa.asked[ke.group]
+    secret = _compute_secret(key_pair, ke)
+    # Nothing is taken over before all of it has been found good.
     sa.spi_r = incoming.header.spi_r
     sa.nonce_r = incoming.get(num.NONCE, NoncePayload).data
-    try:
-        _derive(engine, sa, suite, ke)
-    except BadPublicValue:
-        sa.spi_r = NO_SPI
-        raise
+    _derive(engine, sa, suite, secret)
+    sa.init_request = request
+    sa.expire_at = None
     sa.init_answer = incoming.datagram
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     sa.requests.finish()
@@ -127,7 +138,7 @@ def receive_notify(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         raise AssertionError("%r began without a connection" % sa)
     wish = incoming.find_notify(num.COOKIE)
     if wish is not None:
-        if 1 <= len(wish.data) <= COOKIE_MAX and not sa.cookie:
+        if 1 <= len(wish.data) <= COOKIE_MAX and wish.data != sa.cookie and _may_obey(sa):
             sa.cookie = wish.data
             _send_request(engine, sa, connection, now)
         return
@@ -139,7 +150,10 @@ def receive_notify(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     elif notify.notify == num.NO_PROPOSAL_CHOSEN:
         error = NoProposalChosen("peer refuses every ike proposal; this side offers %s" % _list(connection))
         error.by_peer = True
-        endings.fail(engine, sa, error)
+        engine.count("unproven")
+        if sa.refusal is None:
+            sa.refusal = error
+            sa.expire_at = now + REFUSED_MS
     else:
         raise PeerRefused("the peer answers %s" % num.name_of(num.NOTIFY_TYPES, notify.notify), notify.notify)
 
@@ -148,12 +162,10 @@ def _use_other_group(engine: Engine, sa: IkeSa, connection: Connection, data: by
     group = int.from_bytes(data, "big") if len(data) == 2 else num.NO_GROUP
     if sa.suite is None:
         raise AssertionError("%r began without a suite" % sa)
-    if not sa.had_invalid_ke and group != _group_of(sa.suite).id:
+    if group != _group_of(sa.suite).id:
         for suite in connection.ike_proposals:
-            if _group_of(suite).id == group:
-                sa.had_invalid_ke = True
-                sa.suite = suite
-                sa.key_pair = _group_of(suite).make(engine.rng)
+            if _group_of(suite).id == group and _may_obey(sa):
+                _take_suite(engine, sa, suite)
                 _send_request(engine, sa, connection, now)
                 return
     raise InvalidKe(
@@ -161,6 +173,12 @@ def _use_other_group(engine: Engine, sa: IkeSa, connection: Connection, data: by
         % (num.name_of(num.GROUP_IDS, group).lower(), _list(connection)),
         group,
     )
+
+
+def _may_obey(sa: IkeSa) -> bool:
+    """True MAX_WISHES times for one attempt: some of the wishes may be forged, but not all of a peer's are."""
+    sa.wishes += 1
+    return sa.wishes <= MAX_WISHES
 
 
 def _list(connection: Connection) -> str:
@@ -194,7 +212,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     if sa.peer_is_isthmus:
         payloads.append(link.make_vendor())
-    _derive(engine, sa, suite, ke)
+    _derive(engine, sa, suite, _compute_secret(sa.key_pair, ke))
     sa.init_request = incoming.datagram
     sa.init_digest = sha256(incoming.datagram)
     sa.init_answer = push_message(sa.make_header(num.IKE_SA_INIT, 0, True), payloads)
