@@ -13,7 +13,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "firmware")]
 
 from tests.lab.report import Report  # noqa: E402 - the path comes first
 
-STORIES = ("joined", "faults", "full_profile")
+STORIES = ("joined", "faults", "ipv6", "full_profile")
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
             continue
         print(f"story: {name}", flush=True)
         module = importlib.import_module("tests.lab.scenarios." + name)
-        with report.test(name + ".whole_story"):
+        with report.case(name + ".whole_story"):
             module.run(report)
     return report.close()
 
