@@ -1,14 +1,15 @@
 """Keeps the kernel as it should be: compares what is with what is wanted, and makes the difference.
 
 Level-triggered: it looks again after every kernel event, after every error, when what is wanted has changed, and from
-time to time. Doing it twice changes nothing. The guard comes first, and where it cannot be installed nothing else is.
+time to time. Doing it twice changes nothing. The guard comes first, and where it cannot be installed nothing else is;
+where a policy cannot be installed, its L2TP tunnel is not.
 """
 
 from __future__ import annotations
 
 from isthmus.errors import IsthmusError
-from isthmus.kernel.contract import KernelError
-from isthmus.kernel.objects import KINDS, Sa
+from isthmus.kernel.contract import ENOENT, KernelError
+from isthmus.kernel.objects import KINDS, Policy, Sa, Session, Tunnel
 from isthmus.policy.guard import REMOVE
 from isthmus.policy.plan import plan
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
     from isthmus.kernel.objects import KernelObject
+
+    Mark = tuple[str, tuple[object, ...]]  # kind and key
 
 DEBOUNCE_MS = 50  # kernel events come in swarms
 PAUSE_MS = 300  # between two looks, so that somebody who keeps meddling cannot keep the router busy
@@ -37,7 +40,8 @@ class Keeper:
         self.wanted_guard: str | None = None
         self.wanted: list[KernelObject] = []
         self.wanted_sas: set[Key] = set()
-        self.settled = False  # every tunnel knows what is its own: what nobody wants may go
+        self.settled = False  # every tunnel knows what is its own: what a former life left and nobody wants may go
+        self.made: set[Mark] = set()  # what this life has wanted: that may go whatever others still have to find out
         self.error: IsthmusError | None = None
         self.guard_verified_at: int | None = None
         self.guard_repairs = 0
@@ -81,7 +85,7 @@ class Keeper:
         try:
             untouched = self._look_at_guard(now)
             untouched = self._make_difference() and untouched
-        except KernelError as error:
+        except IsthmusError as error:  # the kernel's, or two tunnels that want one thing
             self.error = error
         if self.error is not None:
             self._log.once("error", "kernel", "%s; %s" % (self.error, self.error.remedy))
@@ -95,7 +99,7 @@ class Keeper:
         fresh = verified is not None and now - verified < SLOW_MS
         if self._guard_known and self._guard_text == self.wanted_guard and GUARD not in self._suspect and fresh:
             return True
-        self._suspect.discard(GUARD)
+        self._suspect.add(GUARD)  # until this has come to its end: an error on the way proves nothing
         same = self._guard_known and self._guard_text == self.wanted_guard
         right = same and self._kernel.guard_get() == self._guard_digest
         digest = self._guard_digest
@@ -105,11 +109,18 @@ class Keeper:
                 self._log.warning("guard", "somebody changed or removed the nft table isthmus; it is in place again")
             self._kernel.guard_set(REMOVE if self.wanted_guard is None else self.wanted_guard)
             digest = self._kernel.guard_get()
+            if self.wanted_guard is not None and digest is None:
+                raise KernelError(ENOENT, "keep the guard", "find out who else changes nft rules: nft monitor")
+        self._suspect.discard(GUARD)
         self._guard_text = self.wanted_guard
         self._guard_digest = digest
         self._guard_known = True
         self.guard_verified_at = now
         return right
+
+    def guard_stands(self) -> bool:
+        """The guard in the kernel is the one that is wanted now, as far as anybody knows."""
+        return self._guard_known and self._guard_text == self.wanted_guard and GUARD not in self._suspect
 
     def _make_difference(self) -> bool:
         self._suspect = set()
@@ -117,15 +128,28 @@ class Keeper:
         for kind in KINDS:
             actual += self._kernel.dump(kind)
         wanted = self.wanted + [sa for sa in _sas(actual) if (sa.destination, sa.spi) in self.wanted_sas]
-        steps = plan(wanted, actual)
+        there = {(item.kind, item.key()) for item in actual}
+        self.made = {mark for mark in self.made if mark in there} | {(item.kind, item.key()) for item in wanted}
+        steps = [(verb, item) for verb, item in plan(wanted, actual) if verb != "remove" or self._may_go(item)]
+        bare: set[bytes] = set()
         for verb, item in steps:
-            if verb == "remove" and not self.settled:
+            if verb == "add" and isinstance(item, Tunnel) and item.local in bare:
                 continue
-            self._step(verb, item)
+            if not self._step(verb, item) and isinstance(item, Policy):
+                bare.update((item.source.address, item.destination.address))
         return not steps
 
-    def _step(self, verb: str, item: KernelObject) -> None:
-        """One step; a failure is kept and the rest goes on, since the order only ever leaves less than was wanted."""
+    def _may_go(self, item: KernelObject) -> bool:
+        """What a former life left stays until every tunnel knows its own, unless it is in the way."""
+        if self.settled or (item.kind, item.key()) in self.made:
+            return True
+        if not isinstance(item, Session):
+            return False
+        rivals = [other for other in self.wanted if isinstance(other, Session)]
+        return any(item.ifname == other.ifname or item.session_id == other.session_id for other in rivals)
+
+    def _step(self, verb: str, item: KernelObject) -> bool:
+        """One step; False where it failed: the error is kept, and what does not need this step goes on."""
         try:
             if verb == "add":
                 self._kernel.add(item)
@@ -136,8 +160,9 @@ class Keeper:
         except KernelError as error:
             if self.error is None:
                 self.error = error
-            return
+            return False
         self._log.debug("kernel", "%s %s %s" % (verb, item.kind, item.words()))
+        return True
 
 
 def _sas(actual: list[KernelObject]) -> list[Sa]:

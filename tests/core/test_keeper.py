@@ -87,7 +87,7 @@ class KeeperTest(unittest.TestCase):
         self.assertEqual(self.kernel.guard_get(), None)
 
     def test_nothing_goes_before_every_tunnel_knows_its_own(self) -> None:
-        self.keeper.look(0)
+        self.kernel.add(self.keeper.wanted[0])  # by a former life
         self.keeper.wanted = []
         self.keeper.settled = False
         self.keeper.look(1)

@@ -1,0 +1,153 @@
+"""What the keeper does when the kernel, another program or our own plan gets in its way."""
+
+from __future__ import annotations
+
+import unittest
+
+from isthmus.keeper import RETRY_MS, Keeper
+from isthmus.kernel import objects as k
+from isthmus.kernel.contract import EINVAL, EIO, KernelError
+from isthmus.kernel.null import NullKernel
+from isthmus.policy.guard import Session, guard_text
+from isthmus.wire.addr import Prefix
+from tests.core.test_keeper import REMOTE, WAN, SilentLog
+
+HERE, THERE = k.INNER.address[:15] + b"\x01", k.INNER.address[:15] + b"\x02"
+REQID = 0x69000001
+
+
+class Thief(NullKernel):
+    """Another program flushes the rules just after they were set, `thefts` times."""
+
+    thefts = 0
+
+    def guard_set(self, text: str) -> None:
+        super().guard_set(text)
+        if self.thefts:
+            self.thefts -= 1
+            self.damage("guard")
+
+
+class Picky(NullKernel):
+    """Refuses every object of the kind in `refuses`."""
+
+    refuses = ""
+
+    def add(self, item: k.KernelObject) -> None:
+        if item.kind == self.refuses:
+            raise KernelError(EINVAL, "add " + item.kind, kind=item.kind)
+        super().add(item)
+
+
+def carrier(subnet: Prefix) -> list[k.KernelObject]:
+    """One tunnel's objects from policy to route."""
+    here, there = Prefix(HERE, 128), Prefix(THERE, 128)
+    far = b"\xc6\x33\x64\x01"
+    return [
+        k.Policy(k.OUT, here, there, 115, WAN, far, k.BEET, REQID),
+        k.Policy(k.IN, there, here, 115, far, WAN, k.BEET, REQID),
+        k.Address("lo", HERE, 128),
+        k.Route(there, 115, k.UNICAST, "lo"),
+        k.Tunnel(1, 2, HERE, THERE),
+        k.Session(1, 3, 4, b"c" * 8, b"d" * 8, "ist-x"),
+        k.Link("ist-x", 1420, b"\x02\x00\x00\x00\x00\x01", True),
+        k.Route(subnet, 115, k.UNICAST, "ist-x"),
+    ]
+
+
+class FaultTest(unittest.TestCase):
+    def make(self, kind: type[NullKernel]) -> None:
+        self.kernel = kind([("wan0", WAN, 24)], [(Prefix(bytes(4), 0), k.Way(WAN, "wan0", 1500))])
+        self.keeper = Keeper(self.kernel, SilentLog(), 0)
+        self.keeper.wanted_guard = guard_text([])
+        self.keeper.wanted = [k.Route(REMOTE, 1000, k.UNREACHABLE)]
+        self.keeper.settled = True
+
+    def test_a_guard_that_could_not_be_read_is_still_suspect(self) -> None:
+        self.make(NullKernel)
+        self.keeper.look(0)
+        self.kernel.damage("guard")
+        self.keeper.suspect({"guard"}, 1000)
+        self.kernel.fail_next = {"guard_get": EIO}
+        self.keeper.look(1000)
+        self.assertEqual(self.kernel.guard_get(), None)
+        self.keeper.look(1000 + RETRY_MS)
+        self.assertTrue(self.kernel.guard_get() is not None)
+
+    def test_a_guard_that_could_not_be_put_back_is_still_missing(self) -> None:
+        self.make(NullKernel)
+        self.keeper.look(0)
+        self.kernel.damage("guard")
+        self.keeper.suspect({"guard"}, 1000)
+        self.kernel.fail_next = {"guard_set": EINVAL}
+        self.keeper.look(1000)
+        self.keeper.wanted = []  # whatever is wanted meanwhile waits for the guard
+        self.kernel.fail_next = {"guard_set": EINVAL}
+        self.keeper.look(1000 + RETRY_MS)
+        self.assertEqual(len(self.kernel.dump("route")), 1)
+        self.keeper.look(1000 + 2 * RETRY_MS)
+        self.assertTrue(self.kernel.guard_get() is not None)
+        self.assertEqual(self.kernel.dump("route"), [])
+
+    def test_a_guard_that_goes_while_it_is_set_is_no_guard(self) -> None:
+        self.make(Thief)
+        self.kernel.thefts = 1
+        self.keeper.look(0)
+        self.assertTrue(self.keeper.error is not None)
+        self.assertEqual(self.kernel.dump("route"), [])
+        self.keeper.look(RETRY_MS)
+        self.assertEqual(self.keeper.error, None)
+        self.assertTrue(self.kernel.guard_get() is not None)
+
+    def test_it_says_whether_the_guard_stands_as_wanted(self) -> None:
+        self.make(NullKernel)
+        self.assertFalse(self.keeper.guard_stands())
+        self.keeper.look(0)
+        self.assertTrue(self.keeper.guard_stands())
+        self.keeper.wanted_guard = guard_text([Session("ist-x", 3, 4, REQID, 1420)])
+        self.assertFalse(self.keeper.guard_stands())
+        self.keeper.look(1)
+        self.assertTrue(self.keeper.guard_stands())
+        self.keeper.suspect({"guard"}, 2)
+        self.assertFalse(self.keeper.guard_stands())
+
+    def test_a_plan_that_cannot_be_is_an_error_like_others(self) -> None:
+        self.make(NullKernel)
+        self.keeper.wanted = [k.Session(1, 3, 4, b"", b"", "ist-a"), k.Session(1, 3, 4, b"", b"", "ist-b")]
+        self.keeper.look(0)
+        self.assertEqual(self.keeper.error.code, "conflicting-tunnels")
+        self.assertTrue(self.keeper.due(RETRY_MS))
+
+    def test_without_its_policies_there_is_no_l2tp(self) -> None:
+        self.make(Picky)
+        self.keeper.wanted = carrier(REMOTE)
+        self.kernel.refuses = "policy"
+        self.keeper.look(0)
+        self.assertTrue(self.keeper.error is not None)
+        self.assertEqual([len(self.kernel.dump(kind)) for kind in ("tunnel", "session", "link")], [0, 0, 0])
+        self.kernel.refuses = ""
+        self.keeper.look(RETRY_MS)
+        self.assertEqual(len(self.kernel.dump("session")), 1)
+
+    def test_what_this_life_made_may_go_before_every_tunnel_is_known(self) -> None:
+        self.make(NullKernel)
+        self.kernel.add(k.Route(REMOTE, 2000, k.UNREACHABLE))  # a former life's, and nobody knows yet whether it stays
+        self.keeper.wanted += carrier(REMOTE)
+        self.keeper.settled = False
+        self.keeper.look(0)
+        self.keeper.wanted = []
+        self.keeper.look(1)
+        left = [item.metric for item in self.kernel.dump("route")]
+        self.assertEqual(left, [2000])
+        self.assertEqual(self.kernel.dump("session") + self.kernel.dump("policy"), [])
+
+    def test_what_is_in_the_way_goes_before_every_tunnel_is_known(self) -> None:
+        self.make(NullKernel)
+        for item in carrier(REMOTE)[2:6]:
+            self.kernel.add(item)
+        self.keeper.wanted = carrier(REMOTE)
+        self.keeper.wanted[5] = k.Session(1, 3, 4, b"e" * 8, b"f" * 8, "ist-x")
+        self.keeper.settled = False
+        self.keeper.look(0)
+        self.assertEqual(self.keeper.error, None)
+        self.assertEqual(self.kernel.dump("session"), [self.keeper.wanted[5]])
