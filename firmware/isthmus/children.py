@@ -12,6 +12,7 @@ from __future__ import annotations
 from isthmus.kernel.objects import BEET, Sa, SaKeys
 from isthmus.policy.desired import L2TP_PROTOCOL
 from isthmus.proto.actions import INBOUND, INITIATOR
+from isthmus.troubles import SpentKeysError
 from isthmus.wire.addr import Prefix
 
 TYPE_CHECKING = False
@@ -62,7 +63,12 @@ def sa_key(sa: Sa) -> Key:
 
 
 def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
-    """The SA as the kernel takes it. The keys are handed over, not copied: add() clears them."""
+    """The SA as the kernel takes it. The keys are handed over, not copied: add() clears them.
+
+    Raises SpentKeysError for an SA that was installed before: what is left of its keys are zeros.
+    """
+    if not any(spec.keys.encryption):
+        raise SpentKeysError("the SA 0x%s was installed before" % spec.spi.hex())
     here, there = Prefix(derived.local.inner, 128), Prefix(derived.remote.inner, 128)
     if spec.direction == INBOUND:
         here, there = there, here

@@ -17,8 +17,8 @@ from isthmus.edge.log import Log
 from isthmus.edge.loop import Loop
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
+from isthmus.offer import IKE_PORT
 from isthmus.site import Outlet, Site
-from isthmus.tunnel import IKE_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

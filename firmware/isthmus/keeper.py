@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 50  # kernel events come in swarms
 PAUSE_MS = 300  # between two looks, so that somebody who keeps meddling cannot keep the router busy
+LONGEST_PAUSE_MS = 1_500  # where look after look finds nothing to do: routes of other programs that never rest
 RETRY_MS = 2_000  # after an error
 SLOW_MS = 20_000  # without any reason
 GUARD = "guard"
@@ -51,6 +52,7 @@ class Keeper:
         self._guard_known = False
         self._look_at: int | None = now
         self._looked_at = now - PAUSE_MS
+        self._pause = PAUSE_MS
         self._suspect = {GUARD}
 
     def get_timer(self) -> int | None:
@@ -64,11 +66,17 @@ class Keeper:
     def suspect(self, kinds: set[str], now: int) -> None:
         """The kernel says that something of these kinds may have changed."""
         self._suspect |= kinds
-        self._soon(max(now + DEBOUNCE_MS, self._looked_at + PAUSE_MS))
+        if now - self._looked_at > LONGEST_PAUSE_MS:
+            self._pause = PAUSE_MS
+        self._soon(max(now + DEBOUNCE_MS, self._looked_at + self._pause))
 
     def hurry(self, now: int) -> None:
         """What is wanted has changed: look at once."""
         self._soon(now)
+
+    def rest(self, now: int) -> None:
+        """Whatever happens on the way to the next look(): it is not called again at once."""
+        self._look_at = now + RETRY_MS
 
     def _soon(self, at: int) -> None:
         if self._look_at is None or at < self._look_at:
@@ -90,6 +98,7 @@ class Keeper:
         if self.error is not None:
             self._log.once("error", "kernel", "%s; %s" % (self.error, self.error.remedy))
             self._soon(now + RETRY_MS)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE_MS) if untouched else PAUSE_MS
         return untouched
 
     def _look_at_guard(self, now: int) -> bool:
@@ -143,6 +152,8 @@ class Keeper:
         """What a former life left stays until every tunnel knows its own, unless it is in the way."""
         if self.settled or (item.kind, item.key()) in self.made:
             return True
+        if isinstance(item, Sa):  # of a tunnel that is known, and does not know it
+            return item.reqid in [other.reqid for other in self.wanted if isinstance(other, Policy)]
         if not isinstance(item, Session):
             return False
         rivals = [other for other in self.wanted if isinstance(other, Session)]

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from isthmus.children import kernel_sa
 from isthmus.config.model import changed_fields
+from isthmus.crypto.suites import SuiteError
+from isthmus.errors import IsthmusError
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import Link, Sa, Session
 from isthmus.policy.desired import session_of
 from isthmus.policy.guard import guard_text
+from isthmus.policy.leftover import leftover_sessions
 from isthmus.proto import actions
 from isthmus.proto.errors import CrossedAttempt
 from isthmus.proto.ike2.engine import Engine
+from isthmus.troubles import GuardMissingError
 from isthmus.tunnel import (
     CHECK_PEER,
     CONNECT,
@@ -38,7 +42,9 @@ if TYPE_CHECKING:
     from isthmus.config.model import Config
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
+    from isthmus.kernel.objects import KernelObject
     from isthmus.policy.derive import Derived
+    from isthmus.policy.guard import Session as GuardSession
     from isthmus.wire.addr import Endpoint
 
 # Options that ask nothing new of the peer: what is agreed stays when they change.
@@ -85,6 +91,8 @@ class Site:
         self._now = now
         self._observe_at = now
         self._way_at: int | None = None
+        self._remembered: str | None = None
+        self._leftover: list[GuardSession] | None = None
         self._verbs = self._make_verbs()
         self._actions = self._make_actions()
 
@@ -131,6 +139,7 @@ class Site:
         tunnel = self.tunnels.pop(name)
         tunnel.stop(self._now)
         self._obey_tunnel(tunnel)
+        self.engine.remove_connection(name)  # its key opens nothing from now on
         self._obey_engine()
 
     def stop(self, now: int) -> None:
@@ -139,6 +148,7 @@ class Site:
         for tunnel in self.tunnels.values():
             tunnel.stop(now)
             self._obey_tunnel(tunnel)
+            self.engine.remove_connection(tunnel.name)
         self._obey_engine()
         self.look(now)
 
@@ -271,7 +281,7 @@ class Site:
             RESOLVE: lambda _, name: self._outlet.resolve(name),
             FIND_WAY: self._find_way,
             CONNECT: self._connect,
-            INITIATE: lambda tunnel, _: self.engine.initiate(tunnel.name, self._now),
+            INITIATE: self._initiate,
             CHECK_PEER: lambda tunnel, _: self.engine.check_peer(tunnel.name, self._now),
             DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
             INSTALL: self._install,
@@ -288,11 +298,19 @@ class Site:
     def _install(self, tunnel: Tunnel, spec: actions.SaSpec) -> None:
         if tunnel.derived is None:
             return
+        if not self.keeper.guard_stands():
+            self.look(self._now)
+        if not self.keeper.guard_stands():
+            tunnel.refused(self.keeper.error or GuardMissingError("the guard is not in place"), self._now)
+            return
         try:
-            self.kernel.add(kernel_sa(spec, tunnel.derived))
-            tunnel.children.placed(spec)
-        except KernelError as error:
-            tunnel.kernel_refused(error, self._now)
+            sa = kernel_sa(spec, tunnel.derived)
+            self.kernel.add(sa)
+        except IsthmusError as error:
+            tunnel.refused(error, self._now)
+            return
+        self.keeper.made.add((sa.kind, sa.key()))
+        tunnel.children.placed(spec)
 
     def _failed(self, action: actions.Failed) -> None:
         tunnel = self.tunnels.get(action.name) if action.name is not None else None
@@ -307,10 +325,13 @@ class Site:
 
     def _find_way(self, tunnel: Tunnel, address: bytes) -> None:
         unknown = tunnel.derived is None
+        others = [(it.name, it.derived) for it in self.tunnels.values() if it is not tunnel and it.derived is not None]
         try:
-            tunnel.found_way(self.kernel.way_to(address), self.kernel.local_addresses(), None, self._now)
+            way, addresses = self.kernel.way_to(address), self.kernel.local_addresses()
         except KernelError as error:
-            tunnel.found_way(None, [], error, self._now)
+            tunnel.found_way(None, [], error, [], self._now)
+        else:
+            tunnel.found_way(way, addresses, None, others, self._now)
         if unknown and tunnel.derived is not None and tunnel.name in (self._adopting or []):
             self._adopting = [name for name in self._adopting or [] if name != tunnel.name]
             self._adopt(tunnel, tunnel.derived)
@@ -320,11 +341,11 @@ class Site:
 
         Only beside a session of the same key: what was agreed under another is not trusted a moment longer.
         """
-        found = [sa for sa in self.kernel.dump("sa") if isinstance(sa, Sa) and sa.reqid == derived.reqid]
-        if not found or session_of(tunnel.config.ifname, derived) not in self.kernel.dump("session"):
+        found = [sa for sa in self._list(("sa",)) if isinstance(sa, Sa) and sa.reqid == derived.reqid]
+        if not found or session_of(tunnel.config.ifname, derived) not in self._list(("session",)):
             return
         mtu = None
-        for link in self.kernel.dump("link"):
+        for link in self._list(("link",)):
             if isinstance(link, Link) and link.ifname == tunnel.config.ifname:
                 mtu = link.mtu
         tunnel.adopt(found, mtu, self._now)
@@ -334,11 +355,19 @@ class Site:
         self.observe(self._now)
 
     def _connect(self, tunnel: Tunnel, _: object) -> None:
-        connection = tunnel.connection()
+        try:
+            connection = tunnel.connection()
+        except SuiteError as error:
+            connection = None
+            tunnel.refused(error, self._now)
         if connection is None:
             self.engine.remove_connection(tunnel.name)
         else:
             self.engine.set_connection(connection)
+
+    def _initiate(self, tunnel: Tunnel, _: object) -> None:
+        if tunnel.attempting:  # not given up meanwhile
+            self.engine.initiate(tunnel.name, self._now)
 
     def _probe(self, tunnel: Tunnel, message: bytes) -> None:
         if tunnel.derived is not None:
@@ -348,22 +377,50 @@ class Site:
 
     def look(self, now: int) -> None:
         """Tell the keeper what is wanted, and let it compare."""
+        self.keeper.rest(now)
         tunnels = list(self.tunnels.values())
-        sessions = [session for session in [tunnel.guard_session() for tunnel in tunnels] if session is not None]
-        text = guard_text(sessions) if tunnels or self.guarded else None
-        if text != self.keeper.wanted_guard:
-            self._outlet.remember_guard(text or "")
+        self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
+        text = guard_text(self._guard_sessions()) if tunnels or self.guarded else None
+        if (text or "") != self._remembered:
+            self._remembered = text or ""
+            self._outlet.remember_guard(self._remembered)
         self.keeper.wanted_guard = text
         self.keeper.wanted = [item for tunnel in tunnels for item in tunnel.desired()]
         self.keeper.wanted_sas = {key for tunnel in tunnels for key in tunnel.children.wanted()}
-        self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
         if not self.keeper.look(now):
             self._observe_at = now
 
+    def _guard_sessions(self) -> list[GuardSession]:
+        """Of every tunnel that is known, and of what a former life left until every tunnel is."""
+        sessions = [tunnel.guard_session() for tunnel in self.tunnels.values()]
+        known = [session for session in sessions if session is not None]
+        if self._leftover is None:
+            self._leftover = leftover_sessions(self._list(("session", "tunnel", "policy", "link")))
+        if self.keeper.settled:
+            return known
+        ids = [session.local_id for session in known]
+        return known + [session for session in self._leftover if session.local_id not in ids]
+
+    def _list(self, kinds: tuple[str, ...]) -> list[KernelObject]:
+        """What the kernel holds of these kinds; nothing where it refuses, which is told."""
+        found: list[KernelObject] = []
+        for kind in kinds:
+            try:
+                found += self.kernel.dump(kind)
+            except KernelError as error:
+                self.log.once("error", "kernel", "%s; %s" % (error, error.remedy))
+        return found
+
     def observe(self, now: int) -> None:
         """Counters: of SAs for who moved and who lives, of sessions for what L2TP really carries."""
-        sas = [sa for sa in self.kernel.dump("sa") if isinstance(sa, Sa)]
-        sessions = [item for item in self.kernel.dump("session") if isinstance(item, Session)]
+        self._observe_at = now + OBSERVE_MS
+        try:
+            found = self.kernel.dump("sa") + self.kernel.dump("session")
+        except KernelError as error:
+            self.log.once("error", "kernel", "%s; %s" % (error, error.remedy))
+            return
+        sas = [sa for sa in found if isinstance(sa, Sa)]
+        sessions = [item for item in found if isinstance(item, Session)]
         eager = False
         for tunnel in self.tunnels.values():
             if tunnel.derived is None:

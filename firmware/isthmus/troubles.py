@@ -16,6 +16,27 @@ class NoAddressError(IsthmusError):
     remedy = "check the spelling of option remote, and that this router reaches its name server"
 
 
+class PeerInsideError(IsthmusError):
+    """The way to the peer would lead through the tunnel itself."""
+
+    code = "peer-inside"
+    remedy = "correct the name's address, or name only networks behind the peer as remote_subnet"
+
+
+class SamePeerError(IsthmusError):
+    """Two tunnels would derive the same ids, and one peer could enter the other's tunnel."""
+
+    code = "same-peer"
+    remedy = "remove one of the two tunnels, or set option instance to another number on both sides of one of them"
+
+
+class GuardMissingError(IsthmusError):
+    """No SA without the guard."""
+
+    code = "no-guard"
+    remedy = "see the log for what nft says; it is tried again"
+
+
 class PeerClosedError(IsthmusError):
     """The peer ended the tunnel in good order."""
 
@@ -28,6 +49,13 @@ class SaLostError(IsthmusError):
 
     code = "sa-lost"
     remedy = "nothing to do here, new ones are agreed; to find who does it: ip -t xfrm monitor"
+
+
+class SpentKeysError(IsthmusError):
+    """An SA was to be installed a second time: what is left of its keys are zeros."""
+
+    code = "spent-keys"
+    remedy = "a mistake in Isthmus itself, please report it; new keys are agreed"
 
 
 class Refusal:

@@ -8,36 +8,34 @@ from __future__ import annotations
 
 from isthmus.backoff import Backoff
 from isthmus.children import Children
-from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
 from isthmus.errors import IsthmusError
 from isthmus.kernel.objects import Way
-from isthmus.policy.derive import COOKIE_BYTES, Derived, derive
-from isthmus.policy.desired import L2TP_PROTOCOL, Facts, guard_session, objects_of
-from isthmus.policy.mtu import SMALLEST, inner_mtu
+from isthmus.offer import connection_of, mtu_of
+from isthmus.policy.derive import Derived, derive, share_ids
+from isthmus.policy.desired import Facts, guard_session, objects_of
 from isthmus.probe import Probe
 from isthmus.proto.actions import DELETED, INITIATOR
 from isthmus.proto.errors import CrossedAttempt
-from isthmus.proto.ike2.connection import Connection, Retransmit
-from isthmus.troubles import NoAddressError, PeerClosedError, Refusal, SaLostError
+from isthmus.troubles import NoAddressError, PeerClosedError, PeerInsideError, Refusal, SaLostError, SamePeerError
+from isthmus.wire.addr import format_ip
 from isthmus.wire.icmp6 import pull_echo_reply
 from isthmus.wire.identity import Identity, identity_of_address
-from isthmus.wire.ike_ts import Selector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from isthmus.config.model import TunnelConfig
-    from isthmus.crypto.suites import Suite
     from isthmus.kernel.objects import KernelObject, Sa, Session
     from isthmus.policy.desired import LocalAddress
     from isthmus.policy.guard import Session as GuardSession
     from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeUp, PeerSeen, SaSpec
+    from isthmus.proto.ike2.connection import Connection
 
-IKE_PORT = 500  # RFC 7296 2
-RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
+    Others = list[tuple[str, Derived]]  # the other tunnels of this site: name, what they derived
+
 ANSWER_MS = 30_000  # should the answer to a question never come, the try begins again
-STEADY_MS = 1_000  # how often a standing tunnel looks whether something is due
+WAITING_MS = 60_000  # how often a side that only waits looks where its peer is now
 
 # What a tunnel asks of the daemon: (verb, value)
 RESOLVE = "resolve"  # the name; answered by resolved()
@@ -142,19 +140,7 @@ class Tunnel:
 
     def mtu(self) -> int:
         """Of the interface: configured, or computed from the way out and the cipher; never less than IPv6 needs."""
-        if self.config.mtu is not None:
-            return self.config.mtu
-        if self.way is None:
-            return SMALLEST
-        cipher = self.children.cipher()
-        if cipher is None and self.adopted_mtu is not None:
-            return self.adopted_mtu
-        if cipher is None:  # the one we prefer is the one that will most likely be agreed: nothing changes then
-            cipher = _offered(self.config.esp_proposals, parse_esp_suite)[0].cipher
-        ipv6 = len(self.way.source) == 16
-        return max(
-            SMALLEST, inner_mtu(self.way.mtu, ipv6, cipher.block, cipher.iv_bytes, cipher.icv_bits // 8, COOKIE_BYTES)
-        )
+        return mtu_of(self)
 
     def take_requests(self) -> list[tuple[str, object]]:
         """What to do now, in this order: (verb, value)."""
@@ -188,12 +174,7 @@ class Tunnel:
     def stop(self, now: int) -> None:
         """The daemon or this configuration ends in good order."""
         self._ask(DELETE)
-        self.children.clear()
-        self.attempting = False
-        self.carried = False
-        self.holding = False
-        self.session = None
-        self.ike = None
+        self._end()
         self.retry_at = None
         self.error = None
         self.changed_at = now
@@ -207,27 +188,8 @@ class Tunnel:
         self._ask(RECONCILE)
 
     def connection(self) -> Connection | None:
-        """What the engine needs to know of this tunnel; None while it may not talk to the peer."""
-        if not self.wanted or self.way is None or self.remote is None or self.derived is None:
-            return None
-        if self.local_id is None or self.remote_id is None:
-            return None
-        here, there = self.derived.local.inner, self.derived.remote.inner
-        return Connection(
-            name=self.name,
-            local=(self.way.source, IKE_PORT),
-            remote=(self.remote, IKE_PORT),
-            local_id=self.local_id,
-            remote_id=self.remote_id,
-            psk=self.config.psk,
-            ike_proposals=_offered(self.config.ike_proposals, parse_ike_suite),
-            esp_proposals=_offered(self.config.esp_proposals, parse_esp_suite),
-            ts_local=Selector(L2TP_PROTOCOL, 0, 65535, here, here),
-            ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
-            beet=True,
-            link=self.derived.link,
-            retransmit=Retransmit(self.config.retransmit_ms, RETRANSMIT_FACTOR, self.config.retransmit_tries + 1),
-        )
+        """What the engine needs to know of this tunnel; None while it may not talk to the peer. Raises SuiteError."""
+        return connection_of(self) if self.wanted else None
 
     # --- finding the peer ---------------------------------------------------------------------------------------------
 
@@ -248,20 +210,36 @@ class Tunnel:
         if local is not None and addresses:
             addresses = [address for address in addresses if len(address) == len(local)]
             failure = "none of the family of option local"
+        inside = [address for address in addresses if self._is_inside(address)]
+        addresses = [address for address in addresses if address not in inside]
+        if inside and not addresses:
+            text = "the peer's address %s lies inside its own remote_subnet" % format_ip(inside[0])
+            self._failed(PeerInsideError(text), now)
+            return
         if not addresses:
             text = "the name %s has no address (%s)" % (self.config.remote, failure or "nothing found")
             self._failed(NoAddressError(text), now)
             return
-        self.remote = addresses[0]
+        # A name with several addresses lists them in any order: what stands does not move for that.
+        if self.remote not in addresses or not self.children.usable():
+            self.remote = addresses[0]
         self._ask(FIND_WAY, self.remote)
+
+    def _is_inside(self, address: bytes) -> bool:
+        """The tunnel's own packets would go into the tunnel."""
+        return any(len(net.address) == len(address) and net.contains(address) for net in self.config.remote_subnets)
 
     def look_again(self) -> None:
         """Addresses or routes of this router have changed: is the way to the peer still the same?"""
         if self.wanted and self.remote is not None:
             self._ask(FIND_WAY, self.remote)
 
-    def found_way(self, way: Way | None, addresses: list[LocalAddress], error: IsthmusError | None, now: int) -> None:
-        """The kernel's way to the peer's address or why there is none, and this router's own addresses."""
+    def found_way(
+        self, way: Way | None, addresses: list[LocalAddress], error: IsthmusError | None, others: Others, now: int
+    ) -> None:
+        """The kernel's way to the peer's address or why there is none, this router's own addresses, and what the other
+        tunnels of this site have derived.
+        """
         seeking, self._seeking = self._seeking, False
         if not self.wanted:
             return
@@ -271,40 +249,68 @@ class Tunnel:
             return
         if self.config.local_address is not None:
             way = Way(self.config.local_address, way.ifname, way.mtu)
+        known = self.way == way and self.addresses == addresses and self.derived is not None
         self.way = way
         self.addresses = addresses
         try:
-            rederived = self._derive(way.source, self.remote)
+            rederived = self._derive(way.source, self.remote, others)
         except IsthmusError as mistake:
+            self._forget_peer()
             self._failed(mistake, now)
             return
         moved = self._between != (way.source, self.remote)
         self._between = (way.source, self.remote)
+        if rederived:  # what was agreed, or is being agreed, belongs to ids that no longer hold
+            self._ask(DELETE)
+            self._end()
         if moved or rederived:
             self._ask(CONNECT)
-        if rederived:
-            self.children.clear()
-            self.carried = False
-        self._ask(RECONCILE)
+        if moved or rederived or not known:  # other programs' routes may change without end
+            self._ask(RECONCILE)
         if seeking or moved:
-            self._negotiate()
+            self._negotiate(now)
 
-    def _derive(self, local: bytes, remote: bytes) -> bool:
-        """Derive from the identities in use; True where ids of before no longer hold."""
+    def _derive(self, local: bytes, remote: bytes, others: Others) -> bool:
+        """Derive from the identities in use; True where ids of before no longer hold. Raises IsthmusError."""
         self.local_id = self.config.local_id or identity_of_address(local)
         self.remote_id = self.config.remote_id or identity_of_address(remote)
         former = self.derived
-        self.derived = derive(
+        derived = derive(
             bytes([self.local_id.kind]) + self.local_id.data,
             bytes([self.remote_id.kind]) + self.remote_id.data,
             self.config.instance,
             self.config.psk,
         )
-        return former is not None and former.link != self.derived.link
+        for name, other in others:
+            if share_ids(derived, other):
+                text = "between %s and %s there is tunnel %s already: both would have the same ids"
+                raise SamePeerError(text % (self.local_id, self.remote_id, name))
+        self.derived = derived
+        return former is not None and former.link != derived.link
 
-    def _negotiate(self) -> None:
+    def _forget_peer(self) -> None:
+        """Who the peer is, is not known any more: nothing is left of what was agreed."""
+        self._ask(DELETE)
+        self._end()
+        self.derived = None
+        self._between = None
+        self._ask(CONNECT)
+        self._ask(RECONCILE)
+
+    def _end(self) -> None:
+        """Nothing is agreed and nothing on its way any more."""
+        self.children.clear()
+        self.attempting = False
+        self.carried = False
+        self.holding = False
+        self.session = None
+        self.ike = None
+
+    def _negotiate(self, now: int) -> None:
         self.retry_at = None
-        if self.config.initiates and not self.attempting:
+        if not self.config.initiates:
+            self.retry_at = None if self.children.usable() else now + WAITING_MS
+        elif not self.attempting:
             self.attempting = True
             self._ask(INITIATE)
 
@@ -330,6 +336,9 @@ class Tunnel:
 
     def child_up(self, action: ChildUp, now: int) -> None:
         """ESP is agreed; the outbound SA goes in as `children.py` says."""
+        if not self.wanted or self.derived is None:
+            self._ask(DELETE)
+            return
         self.attempting = False
         self.holding = False
         self.error = None
@@ -366,8 +375,8 @@ class Tunnel:
         """An authenticated message has come."""
         self.peer_seen_at = now
 
-    def kernel_refused(self, error: IsthmusError, now: int) -> None:
-        """An SA did not go into the kernel: there is no tunnel without it."""
+    def refused(self, error: IsthmusError, now: int) -> None:
+        """An SA did not go into the kernel, or no algorithm is left to offer: there is no tunnel without it."""
         self._ask(DELETE)
         self.children.clear()
         self.ike = None
@@ -436,10 +445,10 @@ class Tunnel:
         timers = [self.children.get_timer()]
         if self.wanted:
             timers.append(self.retry_at)
-        if self.carried:
-            timers.append(self.probe.get_timer())
-        if self.ike is not None:
-            timers.append(self._checked_at + self.config.dpd_ms)
+            if self.carried:
+                timers.append(self.probe.get_timer())
+            if self.ike is not None:
+                timers.append(self._checked_at + self.config.dpd_ms)
         known = [timer for timer in timers if timer is not None]
         return min(known) if known else None
 
@@ -449,6 +458,8 @@ class Tunnel:
         self._install(self.children.handle_timer(now))
         if self.children.wanted() != before:
             self._ask(RECONCILE)
+            if not self.children.usable() and not self.attempting and self.retry_at is None:
+                self.retry_at = now  # they have reached their end, and nobody has renewed them
         if not self.wanted:
             return
         if self.carried:
@@ -471,17 +482,6 @@ class Tunnel:
         self._checked_packets = packets
         if quiet and not heard:
             self._ask(CHECK_PEER)
-
-
-def _offered(texts: list[str], parse: Callable[[str], Suite]) -> list[Suite]:
-    """The suites that this interpreter has the algorithms for. Raises SuiteError where it has none of them."""
-    suites = []
-    for text in texts:
-        try:
-            suites.append(parse(text))
-        except SuiteError:
-            continue
-    return suites or [parse(texts[0])]
 
 
 # What is true of a tunnel in each state, the first row that holds: (state, predicate, what people are told)

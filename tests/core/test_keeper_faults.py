@@ -151,3 +151,15 @@ class FaultTest(unittest.TestCase):
         self.keeper.look(0)
         self.assertEqual(self.keeper.error, None)
         self.assertEqual(self.kernel.dump("session"), [self.keeper.wanted[5]])
+
+    def test_an_sa_that_its_tunnel_does_not_know_goes_at_once(self) -> None:
+        self.make(NullKernel)
+        far = b"\xc6\x33\x64\x01"
+        for reqid in (REQID, REQID + 1):
+            keys = k.SaKeys(bytearray(b"k" * 20), bytearray())
+            pair = (Prefix(HERE, 128), Prefix(THERE, 128), 115)
+            self.kernel.add(k.Sa(far, reqid, WAN, reqid, k.BEET, k.ENCR_AES_GCM_16, 0, keys, pair))
+        self.keeper.wanted = carrier(REMOTE)
+        self.keeper.settled = False
+        self.keeper.look(0)
+        self.assertEqual([sa.reqid for sa in self.kernel.dump("sa")], [REQID + 1])

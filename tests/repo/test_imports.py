@@ -26,7 +26,9 @@ TUNNEL_MAY = (
     "isthmus.errors", "isthmus.wire", "isthmus.crypto", "isthmus.proto", "isthmus.config", "isthmus.policy",
     "isthmus.kernel.objects",
 )  # fmt: skip
-TUNNEL = ("isthmus.tunnel", "isthmus.children", "isthmus.backoff", "isthmus.probe", "isthmus.troubles")
+TUNNEL = (
+    "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.probe", "isthmus.troubles",
+)  # fmt: skip
 """One tunnel's life, in several files: pure as well."""
 
 DAEMON = ("isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.site", "isthmus.status")

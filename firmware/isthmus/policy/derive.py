@@ -105,6 +105,17 @@ def derive(local_id: bytes, remote_id: bytes, instance: int, key: bytes) -> Deri
     return Derived(local=ends[side], remote=ends[1 - side], side=side, reqid=reqid, link=link)
 
 
+def share_ids(one: Derived, two: Derived) -> bool:
+    """True where two tunnels of one site cannot stand beside each other: whoever may use one could enter the other."""
+    if one.reqid == two.reqid:
+        return True
+    for mine, theirs in ((one.local, two.local), (one.remote, two.remote)):
+        same = (mine.tunnel_id == theirs.tunnel_id, mine.session_id == theirs.session_id, mine.inner == theirs.inner)
+        if True in same:
+            return True
+    return False
+
+
 def explain_link(ours: bytes, theirs: bytes) -> str:
     """One sentence for two link announcements that differ: which part, and both values."""
     if len(theirs) != len(ours) or theirs[:1] != ours[:1]:

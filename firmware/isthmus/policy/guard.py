@@ -24,11 +24,22 @@ class Session:
     """
 
     def __init__(self, ifname: str, local_id: int, remote_id: int, reqid: int, mtu: int) -> None:
+        if not is_safe_name(ifname):
+            raise ValueError("interface name %r does not belong into nft text" % ifname)
         self.ifname = ifname
         self.local_id = local_id
         self.remote_id = remote_id
         self.reqid = reqid
         self.mtu = mtu
+
+
+def is_safe_name(ifname: str) -> bool:
+    """True for an interface name that stays one word inside nft's quotes."""
+    raw = ifname.encode()
+    for byte in raw:
+        if not (0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A or byte in b"-_."):
+            return False
+    return 1 <= len(raw) <= 15
 
 
 def _clamp(session: Session) -> list[str]:

@@ -1,0 +1,80 @@
+"""What a tunnel offers its peer in IKE: identities, key, algorithms, the inner endpoints as traffic selectors; and what
+fits through what is agreed.
+"""
+
+from __future__ import annotations
+
+from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
+from isthmus.policy.derive import COOKIE_BYTES
+from isthmus.policy.desired import L2TP_PROTOCOL
+from isthmus.policy.mtu import SMALLEST, inner_mtu
+from isthmus.proto.ike2.connection import Connection, Retransmit
+from isthmus.wire.ike_ts import Selector
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.crypto.suites import Suite
+    from isthmus.tunnel import Tunnel
+
+IKE_PORT = 500  # RFC 7296 2
+RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
+
+
+def connection_of(tunnel: Tunnel) -> Connection | None:
+    """What the engine needs to know of this tunnel; None as long as an address or an identity is unknown.
+
+    Raises SuiteError where this interpreter has no algorithm of those that are allowed.
+    """
+    if tunnel.way is None or tunnel.remote is None or tunnel.derived is None:
+        return None
+    if tunnel.local_id is None or tunnel.remote_id is None:
+        return None
+    config = tunnel.config
+    here, there = tunnel.derived.local.inner, tunnel.derived.remote.inner
+    return Connection(
+        name=tunnel.name,
+        local=(tunnel.way.source, IKE_PORT),
+        remote=(tunnel.remote, IKE_PORT),
+        local_id=tunnel.local_id,
+        remote_id=tunnel.remote_id,
+        psk=config.psk,
+        ike_proposals=_offered(config.ike_proposals, parse_ike_suite),
+        esp_proposals=_offered(config.esp_proposals, parse_esp_suite),
+        ts_local=Selector(L2TP_PROTOCOL, 0, 65535, here, here),
+        ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
+        beet=True,
+        link=tunnel.derived.link,
+        retransmit=Retransmit(config.retransmit_ms, RETRANSMIT_FACTOR, config.retransmit_tries + 1),
+    )
+
+
+def mtu_of(tunnel: Tunnel) -> int:
+    """Of the interface: configured, or computed from the way out and the cipher; never less than IPv6 needs."""
+    if tunnel.config.mtu is not None:
+        return tunnel.config.mtu
+    cipher = tunnel.children.cipher()
+    if tunnel.way is None:
+        return SMALLEST
+    if cipher is None and tunnel.adopted_mtu is not None:
+        return tunnel.adopted_mtu
+    if cipher is None:  # the one we prefer is the one that will most likely be agreed: nothing changes then
+        try:
+            cipher = _offered(tunnel.config.esp_proposals, parse_esp_suite)[0].cipher
+        except SuiteError:  # nothing can be agreed at all
+            return SMALLEST
+    ipv6 = len(tunnel.way.source) == 16
+    mtu = inner_mtu(tunnel.way.mtu, ipv6, cipher.block, cipher.iv_bytes, cipher.icv_bits // 8, COOKIE_BYTES)
+    return max(SMALLEST, mtu)
+
+
+def _offered(texts: list[str], parse: Callable[[str], Suite]) -> list[Suite]:
+    """The suites that this interpreter has the algorithms for. Raises SuiteError where it has none of them."""
+    suites = []
+    for text in texts:
+        try:
+            suites.append(parse(text))
+        except SuiteError:
+            continue
+    return suites or [parse(texts[0])]
