@@ -287,7 +287,9 @@ class Window(unittest.TestCase):
 
     def test_repetition_is_not_sent_to_whoever_asks(self):
         self.pair.b.engine.receive(self.request.data, (bytes([203, 0, 113, 1]), 9), B, self.pair.now)
-        self.assertEqual(self.pair.b.collect()[0].destination, A)
+        self.assertEqual(self.pair.b.collect(), [])
+        self.pair.b.engine.receive(self.request.data, (A[0], 9), B, self.pair.now)
+        self.assertEqual(self.pair.b.collect()[0].destination, (A[0], 9))
 
     def test_older_and_further_ids(self):
         pair = self.pair

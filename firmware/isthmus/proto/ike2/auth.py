@@ -209,6 +209,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     connection = _find_connection(engine, sa, their_id, incoming.find(num.IDR, IdPayload))
     sa.connection = connection
     check_auth(sa, connection, INITIATOR, their_id, incoming.get(num.AUTH, AuthPayload))
+    sa.local, sa.remote = incoming.destination, incoming.source
     # From here on the peer is known: what it hears now it hears from somebody who has proved himself, too.
     crossing.check(engine, sa, connection)
     our_id = IdPayload(num.IDR, connection.local_id)

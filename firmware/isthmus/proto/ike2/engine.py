@@ -182,8 +182,8 @@ class Engine:
         repeated = self.table.find_repeated(incoming.digest)
         if repeated is not None:
             self.count("repeated")
-            if repeated.state == INIT_ANSWERED and incoming.source == repeated.remote:
-                self.send(repeated.init_answer, repeated.local, repeated.remote)
+            if repeated.state == INIT_ANSWERED and _is_between(incoming, repeated):
+                self.send(repeated.init_answer, incoming.destination, incoming.source)
             return
         header = incoming.header
         if header.spi_r != NO_SPI or header.message_id or not header.from_initiator:
@@ -217,6 +217,8 @@ class Engine:
             self.count("unknown-spi")
         elif header.from_initiator != (sa.role == RESPONDER):
             self.count("wrong-direction")
+        elif not _is_between(incoming, sa):
+            self.count("wrong-source")
         elif header.exchange == num.IKE_SA_INIT:
             self._receive_init_answer(sa, incoming, reader, first, now)
         elif (header.spi_i, header.spi_r) != (sa.spi_i, sa.spi_r):
@@ -246,7 +248,9 @@ class Engine:
         repeated = sa.responses.find_repeated(header.message_id, incoming.digest)
         if repeated is not None:
             self.count("repeated")
-            self.send(repeated[0], repeated[1], repeated[2])
+            self.send(repeated, incoming.destination, incoming.source)
+            if sa.connection is not None and incoming.source == sa.connection.remote:
+                sa.remote = incoming.source  # what came first from another port was a copy
         elif header.message_id != sa.responses.expected:
             self.count("message-id")
         elif not find_rows(sa.role, sa.state, header.exchange, REQUEST):
@@ -377,10 +381,10 @@ class Engine:
         self.send(datagram, sa.local, sa.remote)
 
     def answer(self, sa: IkeSa, incoming: Incoming, payloads: list[Payload]) -> None:
-        """Answer a protected request, to where it came from, and keep the answer for a repetition."""
+        """Answer a protected request, to where it came from (RFC 7296 2.11), and keep the answer for a repetition."""
         header = incoming.header
         datagram = sa.seal(header.exchange, header.message_id, True, payloads)
-        sa.responses.record(incoming.digest, datagram, incoming.destination, incoming.source)
+        sa.responses.record(incoming.digest, datagram)
         self.send(datagram, incoming.destination, incoming.source)
 
     def answer_clear(self, incoming: Incoming, payloads: list[Payload]) -> None:
@@ -405,6 +409,13 @@ class Engine:
             return False
         self._spoken_at[about] = now
         return True
+
+
+def _is_between(incoming: Incoming, sa: IkeSa) -> bool:
+    """True if a datagram comes from the SA's peer to us. Ports may differ: a copy of the peer's own datagram from
+    another port must not keep the peer from its answer.
+    """
+    return (incoming.source[0], incoming.destination[0]) == (sa.remote[0], sa.local[0])
 
 
 def _read(opened: tuple[SkPayload, bytes]) -> list[Payload]:

@@ -8,10 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.proto.ike2.connection import Retransmit
-    from isthmus.wire.addr import Endpoint
     from isthmus.wire.ike_payloads import Payload
-
-MAX_QUEUE = 4
 
 
 class Requests:
@@ -79,16 +76,16 @@ class Responses:
     def __init__(self, expected: int) -> None:
         self.expected = expected
         self._request = b""
-        self._answer: tuple[bytes, Endpoint, Endpoint] | None = None
+        self._answer: bytes | None = None
 
-    def record(self, request: bytes, answer: bytes, source: Endpoint, destination: Endpoint) -> None:
+    def record(self, request: bytes, answer: bytes) -> None:
         """A request has been answered: keep both, expect the next. request: its SHA-256."""
         self._request = request
-        self._answer = (answer, source, destination)
+        self._answer = answer
         self.expected += 1
 
-    def find_repeated(self, message_id: int, request: bytes) -> tuple[bytes, Endpoint, Endpoint] | None:
-        """(answer, source, destination) if this is, to the bit, the request that was answered last.
+    def find_repeated(self, message_id: int, request: bytes) -> bytes | None:
+        """The answer if this is, to the bit, the request that was answered last.
 
         Anything less than identity would let a stranger who has seen one header make us send (CVE-2016-5361).
         """
