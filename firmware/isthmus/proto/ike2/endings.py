@@ -46,7 +46,12 @@ def request_close(engine: Engine, sa: IkeSa, word: Payload, now: int) -> None:
 
 
 def end(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None, now: int) -> None:
-    """The peer's request has ended this SA: only our answer to it is kept a while, in case it was lost."""
+    """The peer's request has ended this SA: only our answer to it is kept a while, in case it was lost.
+
+    What is over already stays so: nobody prolongs it by ending it again.
+    """
+    if sa.state == DONE:
+        return
     if sa.state in LIVE:
         _report(engine, sa, reason, error)
     sa.requests.finish()

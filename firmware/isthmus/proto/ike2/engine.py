@@ -24,7 +24,6 @@ from isthmus.proto.ike2.sa_table import SaTable
 from isthmus.proto.ike2.sealing import open_sk, read_plaintext
 from isthmus.proto.ike2.states import (
     AUTH_SENT,
-    AUTHENTICATED,
     DONE,
     ESTABLISHED,
     GONE,
@@ -205,7 +204,7 @@ class Engine:
             raise error
         self.answer_clear(incoming, [NotifyPayload(error.notify, error.get_notify_data())])
         connections = self.find_connections(incoming.destination, incoming.source)
-        if not isinstance(error, InvalidKe) and self._may_speak("report", now):
+        if not isinstance(error, InvalidKe) and self._may_speak("report", now, incoming.source):
             name = connections[0].name if len(connections) == 1 else None
             self.emit(Failed(name, incoming.source, RESPONDER, error))
 
@@ -296,7 +295,7 @@ class Engine:
         except IntegrityError:
             self.count("integrity")
             return None
-        if sa.state in AUTHENTICATED and sa.name is not None:
+        if sa.is_proven and sa.name is not None:
             self.emit(PeerSeen(sa.name, sa.ike_id))
         return sk, plaintext
 
@@ -324,7 +323,8 @@ class Engine:
             raise error
         self.answer(sa, incoming, [NotifyPayload(error.notify, error.get_notify_data())])
         if sa.state == INIT_ANSWERED:
-            self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
+            if self._may_speak("proof", now, incoming.source):
+                self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
             sa.set_state(DONE)
             sa.expire_at = now + LINGER_MS
         elif isinstance(error, InvalidSyntax):
@@ -402,8 +402,11 @@ class Engine:
         self.table.remove(sa)
         sa.clear()
 
-    def _may_speak(self, about: str, now: int) -> bool:
-        """True at most once in UNPROVEN_MS for each of two subjects: for what anybody on the Internet can provoke."""
+    def _may_speak(self, subject: str, now: int, source: Endpoint | None = None) -> bool:
+        """True at most once in UNPROVEN_MS for each subject, for what anybody on the Internet can provoke. source: a
+        peer's, whose address some connection names; each has its own share, so that none can silence another.
+        """
+        about = subject + (source[0].hex() if source is not None else "")
         spoken_at = self._spoken_at.get(about)
         if spoken_at is not None and now - spoken_at < UNPROVEN_MS:
             return False

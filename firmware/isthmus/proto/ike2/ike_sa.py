@@ -97,9 +97,14 @@ class IkeSa:
         return self.spi_r if self.role == INITIATOR else self.spi_i
 
     @property
+    def is_proven(self) -> bool:
+        """True once the peer has proved who it is. CLOSING may also be the end of an attempt in which it never did."""
+        return bool(self.established_order)
+
+    @property
     def is_half_open(self) -> bool:
         """True at a responder whose peer has not proved itself: these are counted and bounded."""
-        return self.role == RESPONDER and not self.established_order
+        return self.role == RESPONDER and not self.is_proven
 
     def set_state(self, state: str) -> None:
         """The only way to change state. A step that states.FOLLOWS does not have is a bug of ours."""

@@ -35,4 +35,3 @@ FOLLOWS = {
 
 PENDING = (INIT_SENT, AUTH_SENT)  # an own attempt that may still become an SA
 LIVE = (ESTABLISHED, REPLACED)  # has a CHILD SA that the tunnel knows of
-AUTHENTICATED = (ESTABLISHED, REPLACED, CLOSING)  # the peer has proved who it is

@@ -1,0 +1,270 @@
+"""What somebody who sees the datagrams, and sends his own, gets out of it: nothing but a delay."""
+
+from __future__ import annotations
+
+import unittest
+
+from isthmus.proto import actions
+from isthmus.proto.ike2.cookie import THRESHOLD
+from isthmus.proto.ike2.init import MAX_WISHES
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.buffer import Reader
+from isthmus.wire.ike import FLAG_RESPONSE, NO_SPI, Header, pull_message, push_message
+from isthmus.wire.ike_payloads import AuthPayload, DeletePayload, NotifyPayload
+from tests.core.ike_pair import ESP, IKE, NAME, A, B, Pair, Random, agreed, make_connection
+from tests.core.ike_tamper import reseal
+
+MODP = "aes128-sha256-prfsha256-modp2048"
+OTHER_PORT = (A[0], 9999)
+
+
+def forge(pair, notify, data=b""):
+    """A notify in the clear for A's waiting IKE_SA_INIT, faster than the peer's answer."""
+    spi_i = pair.a.engine.table.list_all()[-1].spi_i
+    header = Header(spi_i, NO_SPI, num.IKE_SA_INIT, FLAG_RESPONSE, 0)
+    pair.a.engine.receive(push_message(header, [NotifyPayload(notify, data)]), B, A, pair.now)
+    pair.collect()
+
+
+def group(number):
+    return number.to_bytes(2, "big")
+
+
+class ForgedNews(unittest.TestCase):
+    def test_refusal_in_front_of_the_answer(self):
+        pair = Pair()
+        pair.initiate()
+        forge(pair, num.NO_PROPOSAL_CHOSEN)
+        self.assertEqual(pair.a.of(actions.Failed), [])
+        pair.transfer()
+        self.assertTrue(agreed(pair))
+        pair.wait(60_000)
+        self.assertTrue(agreed(pair), "the refusal's time limit went with it")
+
+    def test_another_group_in_front_of_the_answer(self):
+        pair = Pair(0, make_connection("A", IKE + " " + MODP), make_connection("B", IKE + " " + MODP))
+        pair.initiate()
+        forge(pair, num.INVALID_KE_PAYLOAD, group(num.MODP2048))
+        self.assertEqual(len(pair.flight), 2)
+        pair.transfer()
+        self.assertTrue(agreed(pair))
+        self.assertEqual(str(pair.a.of(actions.IkeUp)[0].suite), IKE)
+
+    def test_another_group_that_the_peer_does_not_have(self):
+        pair = Pair(0, make_connection("A", IKE + " " + MODP), make_connection("B", IKE))
+        pair.initiate()
+        pair.flight = []  # the first request is lost: only the forger has seen it
+        forge(pair, num.INVALID_KE_PAYLOAD, group(num.MODP2048))
+        pair.transfer()  # the peer asks for the first group again
+        self.assertTrue(agreed(pair))
+
+    def test_cookie_in_front_of_the_peer_s_own(self):
+        pair = Pair()
+        for number in range(THRESHOLD + 1):
+            stranger = Pair(number + 1)
+            stranger.b = pair.b
+            stranger.initiate()
+            stranger.deliver()
+        pair.initiate()
+        pair.flight = []
+        forge(pair, num.COOKIE, b"a cookie of nobody")
+        pair.transfer()  # the peer demands its own
+        self.assertTrue(pair.a.states() == ["established"])
+
+    def test_wishes_come_to_an_end(self):
+        pair = Pair(0, make_connection("A", IKE + " " + MODP))
+        pair.initiate()
+        pair.flight = []
+        for number in range(50):
+            forge(pair, num.COOKIE, b"%d" % number)
+            forge(pair, num.INVALID_KE_PAYLOAD, group(num.MODP2048 if number % 2 else num.X25519))
+        self.assertEqual(len(pair.flight), MAX_WISHES)
+        self.assertEqual(pair.a.states(), ["init-sent"])
+
+
+class Unproven(unittest.TestCase):
+    def test_a_peer_that_fails_to_prove_itself_was_never_seen(self):
+        pair = Pair()
+        pair.initiate()
+        for _ in range(3):
+            pair.deliver()
+        reseal(pair, pair.b, lambda payloads: [payloads[0], AuthPayload(2, bytes(32))] + payloads[2:])
+        pair.transfer()
+        self.assertEqual(pair.a.error(), "psk")
+        self.assertEqual(pair.a.states(), [])
+        self.assertEqual(pair.a.of(actions.PeerSeen), [])
+
+    def test_what_is_over_cannot_be_kept_alive(self):
+        pair = Pair(0, make_connection("A", psk=b"another one entirely"))
+        pair.initiate()
+        for _ in range(3):
+            pair.deliver()
+        pair.flight = []
+        self.assertEqual(pair.b.states(), ["done"])
+        end = pair.b.engine.get_timer()
+        stranger = pair.a.engine.table.list_all()[0]
+        for message_id in (2, 3):
+            pair.b.engine.receive(
+                stranger.seal(num.INFORMATIONAL, message_id, False, [DeletePayload(num.PROTO_IKE, [])]), A, B, end - 1
+            )
+        pair.b.engine.handle_timer(end)
+        self.assertEqual(pair.b.states(), [])
+
+    def test_reports_of_wrong_proofs_are_rare(self):
+        strangers = [Pair(seed, make_connection("A", psk=b"a guess")) for seed in range(8)]
+        pair = Pair()
+        for stranger in strangers:
+            stranger.b = pair.b
+            stranger.connect()
+        self.assertEqual(len(pair.b.of(actions.Failed)), 1)
+        pair.now += 1000
+        last = Pair("last", make_connection("A", psk=b"a guess"))
+        last.b, last.now = pair.b, pair.now
+        last.connect()
+        self.assertEqual(len(pair.b.of(actions.Failed)), 2)
+
+    def test_one_peer_s_reports_do_not_silence_another_s(self):
+        other = (bytes([203, 0, 113, 9]), 500)
+        pair = Pair(0, make_connection("A", psk=b"a guess"))
+        pair.b.engine.set_connection(make_connection("B", remote=other, name="other"))
+        pair.connect()
+        second = Pair(1, make_connection("A", psk=b"a guess", local=other))
+        second.b, second.a.endpoint = pair.b, other
+        second.connect()
+        self.assertEqual([failed.name for failed in pair.b.of(actions.Failed)], [NAME, "other"])
+
+
+class CopiedElsewhere(unittest.TestCase):
+    """A copy of the peer's own datagram comes first, from another port or address."""
+
+    def test_ike_sa_init_from_another_port(self):
+        pair = Pair()
+        pair.initiate()
+        request = pair.flight[0]
+        pair.b.engine.receive(request.data, OTHER_PORT, B, pair.now)
+        self.assertEqual([answer.destination for answer in pair.b.collect()], [OTHER_PORT])
+        pair.transfer()
+        self.assertTrue(agreed(pair))
+        pair.b.engine.check_peer(NAME, pair.now)
+        self.assertEqual(pair.b.collect()[0].destination, A)
+
+    def test_ike_auth_from_another_port(self):
+        pair = Pair()
+        pair.initiate()
+        pair.deliver()
+        pair.deliver()
+        pair.b.engine.receive(pair.flight[0].data, OTHER_PORT, B, pair.now)
+        self.assertEqual(pair.b.collect()[-1].destination, OTHER_PORT)
+        pair.transfer()
+        self.assertTrue(agreed(pair))
+        pair.b.engine.check_peer(NAME, pair.now)
+        self.assertEqual(pair.b.collect()[0].destination, A)
+
+    def test_peer_that_really_is_at_another_port(self):
+        pair = Pair()
+        pair.initiate()
+        for _ in range(2):
+            request = pair.flight.pop()
+            pair.b.engine.receive(request.data, OTHER_PORT, B, pair.now)
+            answer = pair.b.collect()[0]
+            self.assertEqual(answer.destination, OTHER_PORT)
+            pair.a.engine.receive(answer.data, B, A, pair.now)
+            pair.collect()
+        self.assertTrue(agreed(pair))
+        pair.b.engine.check_peer(NAME, pair.now)
+        self.assertEqual(pair.b.collect()[0].destination, OTHER_PORT)
+
+    def test_protected_messages_from_another_address(self):
+        pair = Pair().connect()
+        pair.a.engine.check_peer(NAME, pair.now)
+        pair.collect()
+        request = pair.flight[0].data
+        elsewhere = (bytes([203, 0, 113, 1]), 500)
+        for source, destination in ((elsewhere, B), (A, (elsewhere[0], 500))):
+            pair.b.engine.receive(request, source, destination, pair.now)
+            self.assertEqual(pair.b.collect(), [])
+        self.assertEqual(pair.b.engine.counters["wrong-source"], 2)
+        pair.transfer()
+        self.assertFalse(pair.a.engine.table.list_all()[0].requests.is_waiting)
+
+
+class Reflected(unittest.TestCase):
+    def test_a_whole_handshake_with_ourselves(self):
+        # Everything that A sends comes back to it as from B.
+        pair = Pair()
+        pair.initiate()
+        for _ in range(20):
+            if not pair.flight:
+                break
+            datagram = pair.flight.pop(0)
+            pair.a.engine.receive(datagram.data, B, A, pair.now)
+            pair.collect()
+        self.assertEqual(pair.a.of(actions.IkeUp) + pair.a.of(actions.InstallSa), [])
+        self.assertTrue(pair.a.error() in ("identity", "psk"), pair.a.error())
+
+
+class Replayed(unittest.TestCase):
+    def test_a_recorded_handshake_replaces_nothing(self):
+        pair = Pair()
+        pair.initiate()
+        recorded = []
+        while pair.flight:
+            recorded.append(pair.deliver())
+        for time in (1, 10_000, 100_000):
+            pair.wait(time)
+            for datagram in recorded:
+                side = pair.side_at(datagram.destination)
+                side.engine.receive(datagram.data, datagram.source, datagram.destination, pair.now)
+                side.collect()
+            self.assertTrue(agreed(pair))
+        pair.wait(60_000)
+        self.assertEqual((pair.a.states(), pair.b.states()), (["established"], ["established"]))
+        self.assertEqual(pair.a.of(actions.ChildGone) + pair.b.of(actions.ChildGone), [])
+
+
+class Spis(unittest.TestCase):
+    def test_never_reserved_never_twice(self):
+        class Scripted:
+            def __init__(self, *values):
+                self.values = list(values)
+                self.random = Random("rest")
+
+            def __call__(self, count):
+                return self.values.pop(0) if self.values and len(self.values[0]) == count else self.random(count)
+
+        pair = Pair().connect()
+        used = next(iter(pair.b.children().values())).inbound.spi
+        pair.b.engine.rng = Scripted(bytes(4), b"\x00\x00\x00\xff", used, b"\x00\x00\x01\x00")
+        self.assertEqual(pair.b.engine.make_child_spi(), b"\x00\x00\x01\x00")
+        ike = pair.b.engine.table.list_all()[0].our_spi
+        self.assertEqual(pair.b.engine.table.make_spi(Scripted(NO_SPI, ike, b"12345678")), b"12345678")
+
+    def test_initiators_with_equal_spis_have_sas_of_their_own(self):
+        pair = Pair()
+        pair.initiate()
+        first = pull_message(Reader(pair.flight[0].data))
+        first.payloads[2].data = bytes(32)
+        pair.b.engine.receive(push_message(first.header, first.payloads), A, B, pair.now)
+        self.assertEqual(len(pair.b.collect()), 1)
+        pair.transfer()
+        self.assertTrue(agreed(pair))
+
+
+class Suites(unittest.TestCase):
+    def test_an_esp_downgrade_on_the_way_is_not_believed(self):
+        # Nobody without the keys can change what is inside SK; this is B itself choosing what was not offered.
+        pair = Pair(0, make_connection("A", esp=ESP), make_connection("B", esp=ESP))
+        pair.initiate()
+        for _ in range(3):
+            pair.deliver()
+
+        def change(payloads):
+            for payload in payloads:
+                if payload.type == num.SA:
+                    payload.proposals[0].transforms[0].key_bits = 0
+            return payloads
+
+        reseal(pair, pair.b, change)
+        pair.transfer()
+        self.assertEqual(pair.a.error(), "syntax")
+        self.assertEqual(pair.a.of(actions.InstallSa), [])
