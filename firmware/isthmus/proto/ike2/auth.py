@@ -58,18 +58,25 @@ def compute_auth(sa: IkeSa, connection: Connection, signer: str, id_payload: IdP
     return compute_psk_auth(connection.psk, message, peer_nonce, sk_p, id_payload.get_body())
 
 
-def check_auth(sa: IkeSa, connection: Connection, signer: str, id_payload: IdPayload, auth: AuthPayload) -> None:
-    """Raises AuthMethod or PskMismatch unless the peer's proof is the one that our key gives."""
+def check_method(id_payload: IdPayload, auth: AuthPayload) -> None:
+    """Raises AuthMethod unless the peer proves itself by a pre-shared key."""
     if auth.method != num.SHARED_KEY_MIC:
         raise AuthMethod(
-            "%s authenticates by %s; this tunnel allows only a pre-shared key"
+            "%s authenticates by %s; only a pre-shared key is allowed"
             % (id_payload.identity, num.name_of(num.AUTH_METHODS, auth.method))
         )
-    if not is_equal(auth.data, compute_auth(sa, connection, signer, id_payload)):
-        raise PskMismatch(
-            "tunnel '%s': the pre-shared keys of the two sides differ, or %s and %s are mixed up with another tunnel"
-            % (connection.name, connection.local_id, connection.remote_id)
-        )
+
+
+def is_proof(sa: IkeSa, connection: Connection, signer: str, id_payload: IdPayload, auth: AuthPayload) -> bool:
+    """True if the peer's proof is the one that this connection's key gives."""
+    return is_equal(auth.data, compute_auth(sa, connection, signer, id_payload))
+
+
+def _differing_keys(connection: Connection) -> PskMismatch:
+    return PskMismatch(
+        "tunnel '%s': the pre-shared keys of the two sides differ, or %s and %s are mixed up with another tunnel"
+        % (connection.name, connection.local_id, connection.remote_id)
+    )
 
 
 # Initiator
@@ -132,7 +139,18 @@ def receive_childless(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -
 
 def receive_refusal(engine: Engine, sa: IkeSa, incoming: Incoming, _now: int) -> None:
     """The responder does not believe us, or does not want us now."""
-    endings.fail(engine, sa, _read_refusal(_connection_of(sa), incoming.find_error()))
+    connection = _connection_of(sa)
+    notify = incoming.find_error()
+    if notify is not None and notify.notify == num.NO_PROPOSAL_CHOSEN:
+        # Said instead of a proof, this is about the IKE SA (RFC 7296 section 2.21.2).
+        error = NoProposalChosen(
+            "tunnel '%s': the peer refuses ike proposal %s for this tunnel, and allows it for another"
+            % (connection.name, sa.suite)
+        )
+        error.by_peer = True
+        endings.fail(engine, sa, error)
+        return
+    endings.fail(engine, sa, _read_refusal(connection, notify))
 
 
 def receive_unwanted(engine: Engine, sa: IkeSa, _incoming: Incoming, now: int) -> None:
@@ -154,7 +172,10 @@ def _accept_responder(engine: Engine, sa: IkeSa, connection: Connection, incomin
                 "tunnel '%s': the peer is %s; remote_id here is %s"
                 % (connection.name, their_id.identity, connection.remote_id)
             )
-        check_auth(sa, connection, RESPONDER, their_id, incoming.get(num.AUTH, AuthPayload))
+        auth = incoming.get(num.AUTH, AuthPayload)
+        check_method(their_id, auth)
+        if not is_proof(sa, connection, RESPONDER, their_id, auth):
+            raise _differing_keys(connection)
     except IkeError as error:
         endings.abort(engine, sa, error, NotifyPayload(num.AUTHENTICATION_FAILED), now)
         return False
@@ -180,6 +201,8 @@ def _read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeEr
             "tunnel '%s': the peer refuses the selectors %s to %s"
             % (connection.name, connection.ts_local, connection.ts_remote)
         )
+    elif notify is None:
+        error = PeerRefused("tunnel '%s': the peer refuses and does not say why" % connection.name, refused)
     elif refused == num.TEMPORARY_FAILURE:
         error = CrossedAttempt("tunnel '%s': the peer has begun too, and its attempt goes first" % connection.name)
     else:
@@ -206,9 +229,10 @@ def _only_inside(ours: Selector, answered: list[Selector]) -> Selector:
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The initiator's proof, and the CHILD SA it wants."""
     their_id = incoming.get(num.IDI, IdPayload)
-    connection = _find_connection(engine, sa, their_id, incoming.find(num.IDR, IdPayload))
+    candidates = _find_connections(engine, sa, their_id, incoming.find(num.IDR, IdPayload))
+    sa.connection = candidates[0]  # whose trouble it is if none of them fits
+    connection = _choose_connection(sa, candidates, their_id, incoming)
     sa.connection = connection
-    check_auth(sa, connection, INITIATOR, their_id, incoming.get(num.AUTH, AuthPayload))
     sa.local, sa.remote = incoming.destination, incoming.source
     # From here on the peer is known: what it hears now it hears from somebody who has proved himself, too.
     crossing.check(engine, sa, connection)
@@ -246,8 +270,10 @@ def refuse_eap(_engine: Engine, _sa: IkeSa, incoming: Incoming, _now: int) -> No
     raise AuthMethod("%s wants EAP; only a pre-shared key is allowed" % incoming.get(num.IDI, IdPayload).identity)
 
 
-def _find_connection(engine: Engine, sa: IkeSa, their_id: IdPayload, our_id: IdPayload | None) -> Connection:
-    """Whose attempt this is, by both identities. Raises IdentityMismatch or NoProposalChosen."""
+def _find_connections(
+    engine: Engine, sa: IkeSa, their_id: IdPayload, our_id: IdPayload | None
+) -> list[Connection]:
+    """Whose attempt this may be, by both identities; at least one. Raises IdentityMismatch."""
     connections = engine.find_connections(sa.local, sa.remote)
     known = [connection for connection in connections if connection.remote_id == their_id.identity]
     if not known:
@@ -265,12 +291,28 @@ def _find_connection(engine: Engine, sa: IkeSa, their_id: IdPayload, our_id: IdP
                 _list([connection.local_id for connection in known]),
             )
         )
-    for connection in wanted:
+    return wanted
+
+
+def _choose_connection(
+    sa: IkeSa, candidates: list[Connection], their_id: IdPayload, incoming: Incoming
+) -> Connection:
+    """The one whose key proves the peer and whose link it announces: identities may be shared by several tunnels.
+
+    Raises AuthMethod or PskMismatch, and for a proven peer NoProposalChosen.
+    """
+    auth = incoming.get(num.AUTH, AuthPayload)
+    check_method(their_id, auth)
+    proven = [connection for connection in candidates if is_proof(sa, connection, INITIATOR, their_id, auth)]
+    if not proven:
+        raise _differing_keys(candidates[0])
+    fitting = [connection for connection in proven if link.fits(connection, incoming)] or proven
+    for connection in fitting:
         if sa.suite in connection.ike_proposals:
             return connection
     raise NoProposalChosen(
-        "%s came with %s; tunnel '%s' allows %s"
-        % (their_id.identity, sa.suite, wanted[0].name, _list(wanted[0].ike_proposals))
+        "%s came with ike proposal %s; tunnel '%s' allows %s"
+        % (their_id.identity, sa.suite, fitting[0].name, _list(fitting[0].ike_proposals))
     )
 
 

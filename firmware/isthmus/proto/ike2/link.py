@@ -35,12 +35,24 @@ def make_link(connection: Connection) -> list[Payload]:
     return [NotifyPayload(num.ISTHMUS_LINK, connection.link)] if connection.beet else []
 
 
-def check_link(connection: Connection, incoming: Incoming) -> None:
-    """Raises LinkMismatch unless the peer's IKE_AUTH announces what we announce, or neither announces anything."""
+def fits(connection: Connection, incoming: Incoming) -> bool:
+    """True if the peer's IKE_AUTH announces what we announce, or neither announces anything."""
+    return _theirs(incoming) == _ours(connection)
+
+
+def _theirs(incoming: Incoming) -> bytes | None:
     notify = incoming.find_notify(num.ISTHMUS_LINK)
-    theirs = notify.data if notify is not None else None
-    ours = connection.link if connection.beet else None
-    if theirs != ours:
+    return notify.data if notify is not None else None
+
+
+def _ours(connection: Connection) -> bytes | None:
+    return connection.link if connection.beet else None
+
+
+def check_link(connection: Connection, incoming: Incoming) -> None:
+    """Raises LinkMismatch unless `fits`."""
+    if not fits(connection, incoming):
+        theirs, ours = _theirs(incoming), _ours(connection)
         raise LinkMismatch(
             "tunnel '%s': the peer announces %s; this side announces %s"
             % (connection.name, show_link(theirs), show_link(ours))
