@@ -157,6 +157,23 @@ class Delete(unittest.TestCase):
         pair.transfer()
         self.assertEqual(pair.a.states(), [])
 
+    def test_of_an_attempt_whose_proof_is_on_its_way(self):
+        pair = Pair()
+        pair.initiate()
+        pair.deliver()
+        pair.deliver()
+        pair.a.engine.delete(NAME, pair.now)
+        self.assertEqual((pair.a.states(), pair.a.engine.take_actions()), (["abandoned"], []))
+        pair.transfer()  # the peer accepts it, and hears that it is not wanted
+        self.assertEqual(pair.b.children(), {})
+        self.assertEqual(pair.b.of(actions.IkeGone)[0].error, None)
+        self.assertEqual(pair.a.of(actions.IkeUp) + pair.a.of(actions.Failed), [])
+        pair.initiate()
+        pair.transfer()
+        pair.wait(60_000)
+        self.assertTrue(agreed(pair))
+        self.assertEqual((pair.a.states(), pair.b.states()), (["established"], ["established"]))
+
     def test_of_the_child_alone(self):
         pair = Pair().connect()
         up = pair.b.of(actions.ChildUp)[0]

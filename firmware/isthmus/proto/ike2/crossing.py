@@ -42,19 +42,23 @@ def _is_older(sa: IkeSa, established: IkeSa, connection: Connection) -> bool:
 
 
 def give_up_own(engine: Engine, connection: Connection, now: int) -> None:
-    """The peer's attempt has become an SA: our own pending one stops (rule 1).
-
-    One whose IKE_AUTH is on its way may yet be accepted, so it is kept long enough to undo that.
-    """
+    """The peer's attempt has become an SA: our own pending one stops (rule 1)."""
     for other in engine.table.find_all(connection.name):
-        if other.state not in PENDING:
-            continue
-        if other.state == AUTH_SENT:
-            other.set_state(ABANDONED)
-            other.requests.stop()
-            other.expire_at = now + LINGER_MS
-        else:
-            engine.forget(other)
+        if other.state in PENDING:
+            abandon(engine, other, now)
+
+
+def abandon(engine: Engine, sa: IkeSa, now: int) -> None:
+    """Our own attempt is not wanted any more.
+
+    If its IKE_AUTH is on its way it may yet be accepted, so it is kept long enough to undo that.
+    """
+    if sa.state == AUTH_SENT:
+        sa.set_state(ABANDONED)
+        sa.requests.stop()
+        sa.expire_at = now + LINGER_MS
+    else:
+        engine.forget(sa)
 
 
 def take_over(engine: Engine, sa: IkeSa, now: int) -> None:

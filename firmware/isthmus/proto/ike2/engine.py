@@ -13,7 +13,7 @@ from isthmus.crypto.ciphers import IntegrityError
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import RESPONDER, Failed, PeerSeen, SendDatagram
 from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax
-from isthmus.proto.ike2 import endings, init
+from isthmus.proto.ike2 import crossing, endings, init
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.cookie import Cookies
 from isthmus.proto.ike2.counters import Counters
@@ -111,7 +111,7 @@ class Engine:
             if sa.state in LIVE:
                 endings.close(self, sa, now)
             elif sa.state in PENDING:
-                self.forget(sa)
+                crossing.abandon(self, sa, now)
 
     def take_actions(self) -> list[Action]:
         """What is to be done, in order; they are handed out once."""
