@@ -106,14 +106,21 @@ class Exchange(unittest.TestCase):
 
 class Secrets(unittest.TestCase):
     def test_no_secret_in_any_repr(self):
-        pair = Pair(0, make_connection("A", IKE + " aes256-sha256-prfsha256-modp2048", ESP)).connect()
-        up = pair.a.of(actions.ChildUp)[0]
+        pair = Pair(0, make_connection("A", IKE + " aes256-sha256-prfsha256-modp2048", ESP))
+        pair.initiate()
+        pair.deliver()
+        pair.deliver()
         sa = pair.a.engine.table.list_all()[0]
+        proofs = [bytes(sa.keys.pi), bytes(sa.keys.pr)]  # overwritten once the proof is done
+        texts = [repr(sa), repr(sa.keys), repr(sa.key_pair), repr(sa.asked)]
+        pair.transfer()
+        up = pair.a.of(actions.ChildUp)[0]
         secrets = [PSK.hex(), PSK.decode()]
-        for key in (sa.keys.d, sa.keys.ei, sa.keys.er, sa.keys.pi, sa.keys.pr, up.inbound.keys.encryption):
+        for key in [sa.keys.d, sa.keys.ei, sa.keys.er, up.inbound.keys.encryption] + proofs:
+            self.assertTrue(any(key))
             secrets.append(bytes(key).hex())
             secrets.append(repr(bytes(key))[2:-1])
-        texts = [repr(action) for action in pair.a.done + pair.b.done]
+        texts += [repr(action) for action in pair.a.done + pair.b.done]
         texts += [repr(sa), repr(sa.keys), repr(sa.connection), repr(up.inbound.keys), repr(up.inbound)]
         self.assertTrue(len(texts) > 12)
         for text in texts:
@@ -131,6 +138,12 @@ class Secrets(unittest.TestCase):
         self.assertEqual(pair.b.states(), [])
         for key in (keys.d, keys.ei, keys.er, keys.pi, keys.pr):
             self.assertFalse(any(key))
+
+    def test_what_only_the_proof_needed_is_overwritten_when_it_is_done(self):
+        for sa in Pair().connect().a.engine.table.list_all() + Pair().connect().b.engine.table.list_all():
+            self.assertEqual((sa.keys.pi, sa.keys.pr), (bytearray(32), bytearray(32)))
+            self.assertNotEqual(sa.keys.d, bytearray(32))
+            self.assertEqual((sa.init_request, sa.init_answer), (b"", b""))
 
     def test_child_keys_are_cleared_by_their_user(self):
         keys = Pair().connect().a.of(actions.InstallSa)[0].spec.keys

@@ -113,11 +113,15 @@ class IkeSa:
         self.state = state
 
     def set_established(self, order: int) -> None:
-        """The peer has proved itself: keys that only the handshake needed go."""
+        """The peer has proved itself: keys and messages that only the handshake needed go."""
+        if self.keys is None:
+            raise AssertionError("%r has no keys" % self)
         self.set_state(ESTABLISHED)
         self.established_order = order
         self.expire_at = None
-        self.key_pair = None
+        self.keys.clear_proof()
+        self.init_request = b""
+        self.init_answer = b""
 
     def set_keys(self, keys: IkeKeys, rng: Callable[[int], bytes]) -> None:
         """Take the derived keys into use."""

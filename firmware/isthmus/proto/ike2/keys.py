@@ -25,6 +25,11 @@ class IkeKeys:
         for part in (self.d, self.ai, self.ar, self.ei, self.er, self.pi, self.pr):
             wipe(part)
 
+    def clear_proof(self) -> None:
+        """Overwrite those that only AUTH needs."""
+        wipe(self.pi)
+        wipe(self.pr)
+
     def __repr__(self) -> str:
         return "IkeKeys()"
 
