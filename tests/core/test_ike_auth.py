@@ -93,6 +93,10 @@ class Disagreements(unittest.TestCase):
         pair = clash(here={"link": b"l2tpv3 derived 1"})
         texts = ["'l2tpv3 derived 0'", "'l2tpv3 derived 1'"]
         self.check(pair, "link", "link", texts, texts)
+        for side, ours, theirs in ((pair.a, b"l2tpv3 derived 1", b"l2tpv3 derived 0"),
+                                   (pair.b, b"l2tpv3 derived 0", b"l2tpv3 derived 1")):  # fmt: skip
+            error = side.of(actions.Failed)[0].error
+            self.assertEqual((error.ours, error.theirs), (ours, theirs))
 
     def test_link_that_is_no_text(self):
         self.check(clash(here={"link": b"\x00\xff"}), "link", "link", ["0x00ff"], ["0x00ff"])
@@ -118,6 +122,18 @@ class Disagreements(unittest.TestCase):
         pair.transfer()
         self.assertEqual(pair.a.error(), "refused")
         self.assertTrue("INVALID_SYNTAX" in str(pair.a.of(actions.Failed)[0].error))
+
+    def test_peer_refuses_without_a_word(self):
+        for keep in (0, 2):  # instead of a proof, and beside it
+            pair = Pair(0)
+            pair.initiate()
+            for _ in range(3):
+                pair.deliver()
+            reseal(pair, pair.b, lambda payloads, keep=keep: payloads[:keep] + [NotifyPayload(20000)] + payloads[2:3])
+            pair.transfer()
+            error = pair.a.of(actions.Failed)[0].error
+            self.assertEqual(str(error), "tunnel 'branch': the peer refuses and does not say why")
+            self.assertTrue(error.by_peer)
 
 
 class Request(unittest.TestCase):

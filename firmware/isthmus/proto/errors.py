@@ -79,11 +79,19 @@ class AuthMethod(IkeError):
 
 
 class LinkMismatch(IkeError):
-    """The peer is no Isthmus, or the tunnel means something else there."""
+    """The peer is no Isthmus, or the tunnel means something else there.
+
+    ours, theirs: the bytes announced, None for none: whoever made ours can say what differs.
+    """
 
     code = "link"
     notify = num.NO_PROPOSAL_CHOSEN
     remedy = "make carrier, session, instance and mode of this tunnel equal on both sides"
+
+    def __init__(self, message: str, ours: bytes | None, theirs: bytes | None) -> None:
+        super().__init__(message)
+        self.ours = ours
+        self.theirs = theirs
 
 
 class TsUnacceptable(IkeError):

@@ -55,7 +55,9 @@ def check_link(connection: Connection, incoming: Incoming) -> None:
         theirs, ours = _theirs(incoming), _ours(connection)
         raise LinkMismatch(
             "tunnel '%s': the peer announces %s; this side announces %s"
-            % (connection.name, show_link(theirs), show_link(ours))
+            % (connection.name, show_link(theirs), show_link(ours)),
+            ours,
+            theirs,
         )
 
 
