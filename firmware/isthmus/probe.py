@@ -69,11 +69,18 @@ class Probe:
         """An echo reply came back on the tunnel from the peer's address."""
         if payload != self._token or sequence not in self._outstanding:
             return
-        self.round_trip_ms = now - self._outstanding.pop(sequence)
+        sent_at = self._outstanding.pop(sequence)
+        if self.round_trip_ms is None:
+            # What was asked before there was a path says nothing about it; counted, it would take the lamp down again.
+            self._results = []
+            self._outstanding = {key: at for key, at in self._outstanding.items() if at > sent_at}
+        self.round_trip_ms = now - sent_at
         self.answered_at = now
         self._note(True)
 
     def _note(self, arrived: bool) -> None:
+        if arrived and not self.answering:
+            self._results = []  # the probes before the path stood tell nothing about it
         self._results.append(arrived)
         if len(self._results) > WINDOW:
             del self._results[0]

@@ -50,6 +50,19 @@ class ProbeTest(unittest.TestCase):
         self.assertEqual(self.probe.round_trip_ms, 12)
         self.assertEqual(self.probe.loss_percent(), 0)
 
+    def test_what_was_asked_before_the_path_stood_is_no_loss(self) -> None:
+        self.run_to(0, ANSWER_MS + 10 * EAGER_MS, False)  # some are counted as lost already, others outstanding
+        now = self.probe.get_timer()
+        message = self.probe.handle_timer(now)
+        while message is None:
+            now = self.probe.get_timer()
+            message = self.probe.handle_timer(now)
+        self.probe.answered(sequence_of(message), TOKEN, now + 5)
+        self.assertEqual(self.probe.loss_percent(), 0)
+        self.run_to(now + 5, now + ANSWER_MS + STEADY_MS, True)
+        self.assertTrue(self.probe.answering)
+        self.assertEqual(self.probe.loss_percent(), 0)
+
     def test_another_token_or_sequence_counts_for_nothing(self) -> None:
         message = self.probe.handle_timer(0)
         assert message is not None
@@ -68,6 +81,12 @@ class ProbeTest(unittest.TestCase):
         sent = self.probe.sent
         self.run_to(end, end + 10 * STEADY_MS, False)
         self.assertTrue(self.probe.sent - sent <= 11)
+
+    def test_what_was_lost_before_the_first_answer_is_no_loss_of_the_path(self) -> None:
+        now = self.run_to(0, 3_000, False)
+        self.assertTrue((self.probe.loss_percent() or 0) > 0)
+        self.run_to(now, now + 10_000, True)
+        self.assertEqual(self.probe.loss_percent(), 0)
 
     def test_down_after_some_lost_in_a_row(self) -> None:
         now = self.run_to(0, 10_000, True)
