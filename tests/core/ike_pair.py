@@ -84,6 +84,9 @@ class Side:
 
     def collect(self):
         """Take the actions; returns the datagrams among them."""
+        for sa in self.engine.table.get_all():
+            if sa.state != "established" and sa.get_timer() is None:
+                raise AssertionError("%r never ends" % sa)
         taken = self.engine.take_actions()
         self.done.extend(taken)
         return [action for action in taken if isinstance(action, actions.SendDatagram)]

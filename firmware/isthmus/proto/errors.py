@@ -102,6 +102,14 @@ class TsUnacceptable(IkeError):
     remedy = "make the peer's local and remote selectors the mirror of ours"
 
 
+class DuplicateSpi(IkeError):
+    """The peer names an SPI for its new ESP SA that another of its SAs has."""
+
+    code = "duplicate-spi"
+    notify = num.NO_PROPOSAL_CHOSEN
+    remedy = "nothing to do: it is tried again; if it comes back, the peer's IKE program is faulty"
+
+
 class CrossedAttempt(IkeError):
     """Both ends started at once, and the other end's attempt is the one that lives on."""
 

@@ -12,7 +12,8 @@ MORE_TRANSFORMS = 3
 PROPOSAL_HEADER = 8
 TRANSFORM_HEADER = 8
 MAX_PROPOSALS = 64
-MAX_TRANSFORMS = 64
+MAX_TRANSFORMS = 64  # of one proposal
+MAX_OFFERED = 256  # of all proposals together: an offer is read before anybody has proved anything
 
 ATTRIBUTE_FORMAT_TV = 0x8000  # set: the two bytes after the type are the value; clear: they are its length
 
@@ -58,12 +59,16 @@ def pull_proposals(reader: Reader) -> list[Proposal]:
     """The body of an SA payload: at least one proposal, numbered from 1 without gaps (RFC 7296 3.3.1)."""
     proposals: list[Proposal] = []
     more = MORE_PROPOSALS
+    offered = 0
     while more == MORE_PROPOSALS:
         if len(proposals) == MAX_PROPOSALS:
             raise WireError(COUNT, "more than %d proposals" % MAX_PROPOSALS)
         more = reader.pull_uint8()
         reader.pull_uint8()  # reserved
         proposals.append(_pull_proposal(reader.pull_block(reader.pull_uint16(), 4)))
+        offered += len(proposals[-1].transforms)
+        if offered > MAX_OFFERED:
+            raise WireError(COUNT, "more than %d transforms in all proposals" % MAX_OFFERED)
     if more != LAST:
         raise WireError(VALUE, "a proposal followed by a substructure of type %d" % more)
     return proposals

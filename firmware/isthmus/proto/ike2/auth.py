@@ -6,6 +6,7 @@ from isthmus.proto.actions import INBOUND, INITIATOR, OUTBOUND, RESPONDER, Child
 from isthmus.proto.errors import (
     AuthMethod,
     CrossedAttempt,
+    DuplicateSpi,
     IdentityMismatch,
     IkeError,
     NoProposalChosen,
@@ -113,6 +114,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         )
         ts_i = _only_inside(connection.ts_local, incoming.get(num.TSI, TsPayload).selectors)
         ts_r = _only_inside(connection.ts_remote, incoming.get(num.TSR, TsPayload).selectors)
+        _check_spi(engine, sa, connection, chosen.spi)
     except IkeError as error:
         # The peer has the IKE SA by now, and perhaps the CHILD SA: it must hear that we do not want it.
         endings.abort(engine, sa, error, DeletePayload(num.PROTO_IKE, []), now)
@@ -323,12 +325,13 @@ def _list(values: Sequence[object]) -> str:
 def _agree_child(
     engine: Engine, sa: IkeSa, connection: Connection, incoming: Incoming
 ) -> tuple[Cipher, Proposal, Selector, Selector]:
-    """(cipher, the proposal to answer with, TSi, TSr). Raises NoProposalChosen or TsUnacceptable."""
+    """(cipher, the proposal to answer with, TSi, TSr). Raises NoProposalChosen, TsUnacceptable or DuplicateSpi."""
     suite, chosen = proposals.choose(
         connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP
     )
     ts_i = _narrow(connection.ts_remote, incoming.get(num.TSI, TsPayload).selectors)
     ts_r = _narrow(connection.ts_local, incoming.get(num.TSR, TsPayload).selectors)
+    _check_spi(engine, sa, connection, chosen.spi)
     sa.child = ChildSa(engine.make_child_spi(), chosen.spi)
     chosen.spi = sa.child.inbound_spi
     return suite.cipher, chosen, ts_i, ts_r
@@ -350,6 +353,16 @@ def _connection_of(sa: IkeSa) -> Connection:
     if sa.connection is None:
         raise AssertionError("%r belongs to no connection" % sa)
     return sa.connection
+
+
+def _check_spi(engine: Engine, sa: IkeSa, connection: Connection, spi: bytes) -> None:
+    """Raises DuplicateSpi if an SA to the same address has this SPI: to the kernel the two would be one."""
+    for other in engine.table.get_all():
+        if other.child is not None and other.child.outbound_spi == spi and other.remote[0] == sa.remote[0]:
+            raise DuplicateSpi(
+                "tunnel '%s': the peer names SPI %s, which it uses for tunnel '%s' already"
+                % (connection.name, spi.hex(), other.name)
+            )
 
 
 def _make_specs(
