@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 NPM_PACKAGE = "@micropython/micropython-webassembly-pyscript@1.23.0"
 EXTRAS = "dev,web"
-COMPONENTS = ("core", "lab")
+COMPONENTS = ("core", "lab")  # without a choice
+CHOICES = ("python", *COMPONENTS)
 
 # program: Debian package that has it
 CORE_PROGRAMS = {"node": "nodejs", "npm": "npm"}
@@ -198,15 +199,17 @@ def main() -> int:
     """Set up the chosen components; 0 when they are ready."""
     parser = argparse.ArgumentParser(prog="tools/setup", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("component", nargs="*", default=COMPONENTS, metavar="core|lab",
-                        help="core: Python packages and MicroPython; lab: virtual machine and its kernel; default both")
+    parser.add_argument("component", nargs="*", default=COMPONENTS, metavar="python|core|lab",
+                        help="python: Python packages; core: those and MicroPython; lab: virtual machine and its "
+                             "kernel; without any: core and lab")
     wanted = parser.parse_args().component
-    if unknown := set(wanted) - set(COMPONENTS):
-        parser.error(f"no component {' '.join(sorted(unknown))}; there are core and lab")
+    if unknown := set(wanted) - set(CHOICES):
+        parser.error(f"no component {' '.join(sorted(unknown))}; there are {', '.join(CHOICES)}")
     try:
         with lock(CACHE / "setup.lock"):
-            if "core" in wanted:
+            if {"python", "core"} & set(wanted):
                 setup_python()
+            if "core" in wanted:
                 setup_micropython()
             if "lab" in wanted:
                 setup_lab()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tests.lab import topology as net
 from tests.lab.capture import Capture
-from tests.lab.flow import measure_flow
+from tests.lab.flow import Flow, megabits
 from tests.lab.ping import Stream
 
 if TYPE_CHECKING:
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 INNER_A, INNER_B = "fdaa:1::1", "fdaa:1::2"
 REQID = 77
 MTU = 1420
-KEY_A = "0x000102030405060708090a0b0c0d0e0f10111213"  # AES-128 key and 4 bytes of salt, RFC 4106
-KEY_B = "0x202122232425262728292a2b2c2d2e2f30313233"
+KEY_BITS = 256
+REPLAY_WINDOW = 128  # packets
+SALT_BYTES = 4  # RFC 4106
 
 
 class Side:
     """What differs between the two routers."""
 
-    def __init__(self, inner: str, outer: str, spi: int, key: str, session: int, cookie: str, mac: str, link: str,
+    def __init__(self, inner: str, outer: str, spi: int, key: int, session: int, cookie: str, mac: str, link: str,
                  lan: str) -> None:
         self.inner = inner
         self.outer = outer
         self.spi = spi          # of the SA toward this side, and so its key
-        self.key = key
+        self.key = key          # its first byte; the others count up
         self.session = session
         self.cookie = cookie    # that this side sends
         self.mac = mac
@@ -44,8 +45,8 @@ class Side:
         self.lan = lan
 
 
-SIDE_A = Side(INNER_A, net.WAN_A, 0x1001, KEY_A, 11, "0011223344556677", "02:00:00:00:00:01", "fe80::1", net.LAN_A)
-SIDE_B = Side(INNER_B, net.WAN_B, 0x1002, KEY_B, 12, "8899aabbccddeeff", "02:00:00:00:00:02", "fe80::2", net.LAN_B)
+SIDE_A = Side(INNER_A, net.WAN_A, 0x1001, 0x00, 11, "0011223344556677", "02:00:00:00:00:01", "fe80::1", net.LAN_A)
+SIDE_B = Side(INNER_B, net.WAN_B, 0x1002, 0x80, 12, "8899aabbccddeeff", "02:00:00:00:00:02", "fe80::2", net.LAN_B)
 
 GUARD = """\
 table inet byhand {
@@ -71,18 +72,24 @@ table inet byhand {
 """
 
 
-def describe_ipsec(me: Side, peer: Side) -> str:
+def make_key(side: Side, bits: int) -> str:
+    """The key and the salt of the SA toward this side, as `ip xfrm` wants them."""
+    return "0x" + bytes(range(side.key, side.key + bits // 8 + SALT_BYTES)).hex()
+
+
+def describe_ipsec(me: Side, peer: Side, bits: int) -> str:
     """Policies and SAs of one router, for `ip -batch`: policies first, so that nothing ever leaves in the clear."""
-    sa = "proto esp spi {spi:#x} reqid {reqid} mode beet replay-window 64 aead rfc4106(gcm(aes)) {key} 128"
+    sa = (f"proto esp spi {{spi:#x}} reqid {REQID} mode beet replay-window {REPLAY_WINDOW}"
+          " aead rfc4106(gcm(aes)) {key} 128")
     return (
         f"xfrm policy add src {me.inner}/128 dst {peer.inner}/128 proto 115 dir out"
         f" tmpl src {me.outer} dst {peer.outer} proto esp mode beet reqid {REQID}\n"
         f"xfrm policy add src {peer.inner}/128 dst {me.inner}/128 proto 115 dir in"
         f" tmpl src {peer.outer} dst {me.outer} proto esp mode beet reqid {REQID}\n"
-        f"xfrm state add src {peer.outer} dst {me.outer} {sa.format(spi=me.spi, reqid=REQID, key=me.key)}"
-        f" sel src {peer.inner}/128 dst {me.inner}/128\n"
-        f"xfrm state add src {me.outer} dst {peer.outer} {sa.format(spi=peer.spi, reqid=REQID, key=peer.key)}"
-        f" sel src {me.inner}/128 dst {peer.inner}/128\n")
+        f"xfrm state add src {peer.outer} dst {me.outer} {sa.format(spi=me.spi, key=make_key(me, bits))}"
+        f" sel src {peer.inner}/128 dst {me.inner}/128 proto 115\n"
+        f"xfrm state add src {me.outer} dst {peer.outer} {sa.format(spi=peer.spi, key=make_key(peer, bits))}"
+        f" sel src {me.inner}/128 dst {peer.inner}/128 proto 115\n")
 
 
 def describe_inner(me: Side, peer: Side, way: str) -> str:
@@ -90,31 +97,34 @@ def describe_inner(me: Side, peer: Side, way: str) -> str:
     return f"address add {me.inner}/128 dev lo nodad\nroute add {peer.inner}/128 {way}\n"
 
 
-def describe_link(me: Side, peer: Side) -> str:
+def describe_link(me: Side, peer: Side, mtu: int) -> str:
     """The pseudowire's interface and the route into it."""
-    return (f"link set l2 address {me.mac} mtu {MTU} addrgenmode none\nlink set l2 up\n"
+    return (f"link set l2 address {me.mac} mtu {mtu} addrgenmode none\nlink set l2 up\n"
             f"address add {me.link}/64 dev l2 nodad\n"
             f"neigh replace {peer.link} lladdr {peer.mac} dev l2 nud permanent\n"
             f"route add {peer.lan} via inet6 {peer.link} dev l2\n")
 
 
-def configure(router: Namespace, me: Side, peer: Side, way: str) -> None:
-    """Set up one router; the guard comes first."""
-    router.nft(GUARD.replace("SESSION", str(me.session)).replace("REQID", str(REQID)))
-    router.ip(describe_ipsec(me, peer) + describe_inner(me, peer, way))
+def configure(router: Namespace, me: Side, peer: Side, way: str, bits: int = KEY_BITS, mtu: int = MTU,
+              rules: str = GUARD) -> None:
+    """Set up one router; the guard comes first. bits: of the AES key; rules: nft text, may be empty."""
+    if rules:
+        router.nft(rules.replace("SESSION", str(me.session)).replace("REQID", str(REQID)))
+    router.ip(describe_ipsec(me, peer, bits) + describe_inner(me, peer, way))
     # `ip l2tp` cannot be read from a batch file.
     router.run("ip", "l2tp", "add", "tunnel", "tunnel_id", "7", "peer_tunnel_id", "7", "encap", "ip",
                "local", me.inner, "remote", peer.inner)
     router.run("ip", "l2tp", "add", "session", "tunnel_id", "7", "session_id", str(me.session),
                "peer_session_id", str(peer.session), "cookie", me.cookie, "peer_cookie", peer.cookie,
                "l2spec_type", "none", "name", "l2")
-    router.ip(describe_link(me, peer))
+    router.ip(describe_link(me, peer, mtu))
 
 
-def configure_both(lab: net.Topology, way: str = "dev wan0") -> None:
+def configure_both(lab: net.Topology, way: str = "dev lo", bits: int = KEY_BITS, mtu: int = MTU,
+                   rules: str = GUARD) -> None:
     """Set up both routers of a topology."""
-    configure(lab.router_a, SIDE_A, SIDE_B, way)
-    configure(lab.router_b, SIDE_B, SIDE_A, way)
+    configure(lab.router_a, SIDE_A, SIDE_B, way, bits, mtu, rules)
+    configure(lab.router_b, SIDE_B, SIDE_A, way, bits, mtu, rules)
 
 
 def main(seconds: float) -> None:
@@ -128,7 +138,9 @@ def main(seconds: float) -> None:
             stream.wait_answer()
             first = stream.wait_sent(0)
             stream.wait_sent(400)
-        rate = measure_flow(lab.host_a, lab.host_b, net.HOST_B, seconds)
+        with Flow(lab.host_a, lab.host_b, net.HOST_B) as flow:
+            amount = flow.fit(seconds)
+            rate = megabits(amount, flow.carry(amount))
         print(f"topology {built - start:.1f} s, configuration {done - built:.1f} s")
         print(f"ping: {stream.sent - first} sent, {len(stream.list_lost(first))} lost")
         print(f"throughput: {rate:.1f} Mbit/s over {seconds:g} s")
