@@ -10,7 +10,7 @@ from tests.runner.jobs import Failure, Job
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PLAIN = ("repo", "golden", "props", "fuzz", "web")
+PLAIN = ("repo", "golden", "props", "fuzz", "edge", "web")
 """Suites of unittest modules that only CPython runs."""
 
 NAMES = ("core", *PLAIN, "static", "lab")

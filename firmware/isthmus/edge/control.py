@@ -4,7 +4,9 @@
     {"id": 8, "command": "up", "tunnel": "brnch"}        -> {"id": 8, "ok": false, "error": {"code", "message",
     "remedy"}}
 
-Every request is held against `COMMANDS` before anybody acts on it. Callers, line length and unsent answers are bounded.
+Every request is held against `COMMANDS` before anybody acts on it. Callers and line length are bounded. A
+caller gets one request a turn of the loop done, and none before it has taken the answer to the last: neither many
+requests nor slow reading keeps others waiting or costs memory.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 SOCKET_NAME = "control.sock"
 LONGEST_REQUEST = 65536
-LONGEST_ANSWER = 4 * 1024 * 1024
 MOST_CALLERS = 16
 READ_SIZE = 65536
 
@@ -136,19 +137,39 @@ class ControlServer:
         caller = self._callers[fd]
         try:
             data = caller.sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return
         except OSError:
             data = b""
         if not data:
             self._drop(fd)
             return
         caller.unread += data
-        while b"\n" in caller.unread:
+        if b"\n" not in caller.unread:
+            if len(caller.unread) > LONGEST_REQUEST:
+                self._drop(fd)
+            return
+        self._loop.on_readable(fd, None)
+        self._serve(fd)
+
+    def _serve(self, fd: int) -> None:
+        """One step for a caller that has asked: send what is unsent, else answer its next request, else read on."""
+        caller = self._callers[fd]
+        if not caller.unsent and b"\n" in caller.unread:
             line, caller.unread = caller.unread.split(b"\n", 1)
-            caller.unsent += self._answer(line)
-        if len(caller.unread) > LONGEST_REQUEST or len(caller.unsent) > LONGEST_ANSWER:
+            caller.unsent = self._answer(line)
+        try:
+            sent = caller.sock.send(caller.unsent) if caller.unsent else 0
+        except BlockingIOError:  # it reads slowly
+            sent = 0
+        except OSError:
             self._drop(fd)
             return
-        self._write(fd)
+        caller.unsent = caller.unsent[sent:]
+        busy = bool(caller.unsent) or b"\n" in caller.unread
+        self._loop.on_writable(fd, self._serve if busy else None)
+        if not busy:
+            self._loop.on_readable(fd, self._read)
 
     def _answer(self, line: bytes) -> bytes:
         answer: dict[str, Any] = {"ok": True}
@@ -163,18 +184,6 @@ class ControlServer:
             answer["ok"] = False
             answer["error"] = error_answer(error)
         return json.dumps(answer).encode() + b"\n"
-
-    def _write(self, fd: int) -> None:
-        caller = self._callers[fd]
-        try:
-            sent = caller.sock.send(caller.unsent) if caller.unsent else 0
-        except OSError as error:
-            if error.errno != 11:  # EAGAIN: the caller reads slowly
-                self._drop(fd)
-                return
-            sent = 0
-        caller.unsent = caller.unsent[sent:]
-        self._loop.on_writable(fd, self._write if caller.unsent else None)
 
     def close(self) -> None:
         """Hang up on everybody."""

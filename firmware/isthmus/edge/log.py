@@ -10,6 +10,8 @@ from isthmus.edge import os_cpython as host
 LEVELS = ("error", "warning", "notice", "info", "debug")
 REMEMBERED = 64
 QUIET_MS = 300_000  # the same line again within this time is counted, not written
+MOST_LINES = 20  # that differ, of one subject, within this time: who calls chooses port and identity
+LONGEST_TEXT = 600
 
 
 class Log:
@@ -18,12 +20,12 @@ class Log:
     def __init__(self, level: str = "notice") -> None:
         self.level = level
         self._said: dict[str, int] = {}
-        self._suppressed = 0
+        self._counts: dict[str, tuple[int, int, int]] = {}  # subject -> (since when, lines written, lines left out)
 
-    def _write(self, level: str, subject: str, text: str) -> None:
+    def _write(self, level: str, subject: str, text: str, again: str = "") -> None:
         if LEVELS.index(level) > LEVELS.index(self.level):
             return
-        line = "%s: %s: %s" % (level, subject, _printable(text))
+        line = "%s: %s: %s" % (level, printable(subject), printable(text) + again)
         host.write_error_line(host.local_time_text() + " isthmusd " + line)
 
     def error(self, subject: str, text: str) -> None:
@@ -47,20 +49,40 @@ class Log:
         self._write("debug", subject, text)
 
     def once(self, level: str, subject: str, text: str) -> None:
-        """The same, but a line already said within QUIET_MS is only counted."""
-        key = subject + "\n" + text
+        """The same, but a line already said within QUIET_MS is only counted, and so are more than MOST_LINES."""
+        key = subject + "\n" + text[:LONGEST_TEXT]
         now = host.now()
-        if now - self._said.get(key, now - QUIET_MS) < QUIET_MS:
-            self._suppressed += 1
+        since, lines, left_out = self._counts.get(subject, (now, 0, 0))
+        if now - since >= QUIET_MS:
+            since, lines = now, 0
+        if len(self._counts) >= REMEMBERED * 8:
+            self._counts = {}
+        if now - self._said.get(key, now - QUIET_MS) < QUIET_MS or lines >= MOST_LINES:
+            self._counts[subject] = (since, lines, left_out + 1)
             return
         if len(self._said) >= REMEMBERED:
             self._said = {}
         self._said[key] = now
-        again = " (%d repeated lines left out before this one)" % self._suppressed if self._suppressed else ""
-        self._suppressed = 0
-        self._write(level, subject, text + again)
+        self._counts[subject] = (since, lines + 1, 0)
+        again = " (%d repeated lines left out before this one)" % left_out if left_out else ""
+        self._write(level, subject, text, again)
 
 
-def _printable(text: str) -> str:
-    """Foreign bytes (names, identities) must not move the reader's cursor or forge a line."""
-    return "".join([c if 32 <= ord(c) < 127 or ord(c) > 159 else "?" for c in text])
+# What moves a terminal's cursor, ends a line, or shows text in another order than it has: C0, DEL, C1, zero width and
+# direction marks, line and paragraph separators, halves of surrogate pairs. (first, last)
+_UNPRINTABLE = (
+    (0x00, 0x1F), (0x7F, 0x9F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xD800, 0xDFFF),
+    (0xFEFF, 0xFEFF),
+)  # fmt: skip
+
+
+def printable(text: str) -> str:
+    """Foreign text (names, identities) must not move the reader's cursor or forge a line; too long a text is cut."""
+    kept = "".join(["?" if _is_unprintable(ord(c)) else c for c in text[:LONGEST_TEXT]])
+    return kept + "..." if len(text) > LONGEST_TEXT else kept
+
+
+def _is_unprintable(number: int) -> bool:
+    if 0x20 <= number < 0x7F:
+        return False
+    return any(first <= number <= last for first, last in _UNPRINTABLE)

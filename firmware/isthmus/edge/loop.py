@@ -16,12 +16,16 @@ class Loop:
 
     def __init__(self) -> None:
         self._poll = select.poll()
+        self._watched: set[int] = set()
         self._readers: dict[int, Callable[[int], None]] = {}
         self._writers: dict[int, Callable[[int], None]] = {}
 
-    def on_readable(self, fd: int, callback: Callable[[int], None]) -> None:
-        """Watch fd for reading until forget(fd)."""
-        self._readers[fd] = callback
+    def on_readable(self, fd: int, callback: Callable[[int], None] | None) -> None:
+        """Watch fd for reading, until called again with None or forget(fd)."""
+        if callback is None:
+            self._readers.pop(fd, None)
+        else:
+            self._readers[fd] = callback
         self._register(fd)
 
     def on_writable(self, fd: int, callback: Callable[[int], None] | None) -> None:
@@ -34,8 +38,9 @@ class Loop:
 
     def forget(self, fd: int) -> None:
         """Stop watching fd; call it before closing."""
-        if fd in self._readers or fd in self._writers:
+        if fd in self._watched:
             self._poll.unregister(fd)
+        self._watched.discard(fd)
         self._readers.pop(fd, None)
         self._writers.pop(fd, None)
 
@@ -46,17 +51,28 @@ class Loop:
         if fd in self._writers:
             events |= select.POLLOUT
         self._poll.register(fd, events)
+        self._watched.add(fd)
 
     def turn(self, timeout_ms: int | None) -> None:
-        """Wait until something is ready or the time is over, and call back what is ready."""
+        """Wait until something is ready or the time is over, and call back what is ready.
+
+        Raises what a callback raised, the last of them, when every other has been served.
+        """
         wait = LONGEST_WAIT_MS if timeout_ms is None else max(0, min(timeout_ms, LONGEST_WAIT_MS))
+        mistake: Exception | None = None
         for item in self._poll.poll(wait):
             fd, event = item[0], item[1]
-            if event & ~select.POLLOUT:  # errors and hang-ups are told to the reader, whose read finds out
-                reader = self._readers.get(fd)
-                if reader is not None:
-                    reader(fd)
-            if event & select.POLLOUT:
-                writer = self._writers.get(fd)
-                if writer is not None:
-                    writer(fd)
+            # errors and hang-ups are told to the reader, whose read finds out; where there is none, to the writer
+            rows = (
+                (self._readers, event & ~select.POLLOUT),
+                (self._writers, event if fd not in self._readers else event & select.POLLOUT),
+            )
+            for callbacks, happened in rows:
+                callback = callbacks.get(fd) if happened else None
+                if callback is not None:
+                    try:
+                        callback(fd)
+                    except Exception as error:  # noqa: BLE001 - raised below: one mistake ends one event, not all
+                        mistake = error
+        if mistake is not None:
+            raise mistake

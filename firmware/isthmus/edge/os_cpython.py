@@ -63,13 +63,17 @@ def read_file(path: str) -> bytes:
 def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
     """Replace a file so that a power cut leaves the old or the new one, whole. Raises OSError."""
     temporary = path + ".new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    _unlink(temporary)  # whatever a crash, or somebody else, has left there
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         os.fchmod(descriptor, mode)
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
+    except OSError:
+        _unlink(temporary)
+        raise
     finally:
         os.close(descriptor)
     os.replace(temporary, path)
@@ -80,17 +84,31 @@ def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
         os.close(directory)
 
 
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
 def private_directory(path: str) -> None:
-    """Make a directory that only its owner may enter; an existing one is closed to others. Raises OSError."""
+    """Make a directory that only its owner may enter; an existing one of ours is closed to others. Raises OSError."""
     os.makedirs(path, mode=0o700, exist_ok=True)
-    os.chmod(path, 0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if os.fstat(descriptor).st_uid != os.geteuid():  # its owner could put other files in the place of ours
+            raise OSError(errno.EPERM, "it belongs to another user", path)
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
 
 
 def only_instance(path: str) -> object | None:
     """Hold the lock file as long as the returned object lives; None where another process holds it. Raises OSError."""
     import fcntl
 
-    file = open(path, "w")
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.fdopen(os.open(path, flags, 0o600), "r+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -142,7 +160,7 @@ class UdpPort:
         """What has arrived: (datagram, source, destination), a bounded number at a time."""
         sock = self._sockets[fd]
         arrived: list[tuple[bytes, Endpoint, Endpoint]] = []
-        while len(arrived) < DATAGRAMS_A_TURN:
+        for _ in range(DATAGRAMS_A_TURN):
             try:
                 data, ancillary, flags, sender = sock.recvmsg(LARGEST_DATAGRAM, 128)
             except BlockingIOError:
@@ -206,7 +224,7 @@ class EchoSocket:
     def receive(self) -> list[tuple[bytes, bytes, str]]:
         """What has arrived: (message, source address, ifname)."""
         arrived: list[tuple[bytes, bytes, str]] = []
-        while len(arrived) < DATAGRAMS_A_TURN:
+        for _ in range(DATAGRAMS_A_TURN):
             try:
                 message, sender = self._socket.recvfrom(2048)
                 address = socket.inet_pton(socket.AF_INET6, sender[0].split("%")[0])
@@ -261,12 +279,19 @@ def connect_control(path: str, timeout_ms: int) -> socket.socket:
     """A blocking connection to the daemon. Raises OSError."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(timeout_ms / 1000)
+    end = now() + timeout_ms
     try:
-        sock.connect(path)
+        while True:
+            try:
+                sock.connect(path)
+                return sock
+            except BlockingIOError:  # many callers at once: they queue here, not in the kernel
+                if now() >= end:
+                    raise
+                time.sleep(0.02)
     except OSError:
         sock.close()
         raise
-    return sock
 
 
 # --- names, signals, output -------------------------------------------------------------------------------------------
@@ -291,18 +316,35 @@ class Resolver:
             if name in self._asked:
                 return
             self._asked.add(name)
-        threading.Thread(target=self._look_up, args=(name,), daemon=True).start()
+        try:
+            threading.Thread(target=self._look_up, args=(name,), daemon=True).start()
+        except RuntimeError:
+            self._answer(name, [], "there is no memory for a question")
 
     def _look_up(self, name: str) -> None:
         found: list[bytes] = []
-        failure = ""
+        failure = "it could not be looked up"  # should anything end the thread
+        try:
+            failure = self._find(name, found)
+        finally:
+            self._answer(name, found, failure)
+
+    def _find(self, name: str, found: list[bytes]) -> str:
+        """Append to `found`; the reason where nothing can be found."""
         try:
             for family, _, _, _, address in socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM):
                 packed = socket.inet_pton(family, str(address[0]).split("%")[0])
                 if packed not in found:
                     found.append(packed)
-        except (OSError, UnicodeError) as error:
-            failure = getattr(error, "strerror", None) or "it is not a name"
+        except OSError as error:
+            return error.strerror or "the name server does not know it"
+        except ValueError:
+            return "it is not a name"
+        except MemoryError:
+            return "there is no memory for a question"
+        return ""
+
+    def _answer(self, name: str, found: list[bytes], failure: str) -> None:
         with self._lock:
             self._asked.discard(name)
             self._answers.append((name, found, failure))
@@ -360,6 +402,11 @@ def describe_exception(error: Exception) -> str:
         places.append("%s:%d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno))
         trace = trace.tb_next
     return "%s at %s" % (type(error).__name__, " < ".join(reversed(places[-4:])))
+
+
+def rest(milliseconds: int) -> None:
+    """Do nothing for a moment."""
+    time.sleep(milliseconds / 1000)
 
 
 def describe_os_error(error: OSError) -> str:
