@@ -8,7 +8,8 @@ import sys
 import time
 
 from isthmus import __version__
-from isthmus.edge.control import ask
+from isthmus.edge.control import ask, now
+from isthmus.edge.printable import printable
 from isthmus.errors import IsthmusError
 
 TYPE_CHECKING = False
@@ -48,36 +49,42 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _say(text: str, error: bool = False) -> None:
+    """Its lines; what names and messages of other machines hold cannot move the cursor."""
+    for line in text.split("\n"):
+        print(printable(line), file=sys.stderr if error else sys.stdout)
+
+
 def _print_status(report: dict[str, Any]) -> None:
     error = report["config"]["error"]
     if error is not None:
-        print("configuration: %s" % error["message"])
-        print("  what runs was not changed; %s" % error["remedy"])
+        _say("configuration: %s" % error["message"])
+        _say("  what runs was not changed; %s" % error["remedy"])
     guard = report["guard"]
     if guard["error"] is not None:
-        print("kernel: %s; %s" % (guard["error"]["message"], guard["error"]["remedy"]))
+        _say("kernel: %s; %s" % (guard["error"]["message"], guard["error"]["remedy"]))
     if not report["tunnels"]:
-        print("no tunnel is configured")
+        _say("no tunnel is configured")
     for tunnel in report["tunnels"]:
         _print_tunnel(tunnel)
 
 
 def _print_tunnel(tunnel: dict[str, Any]) -> None:
-    print("%s  %s for %d s  (%s, %s)" % (
+    _say("%s  %s for %d s  (%s, %s)" % (
         tunnel["name"], tunnel["state"].upper(), tunnel["since_s"], tunnel["remote"], tunnel["interface"]))  # fmt: skip
     for lamp in tunnel["lamps"]:
-        print("  [%s] %-5s  %s" % (SIGNS[lamp["state"]], lamp["name"], lamp["evidence"]))
+        _say("  [%s] %-5s  %s" % (SIGNS[lamp["state"]], lamp["name"], lamp["evidence"]))
     if tunnel["error"] is not None:
-        print("  error: %s (%d s ago)" % (tunnel["error"]["message"], tunnel["error"]["ago_s"]))
+        _say("  error: %s (%d s ago)" % (tunnel["error"]["message"], tunnel["error"]["ago_s"]))
         if tunnel["error"]["remedy"]:
-            print("  what to do: %s" % tunnel["error"]["remedy"])
+            _say("  what to do: %s" % tunnel["error"]["remedy"])
     if tunnel["refusal"] is not None:
         text = "  refused a call from %s %d s ago: %s"
-        print(text % (tunnel["refusal"]["source"], tunnel["refusal"]["ago_s"], tunnel["refusal"]["message"]))
+        _say(text % (tunnel["refusal"]["source"], tunnel["refusal"]["ago_s"], tunnel["refusal"]["message"]))
         if tunnel["refusal"]["remedy"]:
-            print("  what to do: %s" % tunnel["refusal"]["remedy"])
+            _say("  what to do: %s" % tunnel["refusal"]["remedy"])
     if tunnel["retry_in_s"] is not None:
-        print("  next try in %d s" % tunnel["retry_in_s"])
+        _say("  next try in %d s" % tunnel["retry_in_s"])
 
 
 def _print_show(tunnel: dict[str, Any]) -> None:
@@ -85,32 +92,32 @@ def _print_show(tunnel: dict[str, Any]) -> None:
     for key in sorted(tunnel):
         value = tunnel[key]
         if isinstance(value, dict) and key not in ("error", "refusal"):
-            print("  %s:" % key)
+            _say("  %s:" % key)
             for name in sorted(value):
-                print("    %-14s %s" % (name, value[name]))
+                _say("    %-14s %s" % (name, value[name]))
         elif key in ("mtu", "local_id", "remote_id", "reqid"):
-            print("  %s: %s" % (key, value))
+            _say("  %s: %s" % (key, value))
 
 
 def _print_reload(report: dict[str, Any]) -> None:
     for key in ("started", "changed", "removed", "unchanged"):
         if report[key]:
-            print("%s: %s" % (key, ", ".join(report[key])))
+            _say("%s: %s" % (key, ", ".join(report[key])))
     for warning in report["warnings"]:
-        print("warning: %s" % warning)
+        _say("warning: %s" % warning)
 
 
 def _wait_up(run: str, name: str) -> bool:
     """Show the way up, one line for each new state; True when it is up."""
     last = ""
-    end = time.time() + WAIT_S
-    while time.time() < end:
+    end = now() + int(WAIT_S * 1000)
+    while now() < end:
         tunnel = ask(run, {"command": "status", "tunnel": name})["tunnels"][0]
         words = tunnel["state"] + ": " + tunnel["story"]
         if tunnel["error"] is not None and tunnel["state"] == "waiting":
             words += "; " + tunnel["error"]["message"]
         if words != last:
-            print("%s  %s" % (name, words))
+            _say("%s  %s" % (name, words))
             sys.stdout.flush()
             last = words
         if tunnel["state"] == "up":
@@ -134,28 +141,36 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command in printers:
         printers[arguments.command](result)
     elif arguments.command == "down":
-        print("%s is down; its guard stays: nothing passes in the clear" % name)
+        _say("%s is down; its guard stays: nothing passes in the clear" % name)
     elif name is not None and not _wait_up(arguments.run, name):
-        print("isthmus: %s is not up after %d s; see `isthmus status %s`" % (name, WAIT_S, name), file=sys.stderr)
+        _say("isthmus: %s is not up after %d s; see `isthmus status %s`" % (name, WAIT_S, name), error=True)
         return 1
     return 0
 
 
 def main() -> int:
-    """The program. Exit status: 0 done, 1 refused or failed, 2 not understood."""
+    """The program. Exit status: 0 done, 1 refused or failed, 2 not understood, 130 interrupted."""
     parser = _parser()
     arguments = parser.parse_args()
     if arguments.version:
-        print("isthmus %s" % __version__)
+        _say("isthmus %s" % __version__)
         return 0
     if arguments.command is None:
         parser.print_help()
         return 2
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader has seen enough: `isthmus status | head`
+        # Or the interpreter complains when it flushes at its end.
+        sys.stdout = None  # type: ignore[assignment]
+        return 1
     except IsthmusError as error:
         remedy = "; " + error.remedy if error.remedy else ""
-        print("isthmus: %s%s" % (error, remedy), file=sys.stderr)
+        _say("isthmus: %s%s" % (error, remedy), error=True)
         return 1
 
 

@@ -33,6 +33,7 @@ CONFIG_DIR = "/etc/config"
 STATE_DIR = "/etc/isthmus/state"
 RUN_DIR = "/var/run/isthmus"
 CONFIG_NAME = "isthmus"
+BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
 GUARD_FILE = "guard.nft"
 PAUSED_FILE = "paused.json"
 
@@ -122,13 +123,15 @@ class Daemon:
         self.loop.on_readable(self.edge.icmp.fd(), self._on_echo)
         self.loop.on_readable(self.edge.resolver.fd(), self._on_resolved)
         for fd in self._kernel.event_fds():
-            self.loop.on_readable(fd, self._on_kernel_event)
+            self.loop.on_readable(fd, self._on_kernel_event)  # not guarded here: what stays readable wants the brake
         self.loop.on_readable(host.on_signals(self._on_signal), host.drain)
+        self.site.guarded = True  # until a configuration says that there is nothing to guard
         try:
             self.reload()
         except IsthmusError as error:
-            self.site.guarded = True
             self.log.error("config", "no tunnel is started; the guard stands; %s" % error.remedy)
+        except Exception as error:  # noqa: BLE001 - as in _guarded()
+            self.log.error("config", "no tunnel is started; the guard stands; %s" % _describe_mistake(error))
         self.log.notice(
             "isthmusd", "version %s started, tunnels configured: %d" % (__version__, len(self.site.tunnels))
         )
@@ -136,8 +139,11 @@ class Daemon:
     def _guard_from_state(self) -> None:
         """The guard of the last run, before anything else is even read: a restart opens nothing."""
         text = self.edge.remembered_guard()
-        if text and self._kernel.guard_get() is None:
-            self._kernel.guard_set(text)
+        try:
+            if text and self._kernel.guard_get() is None:
+                self._kernel.guard_set(text)
+        except KernelError as error:  # the keeper makes it anew before anything else, and says what is wrong
+            self.log.warning("guard", "the guard of the last run cannot be used: %s" % error)
 
     def run(self) -> None:
         """Turn until told to stop, then take the tunnels down in good order; the guard stays."""
@@ -149,21 +155,24 @@ class Daemon:
 
     def turn(self) -> None:
         """One turn of the loop."""
-        self._guarded("loop", self.loop.turn, max(0, self.site.get_timer() - host.now()))
+        fine = self._guarded("loop", self.loop.turn, max(0, self.site.get_timer() - host.now()))
         if self._reload_wanted:
             self._reload_wanted = False
             self._guarded("config", self.reload)
-        self._guarded("timer", self.site.handle_timer, host.now())
+        fine = self._guarded("timer", self.site.handle_timer, host.now()) and fine
+        if not fine:
+            host.rest(BRAKE_MS)
 
-    def _guarded(self, what: str, call: Callable[..., object], *arguments: object) -> None:
+    def _guarded(self, what: str, call: Callable[..., object], *arguments: object) -> bool:
+        """True where the call came to its end."""
         try:
             call(*arguments)
+            return True
         except IsthmusError as error:
             self.log.once("error", what, "%s; %s" % (error, error.remedy))
         except Exception as error:  # noqa: BLE001 - the one place that catches everything, so that one event ends, not all
-            self.log.once(
-                "error", what, "a mistake in Isthmus itself, please report it: %s" % host.describe_exception(error)
-            )
+            self.log.once("error", what, _describe_mistake(error))
+        return False
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -189,9 +198,6 @@ class Daemon:
             self._guarded("resolver", self.site.resolved, name, addresses, failure, now)
 
     def _on_kernel_event(self, fd: int) -> None:
-        self._guarded("kernel", self._on_kernel_kinds, fd)
-
-    def _on_kernel_kinds(self, fd: int) -> None:
         self.site.kernel_changed(self._kernel.read_events(fd), host.now())
 
     # --- commands -----------------------------------------------------------------------------------------------------
@@ -221,7 +227,7 @@ class Daemon:
         """Tunnels taken down by hand stay down over a restart."""
         try:
             names = json.loads(host.read_file(self._paused_path))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # the last for lists in lists without end
             return []
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
@@ -243,9 +249,9 @@ class Daemon:
         except IsthmusError:
             raise
         except Exception as error:  # noqa: BLE001 - as in _guarded()
-            text = "a mistake in Isthmus itself: %s" % host.describe_exception(error)
+            text = _describe_mistake(error)
             self.log.once("error", "control", text)
-            raise IsthmusError(text, "please report it", "internal") from None
+            raise IsthmusError(text, "", "internal") from None
 
     def _obey_request(self, request: dict[str, Any]) -> dict[str, Any]:
         """It was held against edge/control.py's COMMANDS."""
@@ -258,6 +264,9 @@ class Daemon:
         tunnel = status.find(self.site.tunnels, request["tunnel"]) if "tunnel" in request else None
         if command in ("up", "down") and tunnel is not None:
             if command == "up":
+                if not tunnel.config.enabled:
+                    text = "option enabled of tunnel %s is off" % tunnel.name
+                    raise IsthmusError(text, "set it to 1, then run: isthmus reload", "disabled")
                 tunnel.resume(now)
             else:
                 tunnel.pause(now)
@@ -269,6 +278,10 @@ class Daemon:
         if command == "show" and tunnel is not None:
             return status.show(self, tunnel, now)
         return status.report(self, tunnel, now)
+
+
+def _describe_mistake(error: Exception) -> str:
+    return "a mistake in Isthmus itself, please report it: %s" % host.describe_exception(error)
 
 
 def _parser() -> argparse.ArgumentParser:

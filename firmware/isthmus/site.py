@@ -145,12 +145,18 @@ class Site:
     def stop(self, now: int) -> None:
         """Take every tunnel down in good order; policies, backstop routes and the guard stay."""
         self._now = now
+        mistake: Exception | None = None
         for tunnel in self.tunnels.values():
-            tunnel.stop(now)
-            self._obey_tunnel(tunnel)
-            self.engine.remove_connection(tunnel.name)
-        self._obey_engine()
+            try:
+                tunnel.stop(now)
+                self._obey_tunnel(tunnel)
+                self.engine.remove_connection(tunnel.name)
+                self._obey_engine()
+            except Exception as error:  # noqa: BLE001 - raised below: one tunnel keeps no other up
+                mistake = error
         self.look(now)
+        if mistake is not None:
+            raise mistake
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import unittest
 
 from isthmus.edge import log as module
-from isthmus.edge.log import LONGEST_TEXT, MOST_LINES, QUIET_MS, REMEMBERED, Log
+from isthmus.edge.log import MOST_LINES, QUIET_MS, REMEMBERED, Log
+from isthmus.edge.printable import LONGEST_TEXT
 
 
 class Clock:

@@ -17,8 +17,8 @@ GOOD = (
 )  # fmt: skip
 PIECES = (
     b"{", b"}", b"[", b"]", b'"', b":", b",", b"\\", b"\\u0000", b"\\ud800", b"\x00", b"\xff", b"\xef\xbb\xbf", b"null",
-    b"true", b"NaN", b"-Infinity", b"1e999", b"-0", b"0.1", b"9" * 5000, b'"command"', b'"tunnel"', b'"id"', b'"status"', b" ",
-    b"\xfe\xff\x00{", b"[" * 2000, b'{"a":' * 2000,
+    b"true", b"NaN", b"-Infinity", b"1e999", b"-0", b"0.1", b"9" * 5000, b'"command"', b'"tunnel"', b'"id"', b" ",
+    b'"status"', b"\xfe\xff\x00{", b"[" * 2000, b'{"a":' * 2000,
 )  # fmt: skip
 VALUES = (None, True, False, 0, -1, 1 << 70, 1.5, "", "x", "x" * 65, "\x00", "\ud800", [], [[]], {}, {"a": []})
 

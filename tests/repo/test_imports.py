@@ -34,7 +34,7 @@ TUNNEL = (
 DAEMON = ("isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.site", "isthmus.status")
 """What joins all parts: may import everything but the command line."""
 
-COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control")
+COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control", "isthmus.edge.printable")
 WEB_MAY = ("isthmus.edge.control", "isthmus.errors")
 
 PURE_MODULES = (

@@ -193,6 +193,11 @@ class ControlServer:
         self._listener.close()
 
 
+def now() -> int:
+    """Milliseconds on a clock that never steps, for whoever waits for the daemon."""
+    return host.now()
+
+
 class DaemonAwayError(IsthmusError):
     """Nobody answers on the control socket."""
 

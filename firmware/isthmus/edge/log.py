@@ -6,12 +6,12 @@ What repeats is said once and then counted, so that neither a broken peer nor an
 from __future__ import annotations
 
 from isthmus.edge import os_cpython as host
+from isthmus.edge.printable import LONGEST_TEXT, printable
 
 LEVELS = ("error", "warning", "notice", "info", "debug")
 REMEMBERED = 64
 QUIET_MS = 300_000  # the same line again within this time is counted, not written
 MOST_LINES = 20  # that differ, of one subject, within this time: who calls chooses port and identity
-LONGEST_TEXT = 600
 
 
 class Log:
@@ -66,23 +66,3 @@ class Log:
         self._counts[subject] = (since, lines + 1, 0)
         again = " (%d repeated lines left out before this one)" % left_out if left_out else ""
         self._write(level, subject, text, again)
-
-
-# What moves a terminal's cursor, ends a line, or shows text in another order than it has: C0, DEL, C1, zero width and
-# direction marks, line and paragraph separators, halves of surrogate pairs. (first, last)
-_UNPRINTABLE = (
-    (0x00, 0x1F), (0x7F, 0x9F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xD800, 0xDFFF),
-    (0xFEFF, 0xFEFF),
-)  # fmt: skip
-
-
-def printable(text: str) -> str:
-    """Foreign text (names, identities) must not move the reader's cursor or forge a line; too long a text is cut."""
-    kept = "".join(["?" if _is_unprintable(ord(c)) else c for c in text[:LONGEST_TEXT]])
-    return kept + "..." if len(text) > LONGEST_TEXT else kept
-
-
-def _is_unprintable(number: int) -> bool:
-    if 0x20 <= number < 0x7F:
-        return False
-    return any(first <= number <= last for first, last in _UNPRINTABLE)

@@ -1,0 +1,178 @@
+"""The daemon around a null kernel, with real port, files and loop: what a start must survive, and mistakes of ours."""
+
+from __future__ import annotations
+
+import json
+import time
+import unittest
+
+from isthmus import daemon as module
+from isthmus.edge.log import Log
+from isthmus.errors import IsthmusError
+from isthmus.kernel.contract import EINVAL, KernelError
+from isthmus.kernel.null import NullKernel
+from isthmus.kernel.objects import Way
+from isthmus.policy.guard import guard_text
+from isthmus.wire.addr import Prefix
+from tests.edge.world import Folder, own_network
+
+LOOPBACK = b"\x7f\x00\x00\x01"
+TUNNEL = "config tunnel 'branch'\n option remote '127.0.0.2'\n option psk 'correct horse battery'\n%s\n"
+
+
+def setUpModule() -> None:
+    own_network()
+
+
+class Lines(Log):
+    """Keeps its lines."""
+
+    def __init__(self) -> None:
+        super().__init__("debug")
+        self.lines: list[str] = []
+
+    def _write(self, level: str, subject: str, text: str, again: str = "") -> None:
+        self.lines.append(f"{level} {subject} {text}")
+
+
+class Choosy(NullKernel):
+    """nft does not take what the last run has left: another version, or half a file."""
+
+    def guard_set(self, text: str) -> None:
+        if "spoiled" in text:
+            raise KernelError(EINVAL, "set the guard", kind="guard")
+        super().guard_set(text)
+
+
+class DaemonTest(Folder):
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("config", "state", "run"):
+            (self.path / name).mkdir()
+        self.kernel = Choosy([("lo", LOOPBACK, 8)], [(Prefix(bytes(4), 0), Way(LOOPBACK, "lo", 1500))])
+        self.log = Lines()
+        self.configure("")
+
+    def configure(self, extra: str, text: str = TUNNEL) -> None:
+        (self.path / "config" / "isthmus").write_text(text % extra if "%s" in text else text)
+
+    def start(self) -> module.Daemon:
+        paths = [str(self.path / name) for name in ("config", "state", "run")]
+        self.daemon = module.Daemon(self.kernel, self.log, *paths)
+        self.addCleanup(self.daemon.edge.udp.close)
+        self.addCleanup(self.daemon.edge.icmp.close)
+        self.daemon.start()
+        self.addCleanup(self.daemon._control.close)
+        self.daemon.turn()
+        return self.daemon
+
+    def said(self, words: str) -> bool:
+        return any(words in line for line in self.log.lines)
+
+    def test_the_guard_stands_after_the_first_turns_and_is_kept(self) -> None:
+        self.start()
+        self.assertIsNotNone(self.kernel.guard_get())
+        kept = self.path / "state" / module.GUARD_FILE
+        self.assertIn("table inet isthmus", kept.read_text())
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+
+    def test_a_spoiled_guard_file_stops_nobody(self) -> None:
+        (self.path / "state" / module.GUARD_FILE).write_text(guard_text([]) + "# spoiled\n")
+        self.start()
+        self.assertIsNotNone(self.kernel.guard_get())
+        self.assertTrue(self.said("guard of the last run"))
+
+    def test_a_broken_file_at_start_leaves_the_guard(self) -> None:
+        self.configure("", "config tunnel\n option nonsense\n")
+        daemon = self.start()
+        self.assertIsNotNone(self.kernel.guard_get())
+        self.assertEqual(daemon.site.tunnels, {})
+        self.assertTrue(self.said("no tunnel is started; the guard stands"))
+
+    def test_a_mistake_of_ours_at_start_leaves_the_guard(self) -> None:
+        self.addCleanup(setattr, module, "load", module.load)
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError("secret")
+
+        module.load = broken
+        daemon = self.start()
+        self.assertIsNotNone(self.kernel.guard_get())
+        self.assertTrue(daemon.site.guarded)
+        self.assertTrue(self.said("ZeroDivisionError"))
+        self.assertFalse(self.said("secret"))
+
+    def test_a_strange_list_of_paused_tunnels(self) -> None:
+        for text in ("{}", "[" * 100_000, "null", "[[], 7, null]", "\x00"):
+            (self.path / "state" / module.PAUSED_FILE).write_text(text)
+            self.assertEqual(module.Daemon._read_paused(self.reader()), [])
+
+    def reader(self) -> module.Daemon:
+        daemon = module.Daemon.__new__(module.Daemon)
+        daemon._paused_path = str(self.path / "state" / module.PAUSED_FILE)
+        return daemon
+
+    def test_a_timer_that_always_fails_does_not_spin(self) -> None:
+        daemon = self.start()
+
+        def broken(_now: int) -> None:
+            raise ZeroDivisionError
+
+        daemon.site.handle_timer = broken
+        daemon.site.get_timer = lambda: 0
+        turns, end = 0, time.monotonic() + 0.5
+        while time.monotonic() < end:
+            daemon.turn()
+            turns += 1
+        self.assertTrue(turns < 20, turns)
+        self.assertTrue(self.said("ZeroDivisionError"))
+
+    def test_a_kernel_whose_messages_cannot_be_read_does_not_spin(self) -> None:
+        self.kernel.event_fds = self.always_readable
+        self.kernel.read_events = self.refuse
+        daemon = self.start()
+        turns, end = 0, time.monotonic() + 0.5
+        while time.monotonic() < end:
+            daemon.turn()
+            turns += 1
+        self.assertTrue(turns < 20, turns)
+
+    def always_readable(self) -> list[int]:
+        self.file = open("/dev/zero", "rb")
+        self.addCleanup(self.file.close)
+        return [self.file.fileno()]
+
+    def refuse(self, _fd: int) -> set[str]:
+        raise KernelError(EINVAL, "read the kernel's own messages")
+
+    def test_up_for_a_tunnel_that_is_off(self) -> None:
+        self.configure(" option enabled 0\n")
+        daemon = self.start()
+        with self.assertRaises(IsthmusError) as caught:
+            daemon._answer({"command": "up", "tunnel": "branch"})
+        self.assertEqual(caught.exception.code, "disabled")
+
+    def test_a_stop_with_a_mistake_still_takes_the_others_down(self) -> None:
+        self.configure(TUNNEL.replace("branch", "another") % " option instance 1\n", TUNNEL)
+        daemon = self.start()
+
+        def broken(_now: int) -> None:
+            raise ZeroDivisionError
+
+        daemon.site.tunnels["branch"].stop = broken
+        daemon.site.tunnels["another"].children.lost = True
+        daemon._stopping = True
+        daemon.run()
+        self.assertTrue(self.said("ZeroDivisionError"))
+        self.assertEqual(daemon.site.tunnels["another"].retry_at, None)
+        self.assertIsNotNone(self.kernel.guard_get())
+
+    def test_everything_answers_in_json(self) -> None:
+        daemon = self.start()
+        for request in ({"command": "status"}, {"command": "show", "tunnel": "branch"}, {"command": "version"}):
+            text = json.dumps(daemon._answer(request))
+            self.assertNotIn("correct horse", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
