@@ -166,7 +166,7 @@ def main() -> int:
         return 130
     except BrokenPipeError:  # the reader has seen enough: `isthmus status | head`
         # Or the interpreter complains when it flushes at its end.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 1
     except IsthmusError as error:
         remedy = "; " + error.remedy if error.remedy else ""
