@@ -21,6 +21,7 @@ RUN_DIR = "/var/run/isthmus"
 SIGNS = {"ok": "*", "wait": "~", "bad": "!", "off": "-"}
 WAIT_S = 60
 LOOK_EVERY_S = 0.2
+EPIPE = 32  # linux/errno.h
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -164,8 +165,10 @@ def main() -> int:
         return status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader has seen enough: `isthmus status | head`
-        # Or the interpreter complains when it flushes at its end.
+    except OSError as error:
+        if error.errno != EPIPE:
+            raise
+        # The reader has seen enough: `isthmus status | head`. Or the interpreter complains when it flushes at its end.
         sys.stdout = None
         return 1
     except IsthmusError as error:

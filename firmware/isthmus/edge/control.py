@@ -28,6 +28,7 @@ SOCKET_NAME = "control.sock"
 LONGEST_REQUEST = 65536
 MOST_CALLERS = 16
 READ_SIZE = 65536
+EAGAIN = 11  # linux/errno.h
 
 
 class Field:
@@ -137,9 +138,9 @@ class ControlServer:
         caller = self._callers[fd]
         try:
             data = caller.sock.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
+        except OSError as error:
+            if error.errno == EAGAIN:
+                return
             data = b""
         if not data:
             self._drop(fd)
@@ -160,11 +161,11 @@ class ControlServer:
             caller.unsent = self._answer(line)
         try:
             sent = caller.sock.send(caller.unsent) if caller.unsent else 0
-        except BlockingIOError:  # it reads slowly
-            sent = 0
-        except OSError:
-            self._drop(fd)
-            return
+        except OSError as error:
+            if error.errno != EAGAIN:
+                self._drop(fd)
+                return
+            sent = 0  # it reads slowly
         caller.unsent = caller.unsent[sent:]
         busy = bool(caller.unsent) or b"\n" in caller.unread
         self._loop.on_writable(fd, self._serve if busy else None)
