@@ -6,8 +6,6 @@ IPv6 one.
 """
 from __future__ import annotations
 
-import unittest
-
 from isthmus.kernel import objects as k
 from isthmus.kernel.contract import (
     EADDRNOTAVAIL,
@@ -18,20 +16,18 @@ from isthmus.kernel.contract import (
     ENODEV,
     ENOENT,
     ENOSYS,
-    KernelError,
 )
-from isthmus.policy.guard import REMOVE, Session, guard_text
+from isthmus.policy.guard import guard_text
 from isthmus.policy.plan import find_lost, plan
 from isthmus.wire.addr import Prefix, parse_ip, parse_prefix
+from tests.core.kernel_contract_guard import IFNAME, REQID, GuardContract
 
 UPLINK = "wan0"
-REQID = 0x69000001
 US4, PEER4, MOVED4 = parse_ip("192.0.2.1"), parse_ip("192.0.2.2"), parse_ip("192.0.2.3")
 US6, PEER6 = parse_ip("2001:db8::1"), parse_ip("2001:db8::2")
 INNER, PEER_INNER, OTHER_INNER = [parse_ip("fd69:7374:686d::%d" % n) for n in (1, 2, 3)]
 LOCAL_LL, PEER_LL, OTHER_LL = [parse_ip("fe80::%d" % n) for n in (1, 2, 3)]
 MAC, OTHER_MAC = b"\x02\x00\x00\x00\x00\x01", b"\x02\x00\x00\x00\x00\x02"
-IFNAME = "l2tp-test"
 LAN = parse_prefix("198.51.100.0/24")
 LAN6 = parse_prefix("2001:db8:100::/48")
 
@@ -87,81 +83,8 @@ def wanted(
     ]
 
 
-class Contract(unittest.TestCase):
+class Contract(GuardContract):
     """Every test begins with nothing of ours in the kernel and ends so."""
-
-    lacks: tuple[str, ...] = ()  # "sa", "tunnel": what this kernel was built without
-
-    def make(self):
-        """A kernel object on the world above."""
-        raise NotImplementedError
-
-    def damage(self, what: str) -> None:
-        """Another program deletes all SAs, all policies or the guard, or takes a link down."""
-        raise NotImplementedError
-
-    def setUp(self) -> None:
-        self.kernel = self.make()
-
-    def tearDown(self) -> None:
-        for verb, item in plan([], self.actual()):
-            getattr(self.kernel, verb)(item)
-        left = self.actual()
-        if self.kernel.guard_get() is not None:
-            self.kernel.guard_set(REMOVE)
-        self.kernel.close()
-        self.assertEqual(left, [])
-
-    def need(self, *kinds: str) -> None:
-        for kind in kinds:
-            if kind in self.lacks:
-                self.skipTest("this kernel lacks %s" % kind)
-
-    def actual(self) -> list[k.KernelObject]:
-        out = []
-        for kind in k.KINDS:
-            if not (kind in ("tunnel", "session") and "tunnel" in self.lacks):
-                out += self.kernel.dump(kind)
-        return out
-
-    def apply(self, desired: list[k.KernelObject]) -> list[tuple[str, k.KernelObject]]:
-        steps = plan(desired, self.actual())
-        for verb, item in steps:
-            getattr(self.kernel, verb)(item)
-        return steps
-
-    def refused(self, number: int, call, *arguments) -> KernelError:
-        with self.assertRaises(KernelError) as caught:
-            call(*arguments)
-        self.assertEqual(caught.exception.number, number, str(caught.exception))
-        return caught.exception
-
-    def events(self) -> set[str]:
-        changed: set[str] = set()
-        for fd in self.kernel.event_fds() or [-1]:
-            changed.update(self.kernel.read_events(fd))
-        return changed
-
-    def pause(self) -> None:
-        """Linux tells of an IPv6 address a little later than it is there; the twin at once."""
-
-    def told(self, kind: str) -> None:
-        """Fail unless a change of this kind is told, soon."""
-        changed: set[str] = set()
-        for _ in range(50):
-            changed.update(self.events())
-            if kind in changed:
-                return
-            self.pause()
-        self.fail("no word of a change of %s, only of %r" % (kind, changed))
-
-    def quiet(self) -> None:
-        """Fail if our own changes go on being told."""
-        for _ in range(50):
-            self.pause()
-            if not self.events():
-                return
-        self.fail("changes are told without end")
 
     def carry(self) -> None:
         """The L2TP interface, ready."""
@@ -435,31 +358,6 @@ class Contract(unittest.TestCase):
         self.assertEqual(self.kernel.way_to(parse_ip("203.0.113.9")), k.Way(US4, UPLINK, 1500))
         self.assertEqual(self.kernel.way_to(PEER6), k.Way(US6, UPLINK, 1500))
         self.refused(ENETUNREACH, self.kernel.way_to, parse_ip("2001:db8:ffff::1"))
-
-    # ----- the guard
-
-    def test_the_guard(self) -> None:
-        self.assertEqual(self.kernel.guard_get(), None)
-        text = guard_text([Session(IFNAME, 3, 4, REQID, 1420)])
-        self.kernel.guard_set(text)
-        first = self.kernel.guard_get()
-        self.assertTrue(first)
-        self.kernel.guard_set(text)
-        self.assertEqual(self.kernel.guard_get(), first)
-        self.kernel.guard_set(guard_text([]))
-        self.assertTrue(self.kernel.guard_get() not in (None, first))
-        self.kernel.guard_set(text)
-        self.assertEqual(self.kernel.guard_get(), first)
-        self.kernel.guard_set(REMOVE)
-        self.assertEqual(self.kernel.guard_get(), None)
-
-    def test_the_guard_names_our_table_alone(self) -> None:
-        self.kernel.guard_set(guard_text([]))
-        before = self.kernel.guard_get()
-        for text in ("flush ruleset\n", guard_text([]) + "table inet other { }\n", "delete table inet other\n",
-                     "table inet isthmus {\n", "table inet isthmus2 { }\n", 'include "/etc/passwd"\n'):
-            self.refused(EINVAL, self.kernel.guard_set, text)
-        self.assertEqual(self.kernel.guard_get(), before)
 
     # ----- everything together
 

@@ -5,7 +5,8 @@ from isthmus.kernel import l2tp_messages as l2tp
 from isthmus.kernel import objects as k
 from isthmus.kernel import real_ipsec, real_l2tp, real_route
 from isthmus.kernel import xfrm_messages as xfrm
-from isthmus.kernel.real_netlink import CREATE, DO, LIST, REPLACE
+from isthmus.kernel.nft_messages import NFT_MSG_GETGEN, genmsg
+from isthmus.kernel.real_netlink import CREATE, DO, GET, LIST, REPLACE
 from tests.core import kernel_contract as contract
 
 L2TP_FAMILY = 0x1B  # what a kernel might answer
@@ -43,4 +44,5 @@ def samples():
         ("link set", real_route.push_link(5, {"flags": 1, "change": 1}, [("IFLA_MTU", 1420),
                                                                         ("IFLA_ADDRESS", "02:00:00:00:00:01")]),
          real_route.RTM_NEWLINK, DO),
+        ("guard generation", genmsg(), NFT_MSG_GETGEN, GET),
     ]

@@ -156,9 +156,12 @@ class NullKernel(Kernel):
     # ----- the rest of the world
 
     def damage(self, kind: str, key: tuple[object, ...] | None = None) -> None:
-        """Another program deletes one object, all of a kind (key None), or the guard."""
+        """Another program deletes one object, all of a kind (key None), or the guard, or adds a "rule" to the guard."""
         if kind == "guard":
             self._guard = None
+        elif kind == "rule":
+            self._guard = hashlib.sha256(self._guard or b"").digest()
+            kind = "guard"
         else:
             for one in list(self._kept[kind]) if key is None else [key]:
                 if kind == "link":  # `ip link set down`

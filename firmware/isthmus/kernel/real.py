@@ -3,7 +3,7 @@
     policy, sa                          real_ipsec.py    xfrm_messages.py
     tunnel, session                     real_l2tp.py     l2tp_messages.py
     link, address, neighbour, route     real_route.py    (pyroute2's own messages)
-    guard                               real_nft.py      nft.py
+    guard                               real_nft.py      nft.py, nft_messages.py
     events                              real_events.py
     what is used of pyroute2            real_netlink.py
 
@@ -11,12 +11,12 @@ It acts in the network namespace it is made in, and needs CAP_NET_ADMIN there.
 """
 from __future__ import annotations
 
-from isthmus.kernel import real_nft
 from isthmus.kernel.contract import EINVAL, ENOENT, REPLACEABLE, Kernel, KernelError, is_our_address, refuse_foreign
 from isthmus.kernel.objects import Address, Link, Neighbour, Sa
 from isthmus.kernel.real_events import Events
 from isthmus.kernel.real_ipsec import Ipsec
 from isthmus.kernel.real_l2tp import L2tp
+from isthmus.kernel.real_nft import Guard
 from isthmus.kernel.real_route import Routing
 
 TYPE_CHECKING = False
@@ -34,6 +34,7 @@ class RealKernel(Kernel):
         self._ipsec = Ipsec()
         self._l2tp = L2tp()
         self._routing = Routing()
+        self._guard = Guard()
         self._events = Events(self._l2tp_group())
 
     def _l2tp_group(self) -> int:
@@ -88,11 +89,16 @@ class RealKernel(Kernel):
 
     def guard_set(self, text: str) -> None:
         """See Kernel."""
-        real_nft.guard_set(text)
+        self._guard.set(text)
 
     def guard_get(self) -> bytes | None:
         """See Kernel."""
-        return real_nft.guard_get()
+        return self._guard.get()
+
+    @property
+    def programs(self) -> int:
+        """How many processes were started so far: each costs a second on a small router."""
+        return self._guard.programs
 
     def way_to(self, address: bytes) -> Way:
         """See Kernel."""
@@ -112,7 +118,7 @@ class RealKernel(Kernel):
 
     def close(self) -> None:
         """See Kernel."""
-        for part in (self._ipsec, self._l2tp, self._routing, self._events):
+        for part in (self._ipsec, self._l2tp, self._routing, self._guard, self._events):
             part.close()
 
     def _links_for(self, item: KernelObject) -> list[str]:

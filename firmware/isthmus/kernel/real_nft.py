@@ -8,34 +8,72 @@ import json
 
 from isthmus.kernel.contract import EINVAL, ENOENT, ETIMEDOUT, KernelError, refuse_foreign_guard
 from isthmus.kernel.nft import digest
+from isthmus.kernel.nft_messages import NFT_MSG_GETGEN, NFT_MSG_NEWGEN, genmsg
+from isthmus.kernel.real_netlink import GET, NETLINK_NETFILTER, Transport
 from isthmus.policy.guard import TABLE
 
 _PATIENCE_SECONDS = 20  # a loaded router takes a second or two
 
 
-def guard_set(text: str) -> None:
-    """One transaction, or nothing."""
-    doing = "set the guard"
-    refuse_foreign_guard(text)
-    status, _, said = _run(["-f", "-"], text, doing)
-    if status:
-        raise _error(doing, said)
+class Guard:
+    """Our table. Listing it costs a process, a second on a small router: the digest of before still holds as long as
+    nobody has committed anything to nftables since, which the kernel counts (its generation, one for a namespace).
+    """
 
+    def __init__(self) -> None:
+        self.programs = 0  # started so far
+        self._transport = Transport(NETLINK_NETFILTER, "guard", {NFT_MSG_NEWGEN: genmsg})
+        self._known: tuple[bytes, bytes | None] | None = None  # generation, digest
 
-def guard_get() -> bytes | None:
-    """The digest of our table; None if there is none."""
-    doing = "read the guard"
-    status, listing, said = _run(["-j", "list", "table", "inet", TABLE], "", doing)
-    if not status:
+    def close(self) -> None:
+        """Give the socket back."""
+        self._transport.close()
+
+    def set(self, text: str) -> None:
+        """One transaction, or nothing."""
+        doing = "set the guard"
+        refuse_foreign_guard(text)
+        status, _, said = self._run(["-f", "-"], text, doing)
+        if status:
+            raise _error(doing, said)
+
+    def get(self) -> bytes | None:
+        """The digest of our table; None if there is none."""
+        generation = self._generation()
+        if self._known is not None and generation == self._known[0]:
+            return self._known[1]
+        self._known = None
+        listed = self._list()
+        # What was listed is of this generation only if nobody has committed meanwhile.
+        if generation is not None and self._generation() == generation:
+            self._known = (generation, listed)
+        return listed
+
+    def _generation(self) -> bytes | None:
+        """None where the kernel does not tell: then the table is listed each time."""
         try:
-            return digest(listing)
-        except ValueError:
-            raise KernelError(EINVAL, doing, kind="guard", detail="nft does not print JSON") from None
-    # nft says why it failed in words alone; whether it is because the table is missing, the list of tables tells.
-    status, listing, _ = _run(["-j", "list", "tables"], "", doing)
-    if status or _lists_table(listing):
-        raise _error(doing, said)
-    return None
+            answers = self._transport.request(genmsg(), NFT_MSG_GETGEN, GET, "ask for the generation of nftables")
+        except KernelError:
+            return None
+        return answers[0].get_attr("NFTA_GEN_ID") if answers else None
+
+    def _list(self) -> bytes | None:
+        doing = "read the guard"
+        status, listing, said = self._run(["-j", "list", "table", "inet", TABLE], "", doing)
+        if not status:
+            try:
+                return digest(listing)
+            except ValueError:
+                raise KernelError(EINVAL, doing, kind="guard", detail="nft does not print JSON") from None
+        # nft says why it failed in words alone; whether it is because the table is missing, the list of tables tells.
+        status, listing, _ = self._run(["-j", "list", "tables"], "", doing)
+        if status or _lists_table(listing):
+            raise _error(doing, said)
+        return None
+
+    def _run(self, arguments: list[str], text: str, doing: str) -> tuple[int, str, str]:
+        self.programs += 1
+        return _run(arguments, text, doing)
 
 
 def _lists_table(listing: str) -> bool:

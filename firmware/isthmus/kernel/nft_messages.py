@@ -1,0 +1,22 @@
+"""The one message of nfnetlink's nftables (linux/netfilter/nf_tables.h) that we send, in pyroute2's own style."""
+
+from __future__ import annotations
+
+from isthmus.kernel.real_netlink import nlmsg
+
+NFNL_SUBSYS_NFTABLES = 10  # linux/netfilter/nfnetlink.h
+NFT_MSG_NEWGEN = (NFNL_SUBSYS_NFTABLES << 8) | 15
+NFT_MSG_GETGEN = (NFNL_SUBSYS_NFTABLES << 8) | 16
+
+
+class genmsg(nlmsg):  # noqa: N801 - pyroute2's style
+    """struct nfgenmsg, and enum nft_gen_attributes. The generation is compared only: its bytes will do."""
+
+    fields = (("nfgen_family", "B"), ("version", "B"), ("res_id", "H"))
+
+    nla_map = (
+        ("NFTA_GEN_UNSPEC", "none"),
+        ("NFTA_GEN_ID", "cdata"),
+        ("NFTA_GEN_PROC_PID", "cdata"),
+        ("NFTA_GEN_PROC_NAME", "cdata"),
+    )
