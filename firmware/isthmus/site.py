@@ -19,7 +19,7 @@ from isthmus.policy.leftover import leftover_sessions
 from isthmus.proto import actions
 from isthmus.proto.errors import CrossedAttempt
 from isthmus.proto.ike2.engine import Engine
-from isthmus.troubles import GuardMissingError
+from isthmus.troubles import GuardMissingError, explained
 from isthmus.tunnel import (
     CHECK_PEER,
     CONNECT,
@@ -320,6 +320,7 @@ class Site:
 
     def _failed(self, action: actions.Failed) -> None:
         tunnel = self.tunnels.get(action.name) if action.name is not None else None
+        action = actions.Failed(action.name, action.source, action.role, explained(action.error))
         if isinstance(action.error, CrossedAttempt) and action.role == actions.RESPONDER:
             return  # both sides began at once, ours goes on: nothing is wrong
         if tunnel is not None:

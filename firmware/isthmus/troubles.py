@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from isthmus.errors import IsthmusError
+from isthmus.policy.derive import explain_link
+from isthmus.proto.errors import LinkMismatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,3 +67,10 @@ class Refusal:
         self.error = error
         self.source = source
         self.at = now
+
+
+def explained(error: IsthmusError) -> IsthmusError:
+    """The error as an administrator understands it: of two link announcements, which part differs and how."""
+    if not isinstance(error, LinkMismatch) or error.ours is None or error.theirs is None:
+        return error
+    return LinkMismatch(explain_link(error.ours, error.theirs), error.ours, error.theirs)

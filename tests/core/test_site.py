@@ -145,6 +145,7 @@ class RefusedTest(SiteTest):
     def test_another_instance(self) -> None:
         self.pair.configure(" option instance 1\n")
         self.fails("link")
+        self.assertTrue("option instance is 0 at the peer and 1 here" in str(self.a.tunnel.error), self.a.tunnel.error)
 
 
 class SurviveTest(SiteTest):

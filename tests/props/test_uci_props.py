@@ -70,7 +70,7 @@ class Model:
 
     def section(self, section_type, name):
         for known in self.sections:
-            if known[1] == name:
+            if isinstance(known[1], bytes) and known[1] == name:
                 return known
         self.sections.append((section_type, name or uci.anonymous_name(len(self.sections) + 1, section_type), {}))
         return self.sections[-1]

@@ -271,6 +271,8 @@ def killed(story: Story) -> None:
             story.wait_answered(stream, first - 100, last)
             lost = stream.list_lost(first - 100, last)
             facts.note("lost while dead", len(lost))
+            if lost:
+                facts.note("lost from the kill on, by number", [number - first for number in lost[:20]])
             check(not lost, f"{len(lost)} of {last - first} pings lost while the daemon was dead")
             story.none_in_the_clear("daemon killed")
             story.foreign.compare()
