@@ -127,6 +127,7 @@ class Contract(GuardContract):
         self.refused(EINVAL, self.kernel.replace, tunnel())
         self.refused(EINVAL, self.kernel.replace, session())
         self.refused(EINVAL, self.kernel.replace, k.Address("lo", INNER, 128))
+        self.assertEqual(self.actual(), [])
 
     def test_gone_already_is_fine(self) -> None:
         self.kernel.add(policy())
@@ -352,6 +353,7 @@ class Contract(GuardContract):
     def test_a_preferred_source_must_be_here(self) -> None:
         self.refused(EINVAL, self.kernel.add, k.Route(LAN, 100, oif=UPLINK, via=PEER_LL, prefsrc=MOVED4))
         self.refused(EINVAL, self.kernel.add, k.Route(LAN6, 100, oif=UPLINK, via=PEER_LL, prefsrc=PEER6))
+        self.assertEqual(self.actual(), [])
 
     def test_the_way_to_an_address(self) -> None:
         self.assertEqual(self.kernel.way_to(PEER4), k.Way(US4, UPLINK, 1500))
