@@ -1,10 +1,13 @@
-"""The one message of nfnetlink's nftables (linux/netfilter/nf_tables.h) that we send, in pyroute2's own style."""
+"""The two messages of nfnetlink's nftables (linux/netfilter/nf_tables.h) that we send, in pyroute2's own style."""
 
 from __future__ import annotations
 
 from isthmus.kernel.real_netlink import nlmsg
 
 NFNL_SUBSYS_NFTABLES = 10  # linux/netfilter/nfnetlink.h
+NFPROTO_INET = 1  # linux/netfilter.h
+NFT_MSG_NEWTABLE = (NFNL_SUBSYS_NFTABLES << 8) | 0
+NFT_MSG_GETTABLE = (NFNL_SUBSYS_NFTABLES << 8) | 1
 NFT_MSG_NEWGEN = (NFNL_SUBSYS_NFTABLES << 8) | 15
 NFT_MSG_GETGEN = (NFNL_SUBSYS_NFTABLES << 8) | 16
 
@@ -20,3 +23,11 @@ class genmsg(nlmsg):  # noqa: N801 - pyroute2's style
         ("NFTA_GEN_PROC_PID", "cdata"),
         ("NFTA_GEN_PROC_NAME", "cdata"),
     )
+
+
+class tablemsg(nlmsg):  # noqa: N801 - pyroute2's style
+    """struct nfgenmsg, and the first of enum nft_table_attributes."""
+
+    fields = (("nfgen_family", "B"), ("version", "B"), ("res_id", "H"))
+
+    nla_map = (("NFTA_TABLE_UNSPEC", "none"), ("NFTA_TABLE_NAME", "asciiz"))
