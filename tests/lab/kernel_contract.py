@@ -159,6 +159,7 @@ class RealTest(contract.Contract):
             "sa": "ip xfrm state flush",
             "policy": "ip xfrm policy flush",
             "guard": "nft flush ruleset",
+            "rule": "nft add rule inet isthmus clear_in counter accept",
             "link": "ip link set %s down" % contract.IFNAME,
         }[what])
 
