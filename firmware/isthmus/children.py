@@ -2,8 +2,8 @@
 
 Make before break, in the one order that lost no packet when it was measured (shared/reference/kernel.md): the responder
 installs inbound; the initiator installs inbound and outbound; the responder moves outbound when the first packet has
-come on the new SA, when the peer deletes the old one, or after 2 s; then the old outbound goes at once and the old
-inbound seconds later. An SA is never installed a second time: AES-GCM does not survive a counter that starts again
+come on the new SA, when the peer deletes the old one, or at last by the clock; then the old outbound goes at once and
+the old inbound seconds later. An SA is never installed a second time: AES-GCM does not survive a counter that starts again
 under the same key.
 """
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     Key = tuple[bytes, int]  # destination and SPI: what the kernel finds an SA by
 
-MOVE_MS = 2_000  # the responder waits no longer for the first packet
-LINGER_MS = 5_000  # packets under way on the old inbound SA still arrive
+MOVE_MS = 10_000  # the responder waits no longer for the first packet: by then three lost answers were sent again
+LINGER_MS = 15_000  # packets under way on the old inbound SA still arrive, and those of a peer that waits that long
 RENEW_PERCENT = 85  # of the lifetime, when the initiator of the current SA starts a new one
 RENEW_SPREAD_PERCENT = 10  # and up to this much later, at random
 RESPONDER_PERCENT = 105  # then the responder does it

@@ -226,6 +226,33 @@ class CalmTest(HostileTest):
         self.assertEqual([len(self.a.kernel.dump(kind)) for kind in ("sa", "session", "tunnel")], [0, 0, 0])
 
 
+class BreakTest(HostileTest):
+    """Make before break, where datagrams are lost."""
+
+    def test_a_lost_answer_loses_no_frame(self) -> None:
+        """The responder of a renewal must not move before the initiator has heard that there is something to move to."""
+        self.bring_up()
+        lost = [0]
+
+        def fate(data: bytes, _number: int) -> list[int]:
+            answer = data[18] == 35 and data[19] & 0x20  # IKE_AUTH
+            if answer and lost[0] < 3:
+                lost[0] += 1
+                return []
+            return [5]
+
+        self.pair.fate = fate
+        self.a.tunnel.children._renew_at = self.pair.now
+        failed = 0
+        for _ in range(1000):
+            self.pair.run(20)
+            for sender, receiver in ((self.a, self.b), (self.b, self.a)):
+                failed += not self.pair._cross(sender, receiver)
+        self.assertEqual((lost[0], failed), (3, 0))
+        self.pair.run(30_000)
+        self.assertEqual((len(self.a.spis()), self.a.spis()), (2, self.b.spis()))
+
+
 class PlaceTest(HostileTest):
     """A peer, or whoever answers for its name, tries to stand where another peer stands."""
 
