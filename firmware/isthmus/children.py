@@ -2,8 +2,8 @@
 
 Make before break, in the one order that lost no packet when it was measured (shared/reference/kernel.md): the responder
 installs inbound; the initiator installs inbound and outbound; the responder moves outbound when the first packet has
-come on the new SA, when the peer deletes the old one, or at last by the clock; then the old outbound goes at once and
-the old inbound seconds later. An SA is never installed a second time: AES-GCM does not survive a counter that starts again
+come on the new SA, when the peer deletes the old one, or at last by the clock; then the old outbound goes at once, the
+old inbound seconds later. An SA is never installed a second time: AES-GCM does not survive a counter that starts again
 under the same key.
 """
 

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 # Options that ask nothing new of the peer: what is agreed stays when they change.
 SOFT = ("local_subnets", "remote_subnets", "mtu", "dpd_ms")
 
+VITAL = (RESOLVE, CONNECT, INITIATE)  # what a tunnel cannot go on without
+MISTAKE, MISTAKE_REMEDY = "a mistake in Isthmus itself", "see the log, and report it"
+
 OBSERVE_MS = 2_000  # counters of standing tunnels
 EAGER_OBSERVE_MS = 100  # while something is about to come up or to move
 WAY_DEBOUNCE_MS = 200  # addresses and routes change in swarms
@@ -86,6 +89,7 @@ class Site:
         self.keeper = Keeper(kernel, log, now)
         self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
         self._adopting: list[str] | None = None  # tunnels of the first configuration that may find SAs in the kernel
+        self._todo: list[actions.Action] = []
         self._outlet = outlet
         self._rng = rng
         self._now = now
@@ -248,16 +252,25 @@ class Site:
             self.log.once("warning", tunnel.name, "%s; %s; %s" % (text, tunnel.error, tunnel.error.remedy))
 
     def _obey_engine(self) -> bool:
-        todo = self.engine.take_actions()
-        for action in todo:
+        self._todo += self.engine.take_actions()
+        busy = bool(self._todo)
+        while self._todo:  # what a mistake of ours leaves undone is done at the next event
+            action = self._todo.pop(0)
             self._actions[type(action)](action)
-        return bool(todo)
+        return busy
 
     def _obey_tunnel(self, tunnel: Tunnel) -> bool:
         todo = tunnel.take_requests()
-        for verb, value in todo:
-            self._verbs[verb](tunnel, value)
-        return bool(todo)
+        busy = bool(todo)
+        while todo:
+            verb, value = todo.pop(0)
+            try:
+                self._verbs[verb](tunnel, value)
+            except Exception:
+                if verb in VITAL:  # the tunnel would wait for ever for what does not come
+                    tunnel.refused(IsthmusError(MISTAKE, MISTAKE_REMEDY), self._now)
+                raise
+        return busy
 
     def _make_actions(self) -> dict[type, Callable[[Any], None]]:
         """Each action of the engine, and who obeys it."""
@@ -315,6 +328,9 @@ class Site:
         except IsthmusError as error:
             tunnel.refused(error, self._now)
             return
+        except Exception:
+            tunnel.refused(IsthmusError(MISTAKE, MISTAKE_REMEDY), self._now)
+            raise
         self.keeper.made.add((sa.kind, sa.key()))
         tunnel.children.placed(spec)
 

@@ -380,6 +380,7 @@ class Tunnel:
         self._ask(DELETE)
         self.children.clear()
         self.ike = None
+        self._between = None  # the engine is told anew
         self._failed(error, now)
         self._ask(RECONCILE)
 

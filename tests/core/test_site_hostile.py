@@ -226,11 +226,74 @@ class CalmTest(HostileTest):
         self.assertEqual([len(self.a.kernel.dump(kind)) for kind in ("sa", "session", "tunnel")], [0, 0, 0])
 
 
+class MistakeTest(HostileTest):
+    """An exception in our own code ends one event: what was asked beside it still happens."""
+
+    def mend_after(self, owner: object, name: str, times: int) -> list[int]:
+        """Make a method raise so many times; the list holds what is left."""
+        left = [times]
+        inner = getattr(owner, name)
+
+        def broken(*arguments: object) -> object:
+            if left[0]:
+                left[0] -= 1
+                raise ZeroDivisionError
+            return inner(*arguments)
+
+        setattr(owner, name, broken)
+        return left
+
+    def live(self, milliseconds: int) -> bool:
+        """Let time pass as the daemon does, which survives each mistake."""
+        end = self.pair.now + milliseconds
+        while self.pair.now < end:
+            try:
+                if self.pair.run(end - self.pair.now, self.pair.up):
+                    return True
+            except ZeroDivisionError:
+                pass
+        return False
+
+    def test_an_sa_that_could_not_be_installed(self) -> None:
+        add, seen = self.a.kernel.add, []
+
+        def broken(item: k.KernelObject) -> None:
+            if item.kind == "sa":
+                seen.append(item)
+                if len(seen) in (1, 4):  # inbound, then in another attempt outbound
+                    raise ZeroDivisionError
+            add(item)
+
+        self.a.kernel.add = broken
+        self.pair.configure()
+        self.assertTrue(self.live(60_000))
+        self.assertTrue(len(seen) > 4)
+        self.pair.run(30_000)
+        self.assertEqual((len(self.a.spis()), self.a.spis()), (2, self.b.spis()))
+
+    def test_a_datagram_that_could_not_be_sent(self) -> None:
+        for times in (1, 3):
+            self.setUp()
+            left = self.mend_after(self.a.site._outlet, "send", times)
+            self.pair.configure()
+            self.assertTrue(self.live(60_000))
+            self.assertEqual(left, [0])
+
+    def test_a_request_of_a_tunnel_that_fails(self) -> None:
+        for verb in ("_find_way", "_connect", "_initiate", "_probe"):
+            self.setUp()
+            left = self.mend_after(self.a.site, verb, 1)
+            self.a.site._verbs = self.a.site._make_verbs()
+            self.pair.configure()
+            self.assertTrue(self.live(120_000), verb)
+            self.assertEqual(left, [0], verb)
+
+
 class BreakTest(HostileTest):
     """Make before break, where datagrams are lost."""
 
     def test_a_lost_answer_loses_no_frame(self) -> None:
-        """The responder of a renewal must not move before the initiator has heard that there is something to move to."""
+        """The responder of a renewal must not move before the initiator knows what to move to."""
         self.bring_up()
         lost = [0]
 
