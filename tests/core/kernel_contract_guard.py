@@ -117,10 +117,7 @@ class GuardContract(unittest.TestCase):
         self.assertTrue(self.kernel.guard_get() not in (None, first))
         self.kernel.guard_set(guard_text([]))
         self.assertEqual(self.kernel.guard_get(), first)
-        self.damage("guard")
-        before = self.programs()
-        self.assertEqual(self.kernel.guard_get(), None)
-        self.assertTrue(self.programs() > before or not before)
+        self.damage("guard")  # what is missing is to be put back in haste: not even that costs a program
         before = self.programs()
         self.assertEqual(self.kernel.guard_get(), None)
         self.assertEqual(self.programs(), before)
