@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import ENOENT, KernelError
-from isthmus.kernel.objects import KINDS, Policy, Sa, Session, Tunnel
+from isthmus.kernel.objects import KINDS, UNICAST, Policy, Route, Sa, Session, Tunnel
 from isthmus.policy.guard import REMOVE
 from isthmus.policy.plan import plan
 
@@ -43,6 +43,7 @@ class Keeper:
         self.wanted_sas: set[Key] = set()
         self.settled = False  # every tunnel knows what is its own: what a former life left and nobody wants may go
         self.made: set[Mark] = set()  # what this life has wanted: that may go whatever others still have to find out
+        self.released: set[Mark] = set()  # of tunnels that are no longer configured
         self.error: IsthmusError | None = None
         self.guard_verified_at: int | None = None
         self.guard_repairs = 0
@@ -139,6 +140,7 @@ class Keeper:
         wanted = self.wanted + [sa for sa in _sas(actual) if (sa.destination, sa.spi) in self.wanted_sas]
         there = {(item.kind, item.key()) for item in actual}
         self.made = {mark for mark in self.made if mark in there} | {(item.kind, item.key()) for item in wanted}
+        self.released &= there
         steps = [(verb, item) for verb, item in plan(wanted, actual) if verb != "remove" or self._may_go(item)]
         bare: set[bytes] = set()
         for verb, item in steps:
@@ -149,8 +151,15 @@ class Keeper:
         return not steps
 
     def _may_go(self, item: KernelObject) -> bool:
-        """What a former life left stays until every tunnel knows its own, unless it is in the way."""
-        if self.settled or (item.kind, item.key()) in self.made:
+        """What a former life left stays until every tunnel knows its own, unless it is in the way; and so does what
+        only closes: policies, and routes that lead nowhere.
+        """
+        mark = (item.kind, item.key())
+        if self.settled or mark in self.released:
+            return True
+        if isinstance(item, Policy) or (isinstance(item, Route) and item.type != UNICAST):
+            return False
+        if mark in self.made:
             return True
         if isinstance(item, Sa):  # of a tunnel that is known, and does not know it
             return item.reqid in [other.reqid for other in self.wanted if isinstance(other, Policy)]

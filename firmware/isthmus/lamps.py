@@ -116,6 +116,8 @@ def _guard(tunnel: Tunnel, keeper: Keeper, now: int) -> Lamp:
     verified = keeper.guard_verified_at
     if verified is None:
         return Lamp("guard", BAD, "the nft rules could not be verified: %s" % (keeper.error or "not looked at yet"))
+    if keeper.error is not None and not keeper.guard_stands():
+        return Lamp("guard", BAD, "the nft rules are not in place, or could not be verified: %s" % keeper.error)
     if now - verified > GUARD_MS:
         return Lamp("guard", BAD, "the nft rules were verified %s ago, and not since" % ago(now - verified))
     known = "" if tunnel.derived is not None else "; this tunnel's ids are not known yet, and nothing can pass for it"

@@ -114,6 +114,7 @@ class Site:
         wanted = [row.name for row in config.tunnels]
         for name in list(self.tunnels):
             if name not in wanted:
+                self.keeper.released |= {(item.kind, item.key()) for item in self.tunnels[name].desired()}
                 self._leave(name)
                 report["removed"].append(name)
         for row in config.tunnels:

@@ -90,7 +90,7 @@ def report(daemon: Daemon, only: Tunnel | None, now: int) -> dict[str, Any]:
             "warnings": daemon.config_warnings,
         },
         "guard": {
-            "in_place": keeper.guard_verified_at is not None and keeper.wanted_guard is not None,
+            "in_place": keeper.wanted_guard is not None and (keeper.guard_stands() or keeper.error is None),
             "verified_s": _seconds(now, keeper.guard_verified_at),
             "repairs": keeper.guard_repairs,
             "error": error_answer(keeper.error) if keeper.error is not None else None,

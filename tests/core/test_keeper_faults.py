@@ -138,8 +138,13 @@ class FaultTest(unittest.TestCase):
         self.keeper.wanted = []
         self.keeper.look(1)
         left = [item.metric for item in self.kernel.dump("route")]
-        self.assertEqual(left, [2000])
-        self.assertEqual(self.kernel.dump("session") + self.kernel.dump("policy"), [])
+        self.assertEqual(left, [2000, 1000])  # what only closes stays longest
+        self.assertEqual(self.kernel.dump("session") + self.kernel.dump("tunnel"), [])
+        self.assertEqual(len(self.kernel.dump("policy")), 2)
+        self.keeper.released = {(item.kind, item.key()) for item in self.kernel.dump("policy")}
+        self.keeper.look(2)
+        self.assertEqual(self.kernel.dump("policy"), [])
+        self.assertEqual(len(self.kernel.dump("route")), 2)
 
     def test_what_is_in_the_way_goes_before_every_tunnel_is_known(self) -> None:
         self.make(NullKernel)

@@ -7,6 +7,7 @@ import unittest
 from isthmus.config.model import Config, load
 from isthmus.kernel import objects as k
 from isthmus.kernel.contract import EIO, ENOENT, KernelError
+from isthmus.lamps import BAD, OK, lamps
 from isthmus.proto import actions
 from tests.core.pair import B, Host, Pair, make_config
 
@@ -114,6 +115,24 @@ class GuardTest(HostileTest):
         self.assertEqual(self.a.guard_text, "")
 
 
+    def test_the_lamp_goes_out_when_the_guard_cannot_be_put_back(self) -> None:
+        self.bring_up()
+        put_back = self.a.kernel.guard_set
+
+        def guard_set(text: str) -> None:
+            raise KernelError(ENOENT, "set the guard", kind="guard")
+
+        self.a.kernel.guard_set = guard_set
+        self.a.kernel.damage("guard")
+        self.pair.run(5_000)
+        lamp = lamps(self.a.tunnel, self.a.site.keeper, self.pair.now)[4]
+        self.assertEqual((lamp.name, lamp.state), ("guard", BAD))
+        self.assertTrue("set the guard" in lamp.evidence)
+        self.a.kernel.guard_set = put_back
+        self.pair.run(5_000)
+        self.assertEqual(lamps(self.a.tunnel, self.a.site.keeper, self.pair.now)[4].state, OK)
+
+
 class OldKeysTest(HostileTest):
     def test_a_removed_tunnel_is_no_longer_spoken_for(self) -> None:
         self.bring_up()
@@ -140,6 +159,28 @@ class OldKeysTest(HostileTest):
         self.pair.run(120_000)
         self.assertEqual(self.b.tunnel.ike, None)
         self.assertEqual(self.a.spis(), [])
+
+    def test_a_changed_tunnel_stays_closed_while_its_peer_is_looked_up(self) -> None:
+        self.bring_up()
+        changed = make_config("b.example.net", "192.168.20.0/24", "another long enough secret")
+        self.a.site.apply(changed, [], self.pair.now)
+        self.pair.run(10_000)
+        self.assertEqual(self.a.tunnel.derived, None)
+        self.assertEqual(len(self.a.kernel.dump("policy")), 2)
+        self.assertEqual([route.type for route in self.a.kernel.dump("route")], [k.UNREACHABLE])
+        self.assertEqual(self.a.kernel.dump("session") + self.a.kernel.dump("sa"), [])
+
+    def test_a_removed_tunnel_leaves_though_another_is_unknown(self) -> None:
+        lost = " option remote lost.example.net\n"
+        self.a.site.apply(two_tunnels(" option remote 198.51.100.1\n", lost), [], self.pair.now)
+        self.b.site.apply(make_config("192.0.2.1", "192.168.10.0/24"), [], self.pair.now)
+        self.assertTrue(self.pair.run(20_000, self.pair.up))
+        left = two_tunnels(" option remote 198.51.100.1\n", lost)
+        del left.tunnels[0]
+        self.a.site.apply(left, [], self.pair.now)
+        self.pair.run(10_000)
+        self.assertEqual([len(self.a.kernel.dump(kind)) for kind in ("sa", "policy", "session")], [0, 0, 0])
+        self.assertEqual([str(route.destination) for route in self.a.kernel.dump("route")], ["192.168.40.0/24"])
 
     def test_spent_keys_are_refused(self) -> None:
         specs = []
