@@ -247,8 +247,10 @@ class Site:
     def _announce(self, tunnel: Tunnel, state: str) -> None:
         """A new state in the log, with the reason and the remedy where something is wrong."""
         text = "%s: %s" % (state, tunnel.story())
-        if state != "waiting" or tunnel.error is None:
+        if state in ("up", "disabled"):
             self.log.notice(tunnel.name, text)
+        elif state != "waiting" or tunnel.error is None:
+            self.log.once("notice", tunnel.name, text)  # on the way up these come again with every try
         else:
             self.log.once("warning", tunnel.name, "%s; %s; %s" % (text, tunnel.error, tunnel.error.remedy))
 

@@ -216,6 +216,19 @@ class CalmTest(HostileTest):
         self.assertTrue(self.turns(self.a, 60_000) < 400)
         self.assertTrue(self.a.site.keeper.error is not None)
 
+    def test_a_peer_that_is_away_for_long_is_not_told_of_each_minute(self) -> None:
+        told, told_once = [], []
+        self.a.log.notice = lambda subject, text: told.append(text)
+        self.a.log.once = lambda level, subject, text: told_once.append(text)
+        self.pair.fate = lambda data, number: []
+        self.pair.configure()
+        self.pair.run(3_600_000)
+        self.assertTrue(len(told) < 5, told)
+        self.assertTrue(len(told_once) > 20)
+        self.pair.fate = lambda data, number: [5]
+        self.assertTrue(self.pair.run(180_000, self.pair.up))
+        self.assertTrue(told[-1][:3] == "up:", told[-1])
+
     def test_an_sa_list_that_fails(self) -> None:
         self.bring_up()
         dump = self.a.kernel.dump
