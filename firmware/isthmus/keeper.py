@@ -135,8 +135,15 @@ class Keeper:
     def _make_difference(self) -> bool:
         self._suspect = set()
         actual: list[KernelObject] = []
+        unknown: list[str] = []
         for kind in KINDS:
-            actual += self._kernel.dump(kind)
+            try:
+                actual += self._kernel.dump(kind)
+            except KernelError as error:
+                unknown.append(kind)
+                self.error = self.error or error
+        if unknown:
+            return self._close_only(unknown, actual)
         wanted = self.wanted + [sa for sa in _sas(actual) if (sa.destination, sa.spi) in self.wanted_sas]
         there = {(item.kind, item.key()) for item in actual}
         self.made = {mark for mark in self.made if mark in there} | {(item.kind, item.key()) for item in wanted}
@@ -150,6 +157,14 @@ class Keeper:
                 bare.update((item.source.address, item.destination.address))
         return not steps
 
+    def _close_only(self, unknown: list[str], actual: list[KernelObject]) -> bool:
+        """Where the kernel does not tell what it holds, only what closes is put in, and nothing is taken away."""
+        wanted = [item for item in self.wanted if _closes(item) and item.kind not in unknown]
+        for verb, item in plan(wanted, actual):
+            if verb != "remove":
+                self._step(verb, item)
+        return False
+
     def _may_go(self, item: KernelObject) -> bool:
         """What a former life left stays until every tunnel knows its own, unless it is in the way; and so does what
         only closes: policies, and routes that lead nowhere.
@@ -157,7 +172,7 @@ class Keeper:
         mark = (item.kind, item.key())
         if self.settled or mark in self.released:
             return True
-        if isinstance(item, Policy) or (isinstance(item, Route) and item.type != UNICAST):
+        if _closes(item):
             return False
         if mark in self.made:
             return True
@@ -183,6 +198,11 @@ class Keeper:
             return False
         self._log.debug("kernel", "%s %s %s" % (verb, item.kind, item.words()))
         return True
+
+
+def _closes(item: KernelObject) -> bool:
+    """It lets nothing pass that would not pass without it."""
+    return isinstance(item, Policy) or (isinstance(item, Route) and item.type != UNICAST)
 
 
 def _sas(actual: list[KernelObject]) -> list[Sa]:

@@ -6,7 +6,7 @@ import unittest
 
 from isthmus.keeper import RETRY_MS, Keeper
 from isthmus.kernel import objects as k
-from isthmus.kernel.contract import EINVAL, EIO, KernelError
+from isthmus.kernel.contract import EINVAL, EIO, ENOENT, KernelError
 from isthmus.kernel.null import NullKernel
 from isthmus.policy.guard import Session, guard_text
 from isthmus.wire.addr import Prefix
@@ -128,6 +128,25 @@ class FaultTest(unittest.TestCase):
         self.kernel.refuses = ""
         self.keeper.look(RETRY_MS)
         self.assertEqual(len(self.kernel.dump("session")), 1)
+
+    def test_a_list_that_fails_keeps_nobody_from_closing(self) -> None:
+        """A kernel without L2TP: no tunnel will ever come up, and what should go into it must not go elsewhere."""
+        for missing in ("tunnel", "sa", "neighbour"):
+            self.make(NullKernel)
+            dump = self.kernel.dump
+
+            def without(kind: str, missing: str = missing, dump: object = dump) -> list[k.KernelObject]:
+                if kind == missing:
+                    raise KernelError(ENOENT, "find it", kind=kind)
+                return dump(kind)
+
+            self.kernel.dump = without
+            self.keeper.wanted += carrier(REMOTE)
+            for now in (0, RETRY_MS):
+                self.keeper.look(now)
+                self.assertEqual(self.keeper.error.code, "kernel-enoent")
+                self.assertEqual([route.type for route in dump("route")], [k.UNREACHABLE], missing)
+                self.assertEqual((len(dump("policy")), dump("session"), dump("address")), (2, [], []))
 
     def test_what_this_life_made_may_go_before_every_tunnel_is_known(self) -> None:
         self.make(NullKernel)
