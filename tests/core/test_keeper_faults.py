@@ -63,16 +63,24 @@ class FaultTest(unittest.TestCase):
         self.keeper.wanted = [k.Route(REMOTE, 1000, k.UNREACHABLE)]
         self.keeper.settled = True
 
-    def test_a_guard_that_could_not_be_read_is_still_suspect(self) -> None:
+    def test_a_guard_that_cannot_be_read_is_put_in_again_and_stays_suspect(self) -> None:
         self.make(NullKernel)
         self.keeper.look(0)
         self.kernel.damage("guard")
         self.keeper.suspect({"guard"}, 1000)
-        self.kernel.fail_next = {"guard_get": EIO}
+        read = self.kernel.guard_get
+
+        def unreadable() -> bytes:
+            raise KernelError(EIO, "read the guard", kind="guard")
+
+        self.kernel.guard_get = unreadable
         self.keeper.look(1000)
-        self.assertEqual(self.kernel.guard_get(), None)
+        self.assertTrue(read() is not None)
+        self.assertFalse(self.keeper.guard_stands())
+        self.assertEqual(self.keeper.error.code, "kernel-eio")
+        self.kernel.guard_get = read
         self.keeper.look(1000 + RETRY_MS)
-        self.assertTrue(self.kernel.guard_get() is not None)
+        self.assertTrue(self.keeper.guard_stands())
 
     def test_a_guard_that_could_not_be_put_back_is_still_missing(self) -> None:
         self.make(NullKernel)

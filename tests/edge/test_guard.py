@@ -8,7 +8,7 @@ import sys
 import unittest
 
 from isthmus.kernel.contract import KernelError
-from isthmus.kernel.nft_messages import NFT_MSG_NEWGEN
+from isthmus.kernel.nft_messages import NFT_MSG_GETGEN, NFT_MSG_NEWGEN
 from isthmus.kernel.real_nft import Guard
 from isthmus.policy.guard import REMOVE, guard_text
 from tests.core import kernel_contract_guard as contract
@@ -80,8 +80,12 @@ class GuardTest(contract.GuardContract):
         self.assertIsNone(self.kernel.guard_get())
 
     def test_a_kernel_that_does_not_tell(self) -> None:
-        def silent(*_: object) -> list:
-            raise KernelError(22, "ask for the generation of nftables")
+        ask = self.kernel._transport.request
+
+        def silent(message: object, number: int, *rest: object) -> list:
+            if number == NFT_MSG_GETGEN:
+                raise KernelError(22, "ask for the generation of nftables")
+            return ask(message, number, *rest)
 
         self.kernel._transport.request = silent
         self.kernel.guard_set(guard_text([]))
