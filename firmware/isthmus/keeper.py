@@ -119,7 +119,9 @@ class Keeper:
         if not right:
             if same:
                 self.guard_repairs += 1
-                self._log.warning("guard", "somebody changed or removed the nft table isthmus; it is in place again")
+                self._log.once(
+                    "warning", "guard", "somebody changed or removed the nft table isthmus; it is put in place again"
+                )
             self._kernel.guard_set(REMOVE if self.wanted_guard is None else self.wanted_guard)
             digest = self._kernel.guard_get()
             if self.wanted_guard is not None and digest is None:
