@@ -48,17 +48,41 @@ def _clamp(session: Session) -> list[str]:
     for family, ipv6 in (("ipv4", False), ("ipv6", True)):
         for side in ("iifname", "oifname"):
             rules.append(
-                '%s "%s" meta nfproto %s tcp flags syn tcp option maxseg size set %d'
+                '%s "%s" meta nfproto %s tcp option maxseg size set %d'
                 % (side, session.ifname, family, mtu_of.mss(session.mtu, ipv6))
             )
     return rules
 
 
-def _chain(name: str, hook: str, priority: int, rules: list[str]) -> list[str]:
+def _chain(name: str, hook: str, rules: list[str]) -> list[str]:
+    """A chain; hook: "" for one that others lead to."""
     lines = ["\tchain %s {" % name]
-    lines.append("\t\ttype filter hook %s priority %d; policy accept;" % (hook, priority))
+    if hook:
+        lines.append("\t\ttype filter hook %s priority -300; policy accept;" % hook)
     lines += ["\t\t" + rule for rule in rules]
     lines.append("\t}")
+    return lines
+
+
+def _sides(sessions: list[Session]) -> list[str]:
+    """What leaves and what arrives: first by protocol, so that a packet meets only the rules that concern it."""
+    lines: list[str] = []
+    for way, hook, clear, elsewhere in (
+        ("out", "output", "rt ipsec missing", 'oifname != "lo"'),
+        ("in", "input", "meta ipsec missing", 'iifname != "lo"'),
+    ):
+        l2tp = ["%s counter drop" % clear]
+        for session in sessions:
+            number = session.remote_id if way == "out" else session.local_id
+            l2tp.append("@th,0,32 %d ipsec %s reqid != %d counter drop" % (number, way, session.reqid))
+        udp = ["udp %s %d %s counter drop" % (end, L2TP_PORT, clear) for end in ("sport", "dport")]
+        lines += _chain("l2tp_%s" % way, "", l2tp)
+        lines += _chain("udp_%s" % way, "", udp)
+        lines += _chain("clear_%s" % way, hook, [
+            "meta l4proto 115 goto l2tp_%s" % way,
+            "meta l4proto 17 jump udp_%s" % way,
+            "ip6 daddr %s %s %s counter drop" % (INNER, elsewhere, clear),
+        ])  # fmt: skip
     return lines
 
 
@@ -69,28 +93,17 @@ def guard_text(sessions: list[Session]) -> str:
     with source port 1701 and another destination port slips past a rule on one of them). A session's frames pass only
     through SAs of its own pair, since the kernel finds L2TPv3/IP sessions by id alone. Inner addresses exist inside
     ESP only.
+
+    Every packet of the router passes here, so the common one meets few rules (measured: one flat list cost a tenth of
+    the tunnel's throughput).
     """
-    out = ["meta l4proto 115 rt ipsec missing counter drop"]
-    arriving = ["meta l4proto 115 meta ipsec missing counter drop"]
-    for end in ("sport", "dport"):
-        out.append("udp %s %d rt ipsec missing counter drop" % (end, L2TP_PORT))
-        arriving.append("udp %s %d meta ipsec missing counter drop" % (end, L2TP_PORT))
-    out.append('oifname != "lo" ip6 daddr %s rt ipsec missing counter drop' % INNER)
-    arriving.append('iifname != "lo" ip6 daddr %s meta ipsec missing counter drop' % INNER)
-    forward = ["ip6 daddr %s counter drop" % INNER, "ip6 saddr %s counter drop" % INNER]
     clamp: list[str] = []
     for session in sessions:
-        out.append(
-            "meta l4proto 115 @th,0,32 %d ipsec out reqid != %d counter drop" % (session.remote_id, session.reqid)
-        )
-        arriving.append(
-            "meta l4proto 115 @th,0,32 %d ipsec in reqid != %d counter drop" % (session.local_id, session.reqid)
-        )
         clamp += _clamp(session)
     lines = ["table inet %s" % TABLE, "delete table inet %s" % TABLE, "table inet %s {" % TABLE]
-    lines += _chain("clear_out", "output", -300, out)
-    lines += _chain("clear_in", "input", -300, arriving)
-    lines += _chain("inner_forward", "forward", -300, forward)
-    lines += _chain("fit", "forward", -150, clamp)
+    lines += _sides(sessions)
+    lines += _chain("inner_forward", "", ["ip6 %s %s counter drop" % (end, INNER) for end in ("daddr", "saddr")])
+    lines += _chain("fit", "", clamp)
+    lines += _chain("across", "forward", ["meta nfproto ipv6 jump inner_forward", "tcp flags syn jump fit"])
     lines.append("}")
     return "\n".join(lines) + "\n"
