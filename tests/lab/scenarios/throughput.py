@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def run(report: Report) -> None:
     """Both beside each other, taking turns."""
-    rounds = (report.amount(20, 40), report.amount(200, 400))
+    rounds = (report.amount(20, 40), report.amount(60, 180))
     with (report.case("throughput.ratio") as facts, Topology("tp") as first, Bringup(first, shim=True) as pair,
           Topology("tq") as second):
         pair.start(show_start, 20)
