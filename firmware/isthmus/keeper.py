@@ -93,9 +93,12 @@ class Keeper:
         self._looked_at = now
         try:
             untouched = self._look_at_guard(now)
+        except KernelError as error:
+            self.error = error
+        try:
             untouched = self._make_difference() and untouched
         except IsthmusError as error:  # the kernel's, or two tunnels that want one thing
-            self.error = error
+            self.error = self.error or error
         if self.error is not None:
             self._log.once("error", "kernel", "%s; %s" % (self.error, self.error.remedy))
             self._soon(now + RETRY_MS)
@@ -138,7 +141,7 @@ class Keeper:
         return self._guard_known and self._guard_text == self.wanted_guard and GUARD not in self._suspect
 
     def _make_difference(self) -> bool:
-        self._suspect = set()
+        self._suspect &= {GUARD}
         actual: list[KernelObject] = []
         unknown: list[str] = []
         for kind in KINDS:
@@ -147,7 +150,7 @@ class Keeper:
             except KernelError as error:
                 unknown.append(kind)
                 self.error = self.error or error
-        if unknown:
+        if unknown or not self.guard_stands():
             return self._close_only(unknown, actual)
         wanted = self.wanted + [sa for sa in _sas(actual) if (sa.destination, sa.spi) in self.wanted_sas]
         there = {(item.kind, item.key()) for item in actual}
@@ -163,7 +166,9 @@ class Keeper:
         return not steps
 
     def _close_only(self, unknown: list[str], actual: list[KernelObject]) -> bool:
-        """Where the kernel does not tell what it holds, only what closes is put in, and nothing is taken away."""
+        """Where the guard does not stand, or the kernel does not tell what it holds, only what closes is put in, and
+        nothing is taken away.
+        """
         wanted = [item for item in self.wanted if _closes(item) and item.kind not in unknown]
         for verb, item in plan(wanted, actual):
             if verb != "remove":

@@ -50,16 +50,17 @@ class KeeperTest(unittest.TestCase):
         changes = [entry for entry in self.kernel.log[before:] if entry[0] in ("add", "replace", "remove", "guard_set")]
         self.assertEqual(changes, [])
 
-    def test_nothing_is_added_where_the_guard_cannot_be(self) -> None:
+    def test_only_what_closes_is_added_where_the_guard_cannot_be(self) -> None:
         self.kernel.fail_next = {"guard_set": EINVAL}
+        self.keeper.wanted.append(k.Route(REMOTE, 115, k.UNICAST, "wan0"))
         self.keeper.look(0)
         self.assertTrue(self.keeper.error is not None)
-        self.assertEqual(self.kernel.dump("route"), [])
+        self.assertEqual([route.type for route in self.kernel.dump("route")], [k.UNREACHABLE])
         self.assertEqual(self.keeper.guard_verified_at, None)
         self.assertTrue((self.keeper.get_timer() or 0) <= RETRY_MS)
         self.keeper.look(RETRY_MS)
         self.assertEqual(self.keeper.error, None)
-        self.assertEqual(len(self.kernel.dump("route")), 1)
+        self.assertEqual(len(self.kernel.dump("route")), 2)
 
     def test_a_removed_guard_is_repaired_and_told(self) -> None:
         self.keeper.look(0)

@@ -102,7 +102,7 @@ class FaultTest(unittest.TestCase):
         self.kernel.thefts = 1
         self.keeper.look(0)
         self.assertTrue(self.keeper.error is not None)
-        self.assertEqual(self.kernel.dump("route"), [])
+        self.assertEqual([route.type for route in self.kernel.dump("route")], [k.UNREACHABLE])
         self.keeper.look(RETRY_MS)
         self.assertEqual(self.keeper.error, None)
         self.assertTrue(self.kernel.guard_get() is not None)

@@ -66,8 +66,9 @@ class GuardTest(HostileTest):
         self.a.kernel.guard_set = guard_set
         self.pair.configure()
         self.pair.run(120_000)
-        touched = [entry for entry in self.a.kernel.log if entry[0] == "add"]
-        self.assertEqual(touched, [])
+        touched = [entry[1] for entry in self.a.kernel.log if entry[0] == "add"]
+        self.assertEqual(touched, ["policy", "policy", "route"], "what closes, and nothing else")
+        self.assertEqual([route.type for route in self.a.kernel.dump("route")], [k.UNREACHABLE])
         self.assertTrue(self.a.tunnel.error is not None)
         self.a.kernel.guard_set = refuse
         self.assertTrue(self.pair.run(180_000, self.pair.up))
