@@ -1,8 +1,8 @@
 """Keeps the kernel as it should be: compares what is with what is wanted, and makes the difference.
 
 Level-triggered: it looks again after every kernel event, after every error, when what is wanted has changed, and from
-time to time. Doing it twice changes nothing. The guard comes first, and where it cannot be installed nothing else is;
-where a policy cannot be installed, its L2TP tunnel is not.
+time to time. Doing it twice changes nothing. The guard comes first, and where it cannot be installed, only what closes
+is; where a policy cannot be installed, its L2TP tunnel is not.
 """
 
 from __future__ import annotations
