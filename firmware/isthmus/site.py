@@ -95,6 +95,7 @@ class Site:
         self._now = now
         self._observe_at = now
         self._way_at: int | None = None
+        self._looked_at: int | None = None
         self._remembered: str | None = None
         self._leftover: list[GuardSession] | None = None
         self._verbs = self._make_verbs()
@@ -392,6 +393,9 @@ class Site:
             self.engine.set_connection(connection)
 
     def _initiate(self, tunnel: Tunnel, _: object) -> None:
+        """What closes comes first: guard, policies, backstop routes stand before a word is said to the peer."""
+        if self._looked_at != self._now:  # once for all that begin now
+            self.look(self._now)
         if tunnel.attempting:  # not given up meanwhile
             self.engine.initiate(tunnel.name, self._now)
 
@@ -403,6 +407,7 @@ class Site:
 
     def look(self, now: int) -> None:
         """Tell the keeper what is wanted, and let it compare."""
+        self._looked_at = now
         self.keeper.rest(now)
         tunnels = list(self.tunnels.values())
         self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]

@@ -36,6 +36,19 @@ class SiteTest(unittest.TestCase):
 
 
 class UpTest(SiteTest):
+    def test_what_closes_stands_before_a_word_is_said(self) -> None:
+        said = []
+        send = self.a.send
+
+        def note(data: bytes, source: object, destination: object) -> None:
+            said.append(closed(self.a))
+            send(data, source, destination)
+
+        self.a.send = note
+        self.bring_up()
+        self.assertTrue(said[0], "IKE began before guard, policies and backstop routes")
+        self.assertFalse(False in said)
+
     def test_both_begin_at_once_and_one_pair_of_sas_results(self) -> None:
         self.bring_up()
         self.assertEqual(len(self.a.spis()), 2)
