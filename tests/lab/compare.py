@@ -2,7 +2,7 @@
 
 Each round sends the same amount over both, one after the other; the order changes from round to round. A round's ratio
 is free of what changes slowly, the median of many rounds is free of what disturbs a few. How far the median may still
-be off is said too, and while that leaves the verdict open there are more rounds.
+be off is said too, and while that leaves the verdict open there are more rounds; what stays open is no failure.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class Result:
     def is_clear(self) -> bool:
         """True when more rounds would not change the verdict, or not teach much."""
         return self.high < FAILS or self.low >= EXPLAINED or (self.low >= FAILS and self.high - self.low <= NARROW)
+
+    def fails(self) -> bool:
+        """True when the ratio is below FAILS, and not only by the noise of the machine: 19 times in 20."""
+        return self.high < FAILS
 
     def __str__(self) -> str:
         """One line for people."""

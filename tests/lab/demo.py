@@ -162,7 +162,7 @@ class Demo:
 
     def judge(self, result: Result) -> None:
         """Too slow is a failure."""
-        if result.ratio < FAILS:
+        if result.fails():
             self.fail(f"Isthmus carries {result.ratio:.3f} of what the tunnel made by hand carries; least: {FAILS}",
                       f"it is known to lie between {result.low:.2f} and {result.high:.2f}; if that is far apart, the"
                       " machine is busy: run it again when it is calm; else the lines above say where it is lost")
