@@ -91,14 +91,16 @@ class Keeper:
         untouched = True
         self._look_at = now + SLOW_MS
         self._looked_at = now
-        try:
-            untouched = self._look_at_guard(now)
-        except KernelError as error:
-            self.error = error
-        try:
-            untouched = self._make_difference() and untouched
-        except IsthmusError as error:  # the kernel's, or two tunnels that want one thing
-            self.error = self.error or error
+        steps = [lambda: self._look_at_guard(now), self._make_difference]
+        if self.wanted_guard is None:  # the last tunnel's configuration is gone: the guard goes when all else has gone
+            steps.reverse()
+        for step in steps:
+            try:
+                untouched = step() and untouched
+            except IsthmusError as error:  # the kernel's, or two tunnels that want one thing
+                self.error = self.error or error
+            if self.wanted_guard is None and self.error is not None:
+                break
         if self.error is not None:
             self._log.once("error", "kernel", "%s; %s" % (self.error, self.error.remedy))
             self._soon(now + RETRY_MS)
@@ -150,7 +152,7 @@ class Keeper:
             except KernelError as error:
                 unknown.append(kind)
                 self.error = self.error or error
-        if unknown or not self.guard_stands():
+        if unknown or not (self.guard_stands() or self.wanted_guard is None):
             return self._close_only(unknown, actual)
         wanted = self.wanted + [sa for sa in _sas(actual) if (sa.destination, sa.spi) in self.wanted_sas]
         there = {(item.kind, item.key()) for item in actual}

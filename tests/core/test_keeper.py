@@ -87,6 +87,20 @@ class KeeperTest(unittest.TestCase):
         self.keeper.look(1)
         self.assertEqual(self.kernel.guard_get(), None)
 
+    def test_the_guard_goes_last(self) -> None:
+        self.keeper.look(0)
+        self.keeper.wanted_guard = None
+        self.keeper.wanted = []
+        self.kernel.fail_next = {"remove": EINVAL}
+        self.keeper.look(1)
+        self.assertEqual(len(self.kernel.dump("route")), 1)
+        self.assertTrue(self.kernel.guard_get() is not None, "the guard went before what it guards")
+        log = len(self.kernel.log)
+        self.keeper.look(RETRY_MS + 1)
+        self.assertEqual(self.kernel.dump("route"), [])
+        self.assertEqual(self.kernel.guard_get(), None)
+        self.assertEqual([entry[1] for entry in self.kernel.log[log:]], ["route", "guard"])
+
     def test_nothing_goes_before_every_tunnel_knows_its_own(self) -> None:
         self.kernel.add(self.keeper.wanted[0])  # by a former life
         self.keeper.wanted = []
