@@ -7,6 +7,7 @@ counted on the SAs and sessions as a kernel would.
 from __future__ import annotations
 
 import hashlib
+import unittest
 
 from isthmus.config.model import load
 from isthmus.kernel import objects as k
@@ -212,3 +213,18 @@ class Pair:
     def up(self) -> bool:
         """Both sides say so."""
         return self.a.tunnel.state() == "up" and self.b.tunnel.state() == "up"
+
+
+class PairTest(unittest.TestCase):
+    """A test that begins with a pair of its own."""
+
+    def setUp(self) -> None:
+        self.pair = Pair()
+        self.a, self.b = self.pair.a, self.pair.b
+
+    def bring_up(self, extra_a: str = "", extra_b: str = "") -> None:
+        """Both tunnels up, and still up ten seconds later."""
+        self.pair.configure(extra_a, extra_b)
+        self.assertTrue(self.pair.run(20_000, self.pair.up))
+        self.pair.run(10_000)
+        self.assertTrue(self.pair.up())

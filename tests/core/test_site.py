@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import unittest
-
 from isthmus.kernel import objects as k
 from isthmus.lamps import BAD, LAMPS, OFF, OK, lamps
 from isthmus.policy.desired import BACKSTOP_METRIC
-from tests.core.pair import LAN_A, B, Host, Pair, make_config
+from tests.core.pair import LAN_A, B, Host, Pair, PairTest, make_config
 
 
 def colours(host: Host) -> dict[str, str]:
@@ -20,17 +18,7 @@ def closed(host: Host) -> bool:
     return host.kernel.guard_get() is not None and len(host.kernel.dump("policy")) == 2 and len(backstops) == 1
 
 
-class SiteTest(unittest.TestCase):
-    def setUp(self) -> None:
-        self.pair = Pair()
-        self.a, self.b = self.pair.a, self.pair.b
-
-    def bring_up(self, extra_a: str = "", extra_b: str = "") -> None:
-        self.pair.configure(extra_a, extra_b)
-        self.assertTrue(self.pair.run(20_000, self.pair.up))
-        self.pair.run(10_000)
-        self.assertTrue(self.pair.up())
-
+class SiteTest(PairTest):
     def said(self, host: Host, words: str) -> int:
         return len([line for line in host.log.lines if words in line])
 
@@ -60,6 +48,7 @@ class UpTest(SiteTest):
             self.pair = Pair(extra)
             self.a, self.b = self.pair.a, self.pair.b
             self.bring_up(extra[0], extra[1])
+            self.assertEqual(self.a.spis(), self.b.spis(), extra)
 
     def test_five_lamps_with_evidence(self) -> None:
         self.bring_up()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import unittest
-
 from isthmus.config.model import Config, load
 from isthmus.kernel import objects as k
 from isthmus.kernel.contract import EIO, ENOENT, KernelError
 from isthmus.lamps import BAD, OK, lamps
 from isthmus.proto import actions
-from tests.core.pair import B, Host, Pair, make_config
+from tests.core.pair import B, Host, PairTest, make_config
 
 C = b"\xcb\x00\x71\x07"  # 203.0.113.7
 
@@ -26,16 +24,7 @@ def two_tunnels(first: str, second: str) -> Config:
     return loaded.config
 
 
-class HostileTest(unittest.TestCase):
-    def setUp(self) -> None:
-        self.pair = Pair()
-        self.a, self.b = self.pair.a, self.pair.b
-
-    def bring_up(self, extra_a: str = "", extra_b: str = "") -> None:
-        self.pair.configure(extra_a, extra_b)
-        self.assertTrue(self.pair.run(20_000, self.pair.up))
-        self.pair.run(10_000)
-
+class HostileTest(PairTest):
     def turns(self, host: Host, milliseconds: int) -> int:
         """How often the site wants to be called within a time."""
         count = [0]

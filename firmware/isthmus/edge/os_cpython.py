@@ -36,11 +36,6 @@ def now() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def wall_clock() -> int:
-    """Seconds since 1970, for people only: no decision rests on it."""
-    return int(time.time())
-
-
 def random_bytes(count: int) -> bytes:
     """Randomness fit for keys."""
     return os.urandom(count)

@@ -15,14 +15,6 @@ ID_RFC822_ADDR = 3
 ID_IPV6_ADDR = 5
 ID_KEY_ID = 11
 
-KIND_NAMES = {
-    ID_IPV4_ADDR: "IPv4 address",
-    ID_FQDN: "name",
-    ID_RFC822_ADDR: "mail address",
-    ID_IPV6_ADDR: "IPv6 address",
-    ID_KEY_ID: "key id",
-}
-
 MAX_ID_BYTES = 255
 ALLOWED = "an address, a name (branch.example.net), a mail address (user@example.net), or keyid: and hex digits"
 

@@ -92,11 +92,6 @@ class IkeSa:
         return self.spi_i if self.role == INITIATOR else self.spi_r
 
     @property
-    def peer_spi(self) -> bytes:
-        """The other one; zero until the peer has told it."""
-        return self.spi_r if self.role == INITIATOR else self.spi_i
-
-    @property
     def is_proven(self) -> bool:
         """True once the peer has proved who it is. CLOSING may also be the end of an attempt in which it never did."""
         return bool(self.established_order)
