@@ -8,6 +8,7 @@ from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
 from isthmus.policy.derive import COOKIE_BYTES
 from isthmus.policy.desired import L2TP_PROTOCOL
 from isthmus.policy.mtu import SMALLEST, inner_mtu
+from isthmus.proto.actions import BEET
 from isthmus.proto.ike2.connection import Connection, Retransmit
 from isthmus.wire.ike_ts import Selector
 
@@ -44,7 +45,7 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
         esp_proposals=_offered(config.esp_proposals, parse_esp_suite),
         ts_local=Selector(L2TP_PROTOCOL, 0, 65535, here, here),
         ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
-        beet=True,
+        mode=BEET,
         link=tunnel.derived.link,
         retransmit=Retransmit(config.retransmit_ms, RETRANSMIT_FACTOR, config.retransmit_tries + 1),
     )

@@ -61,7 +61,7 @@ def make_connection(here="A", ike=IKE, esp=ESP, **changes):
         [parse_esp_suite(text) for text in esp.split()],
         Selector(115, 0, 65535, inner, inner),
         Selector(115, 0, 65535, outer, outer),
-        True,
+        actions.BEET,
         b"l2tpv3 derived 0",
         Retransmit(500, 180, 7),
     )

@@ -102,8 +102,8 @@ class Disagreements(unittest.TestCase):
         self.check(clash(here={"link": b"\x00\xff"}), "link", "link", ["0x00ff"], ["0x00ff"])
 
     def test_link_on_one_side_only(self):
-        self.check(clash(there={"beet": False}), "link", "link", ["no Isthmus link"], ["no Isthmus link"])
-        pair = clash(here={"beet": False})
+        self.check(clash(there={"mode": actions.TRANSPORT}), "link", "link", ["no Isthmus link"], ["no Isthmus link"])
+        pair = clash(here={"mode": actions.TRANSPORT})
         self.check(pair, "no-proposal", "link", (), ["no Isthmus link", "derived 0"])
 
     def test_no_common_selectors(self):

@@ -58,7 +58,7 @@ class Exchange(unittest.TestCase):
             self.assertEqual((up.outbound.source, up.outbound.destination), (here[0], there[0]))
             self.assertEqual((up.inbound.ts_source.first, up.inbound.ts_destination.first), (outer, inner))
             self.assertEqual((up.outbound.ts_source.first, up.outbound.ts_destination.first), (inner, outer))
-            self.assertTrue(up.inbound.beet and up.outbound.beet)
+            self.assertTrue(up.inbound.mode == up.outbound.mode == actions.BEET)
             self.assertIs(side.of(actions.InstallSa)[0].spec, up.inbound)
 
     def test_spis_and_ids_are_fresh_for_every_attempt(self):
@@ -92,10 +92,11 @@ class Exchange(unittest.TestCase):
         self.assertTrue(pair.b.of(actions.IkeUp)[0].peer_is_isthmus)
 
     def test_without_beet_nothing_private_is_said(self):
-        pair = Pair(0, make_connection("A", beet=False), make_connection("B", beet=False)).connect()
+        sides = [make_connection(here, mode=actions.TRANSPORT) for here in ("A", "B")]
+        pair = Pair(0, sides[0], sides[1]).connect()
         self.assertTrue(agreed(pair))
         self.assertFalse(pair.a.of(actions.IkeUp)[0].peer_is_isthmus)
-        self.assertFalse(pair.a.of(actions.ChildUp)[0].inbound.beet)
+        self.assertEqual(pair.a.of(actions.ChildUp)[0].inbound.mode, actions.TRANSPORT)
         request = pull_message(Reader(pair.a.of(actions.SendDatagram)[0].data))
         self.assertEqual([payload.type for payload in request.payloads], [33, 34, 40])
 

@@ -25,6 +25,10 @@ CLOSED = "closed"  # we said so
 REPLACED = "replaced"  # a newer IKE SA with the same peer has taken over
 DEAD = "dead"  # the peer no longer answers, or went wrong beyond repair
 
+# How ESP wraps the packet (SaSpec.mode).
+BEET = "beet"  # inner addresses of the SA's own, at transport mode's size; between two Isthmus
+TRANSPORT = "transport"  # RFC 4303 section 3.1.1; with strangers
+
 
 class SaKeys:
     """The keys of one direction of a CHILD SA. encryption: with its salt; integrity: empty for AEAD."""
@@ -47,9 +51,12 @@ class SaSpec(Value):
 
     direction: INBOUND or OUTBOUND. spi: 4 bytes. source, destination: outer addresses of 4 or 16 bytes, of the packets
     in this direction. encryption: row of crypto/suites.py. ts_source, ts_destination: Selector, seen in this direction.
+    mode: BEET or TRANSPORT. encap: None, or the UDP ports (source, destination) around ESP, RFC 3948. esn: extended
+    sequence numbers, RFC 4304.
     """
 
-    fields = ("direction", "spi", "source", "destination", "encryption", "ts_source", "ts_destination", "beet")
+    fields = ("direction", "spi", "source", "destination", "encryption", "ts_source", "ts_destination", "mode", "encap",
+              "esn")
 
     def __init__(
         self,
@@ -61,7 +68,9 @@ class SaSpec(Value):
         keys: SaKeys,
         ts_source: Selector,
         ts_destination: Selector,
-        beet: bool,
+        mode: str = BEET,
+        encap: tuple[int, int] | None = None,
+        esn: bool = False,
     ) -> None:
         self.direction = direction
         self.spi = spi
@@ -71,7 +80,9 @@ class SaSpec(Value):
         self.keys = keys
         self.ts_source = ts_source
         self.ts_destination = ts_destination
-        self.beet = beet
+        self.mode = mode
+        self.encap = encap
+        self.esn = esn
 
 
 class Action(Value):

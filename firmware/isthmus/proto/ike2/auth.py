@@ -377,10 +377,9 @@ def _make_specs(
     else:
         keys_in, keys_out, ts_ours, ts_theirs = from_i, from_r, ts_r, ts_i
     here, there = sa.local[0], sa.remote[0]
-    beet = connection.beet
     return (
-        SaSpec(INBOUND, sa.child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, beet),
-        SaSpec(OUTBOUND, sa.child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, beet),
+        SaSpec(INBOUND, sa.child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, connection.mode),
+        SaSpec(OUTBOUND, sa.child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, connection.mode),
     )
 
 

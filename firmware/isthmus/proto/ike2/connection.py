@@ -32,24 +32,36 @@ class Retransmit(Value):
         return wait
 
 
+class Ppk:
+    """A post-quantum pre-shared key, RFC 8784. id: its name, opaque; mandatory: a peer without it is refused."""
+
+    def __init__(self, ppk_id: bytes, key: bytes, mandatory: bool) -> None:
+        self.id = ppk_id
+        self.key = key
+        self.mandatory = mandatory
+
+
 class Connection(Value):
     """One peer.
 
-    local, remote: (address, port). ike_proposals, esp_proposals: Suites, the preferred first. ts_local, ts_remote: the
-    Selector of our side and of the peer's. beet: BEET mode, announced privately; link: the bytes that both sides must
-    announce alike. psk is neither compared nor printed.
+    local, remote: (address, port); remote None: anybody, known by identity alone. ike_proposals, esp_proposals: Suites,
+    the preferred first. ts_local, ts_remote: the Selector of our side and of the peer's. mode: BEET (announced
+    privately; link: the bytes that both sides must announce alike) or TRANSPORT. roams: the peer may call from an
+    address that is not `remote`, and is known by its identity then. force_encap: ESP in UDP even where there is no
+    NAT. mobike: offer RFC 4555. fragment: largest IP datagram in bytes before a message is cut (RFC 7383), 0: never
+    cut. psk and ppk are neither compared nor printed.
     """
 
     fields = (
         "name", "local", "remote", "local_id", "remote_id", "ike_proposals", "esp_proposals", "ts_local", "ts_remote",
-        "beet", "link", "retransmit",
+        "mode", "link", "retransmit", "roams", "force_encap", "mobike", "fragment",
     )  # fmt: skip
 
     def __init__(
         self,
         name: str,
         local: Endpoint,
-        remote: Endpoint,
+        remote: Endpoint | None,
         local_id: Identity,
         remote_id: Identity,
         psk: bytes,
@@ -57,9 +69,14 @@ class Connection(Value):
         esp_proposals: list[Suite],
         ts_local: Selector,
         ts_remote: Selector,
-        beet: bool,
+        mode: str,
         link: bytes,
         retransmit: Retransmit,
+        roams: bool = False,
+        force_encap: bool = False,
+        mobike: bool = True,
+        fragment: int = 1280,
+        ppk: Ppk | None = None,
     ) -> None:
         self.name = name
         self.local = local
@@ -71,9 +88,18 @@ class Connection(Value):
         self.esp_proposals = esp_proposals
         self.ts_local = ts_local
         self.ts_remote = ts_remote
-        self.beet = beet
+        self.mode = mode
         self.link = link
         self.retransmit = retransmit
+        self.roams = roams
+        self.force_encap = force_encap
+        self.mobike = mobike
+        self.fragment = fragment
+        self.ppk = ppk
+
+    def is_between(self, local: bytes, remote: bytes) -> bool:
+        """True if datagrams between these two addresses may be this connection's."""
+        return self.local[0] == local and self.remote is not None and self.remote[0] == remote
 
     @property
     def is_lower(self) -> bool:

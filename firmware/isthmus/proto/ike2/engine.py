@@ -354,7 +354,7 @@ class Engine:
         return [
             self._connections[name]
             for name in sorted(self._connections.keys())
-            if self._connections[name].local[0] == local[0] and self._connections[name].remote[0] == remote[0]
+            if self._connections[name].is_between(local[0], remote[0])
         ]
 
     def make_child_spi(self) -> bytes:

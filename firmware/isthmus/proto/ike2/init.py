@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from isthmus.crypto.dh import DhError
 from isthmus.crypto.prf import sha256
-from isthmus.proto.actions import INITIATOR
+from isthmus.proto.actions import BEET, INITIATOR
 from isthmus.proto.errors import BadPublicValue, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
 from isthmus.proto.ike2 import auth, cookie, link, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
@@ -39,7 +39,9 @@ AFTER_NOTIFY = (INIT_SENT,)
 
 
 def begin(engine: Engine, connection: Connection, now: int) -> IkeSa:
-    """Start as initiator."""
+    """Start as initiator. The connection says where its peer is."""
+    if connection.remote is None:
+        raise AssertionError("nobody knows where the peer of '%s' is" % connection.name)
     sa = IkeSa(engine.next_order(), INITIATOR, connection.local, connection.remote, connection.retransmit)
     sa.connection = connection
     sa.spi_i = engine.table.make_spi(engine.rng)
@@ -66,7 +68,7 @@ def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -
     ke = _make_ke(sa)
     payloads.append(ke)
     payloads.append(NoncePayload(sa.nonce_i))
-    if connection.beet:
+    if connection.mode == BEET:
         payloads.append(link.make_vendor())
     sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
     if sa.key_pair is not None:

@@ -6,6 +6,7 @@ tunnels never think that they share one.
 """
 from __future__ import annotations
 
+from isthmus.proto.actions import BEET
 from isthmus.proto.errors import LinkMismatch
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import NotifyPayload, VendorPayload
@@ -32,7 +33,7 @@ def is_isthmus(incoming: Incoming) -> bool:
 
 def make_link(connection: Connection) -> list[Payload]:
     """The payloads for IKE_AUTH: one, or none where the tunnel is not in BEET mode."""
-    return [NotifyPayload(num.ISTHMUS_LINK, connection.link)] if connection.beet else []
+    return [NotifyPayload(num.ISTHMUS_LINK, connection.link)] if connection.mode == BEET else []
 
 
 def fits(connection: Connection, incoming: Incoming) -> bool:
@@ -46,7 +47,7 @@ def _theirs(incoming: Incoming) -> bytes | None:
 
 
 def _ours(connection: Connection) -> bytes | None:
-    return connection.link if connection.beet else None
+    return connection.link if connection.mode == BEET else None
 
 
 def check_link(connection: Connection, incoming: Incoming) -> None:
