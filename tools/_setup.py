@@ -133,6 +133,12 @@ def setup_python() -> None:
     """Make `.venv` from the pinned requirements, anew when they changed."""
     venv = ROOT / ".venv"
     python = venv / "bin" / "python"
+    if venv.is_symlink():
+        # It belongs to another checkout, and `venv --clear` would empty that one's: use it, never make it anew.
+        if not python.exists():
+            raise SetupError(f"{venv} is a link to {venv.resolve()}, which has no Python: run tools/setup "
+                             "in the checkout that it belongs to")
+        return
     step = Step("python", read_requirements(), sys.executable, platform.python_version(), str(ROOT))
     if step.is_done(python):
         return
