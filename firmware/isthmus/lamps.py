@@ -51,7 +51,7 @@ def lamps(tunnel: Tunnel, keeper: Keeper, now: int) -> list[Lamp]:
 
 def _peer(tunnel: Tunnel, now: int) -> Lamp:
     if tunnel.ike is not None and tunnel.peer_seen_at is not None:
-        who = format_ip(tunnel.remote) if tunnel.remote is not None else tunnel.config.remote
+        who = format_ip(tunnel.road.remote) if tunnel.road.remote is not None else tunnel.config.remote
         text = "%s proved its identity %s ago (%s), last IKE message %s ago"
         return Lamp(
             "peer", OK, text % (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.peer_seen_at))

@@ -28,18 +28,18 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
 
     Raises SuiteError where this interpreter has no algorithm of those that are allowed.
     """
-    if tunnel.way is None or tunnel.remote is None or tunnel.derived is None:
+    if tunnel.road.way is None or tunnel.road.remote is None or tunnel.derived is None:
         return None
-    if tunnel.local_id is None or tunnel.remote_id is None:
+    if tunnel.road.local_id is None or tunnel.road.remote_id is None:
         return None
     config = tunnel.config
     here, there = tunnel.derived.local.inner, tunnel.derived.remote.inner
     return Connection(
         name=tunnel.name,
-        local=(tunnel.way.source, IKE_PORT),
-        remote=(tunnel.remote, IKE_PORT),
-        local_id=tunnel.local_id,
-        remote_id=tunnel.remote_id,
+        local=(tunnel.road.way.source, IKE_PORT),
+        remote=(tunnel.road.remote, IKE_PORT),
+        local_id=tunnel.road.local_id,
+        remote_id=tunnel.road.remote_id,
         psk=config.psk,
         ike_proposals=_offered(config.ike_proposals, parse_ike_suite),
         esp_proposals=_offered(config.esp_proposals, parse_esp_suite),
@@ -56,7 +56,7 @@ def mtu_of(tunnel: Tunnel) -> int:
     if tunnel.config.mtu is not None:
         return tunnel.config.mtu
     cipher = tunnel.children.cipher()
-    if tunnel.way is None:
+    if tunnel.road.way is None:
         return SMALLEST
     if cipher is None and tunnel.adopted_mtu is not None:
         return tunnel.adopted_mtu
@@ -65,8 +65,8 @@ def mtu_of(tunnel: Tunnel) -> int:
             cipher = _offered(tunnel.config.esp_proposals, parse_esp_suite)[0].cipher
         except SuiteError:  # nothing can be agreed at all
             return SMALLEST
-    ipv6 = len(tunnel.way.source) == 16
-    mtu = inner_mtu(tunnel.way.mtu, ipv6, cipher.block, cipher.iv_bytes, cipher.icv_bits // 8, COOKIE_BYTES)
+    ipv6 = len(tunnel.road.way.source) == 16
+    mtu = inner_mtu(tunnel.road.way.mtu, ipv6, cipher.block, cipher.iv_bytes, cipher.icv_bits // 8, COOKIE_BYTES)
     return max(SMALLEST, mtu)
 
 

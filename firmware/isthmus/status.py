@@ -103,13 +103,13 @@ def report(daemon: Daemon, only: Tunnel | None, now: int) -> dict[str, Any]:
 def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
     """One tunnel with all that is derived and agreed; no key, no cookie, no PSK."""
     result = _tunnel(daemon, tunnel, now)
-    result["local_id"] = str(tunnel.local_id) if tunnel.local_id is not None else None
-    result["remote_id"] = str(tunnel.remote_id) if tunnel.remote_id is not None else None
-    if tunnel.way is not None and tunnel.remote is not None:
+    result["local_id"] = str(tunnel.road.local_id) if tunnel.road.local_id is not None else None
+    result["remote_id"] = str(tunnel.road.remote_id) if tunnel.road.remote_id is not None else None
+    if tunnel.road.way is not None and tunnel.road.remote is not None:
         result["outer"] = {
-            "local": format_ip(tunnel.way.source),
-            "remote": format_ip(tunnel.remote),
-            "uplink": tunnel.way.ifname,
+            "local": format_ip(tunnel.road.way.source),
+            "remote": format_ip(tunnel.road.remote),
+            "uplink": tunnel.road.way.ifname,
         }
     derived = tunnel.derived
     if derived is not None:

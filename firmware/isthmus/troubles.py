@@ -18,6 +18,13 @@ class NoAddressError(IsthmusError):
     remedy = "check the spelling of option remote, and that this router reaches its name server"
 
 
+class NoWayError(IsthmusError):
+    """This router has no route to the peer."""
+
+    code = "no-way"
+    remedy = "check the uplink"
+
+
 class PeerInsideError(IsthmusError):
     """The way to the peer would lead through the tunnel itself."""
 

@@ -9,30 +9,27 @@ from __future__ import annotations
 from isthmus.backoff import Backoff
 from isthmus.children import Children
 from isthmus.errors import IsthmusError
-from isthmus.kernel.objects import Way
 from isthmus.offer import connection_of, mtu_of
-from isthmus.policy.derive import Derived, derive, share_ids
 from isthmus.policy.desired import Facts, guard_session, objects_of
 from isthmus.probe import Probe
 from isthmus.proto.actions import DELETED, INITIATOR
 from isthmus.proto.errors import CrossedAttempt
-from isthmus.troubles import NoAddressError, PeerClosedError, PeerInsideError, Refusal, SaLostError, SamePeerError
-from isthmus.wire.addr import format_ip
+from isthmus.road import Road
+from isthmus.troubles import NoWayError, PeerClosedError, Refusal, SaLostError
 from isthmus.wire.icmp6 import pull_echo_reply
-from isthmus.wire.identity import Identity, identity_of_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from isthmus.config.model import TunnelConfig
-    from isthmus.kernel.objects import KernelObject, Sa, Session
+    from isthmus.kernel.objects import KernelObject, Sa, Session, Way
+    from isthmus.policy.derive import Derived
     from isthmus.policy.desired import LocalAddress
     from isthmus.policy.guard import Session as GuardSession
     from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeUp, PeerSeen, SaSpec
     from isthmus.proto.ike2.connection import Connection
-
-    Others = list[tuple[str, Derived]]  # the other tunnels of this site: name, what they derived
+    from isthmus.road import Others
 
 ANSWER_MS = 30_000  # should the answer to a question never come, the try begins again
 WAITING_MS = 60_000  # how often a side that only waits looks where its peer is now
@@ -64,13 +61,8 @@ class Tunnel:
         self.attempting = False
         self.carried = False
         self.holding = False  # SAs are lost and new ones on their way: L2TP and routes wait, the policies see to it
-        self.remote: bytes | None = None
-        self.way: Way | None = None
-        self.addresses: list[LocalAddress] = []
+        self.road = Road(config)
         self.adopted_mtu: int | None = None
-        self.local_id: Identity | None = config.local_id
-        self.remote_id: Identity | None = config.remote_id
-        self.derived: Derived | None = None
         self.ike: IkeUp | None = None
         self.ike_at = now
         self.peer_seen_at: int | None = None
@@ -81,10 +73,14 @@ class Tunnel:
         self._backoff = Backoff(rng)
         self._requests: list[tuple[str, object]] = []
         self._seeking = False
-        self._between: tuple[bytes, bytes] | None = None
         self._checked_at = now
         self._checked_packets: int | None = None
         self._state = self.state()
+
+    @property
+    def derived(self) -> Derived | None:
+        """What derives from who we and the peer are; None as long as that is unknown."""
+        return self.road.derived
 
     # --- what comes out -----------------------------------------------------------------------------------------------
 
@@ -125,16 +121,17 @@ class Tunnel:
         return guard_session(self._facts())
 
     def _facts(self) -> Facts:
+        way = self.road.way
         return Facts(
             ifname=self.config.ifname,
             mtu=self.mtu(),
             remote_subnets=self.config.remote_subnets,
             local_subnets=self.config.local_subnets,
-            local=self.way.source if self.way is not None else None,
-            remote=self.remote if self.way is not None else None,
-            uplink=self.way.ifname if self.way is not None else "",
+            local=way.source if way is not None else None,
+            remote=self.road.remote if way is not None else None,
+            uplink=way.ifname if way is not None else "",
             derived=self.derived,
-            addresses=self.addresses,
+            addresses=self.road.addresses,
             live=self.wanted and (self.children.usable() or self.holding),
         )
 
@@ -178,13 +175,14 @@ class Tunnel:
         self.retry_at = None
         self.error = None
         self.changed_at = now
-        self._between = None
+        self.road.leave()
         self._ask(CONNECT)
         self._ask(RECONCILE)
 
     def reconfigured(self, config: TunnelConfig) -> None:
         """A configuration that asks nothing new of the peer: what is agreed stays, the kernel is brought up to it."""
         self.config = config
+        self.road.config = config
         self._ask(RECONCILE)
 
     def connection(self) -> Connection | None:
@@ -206,33 +204,17 @@ class Tunnel:
         """The peer's name has these addresses, or `failure` says why it has none."""
         if not self._seeking:
             return
-        local = self.config.local_address
-        if local is not None and addresses:
-            addresses = [address for address in addresses if len(address) == len(local)]
-            failure = "none of the family of option local"
-        inside = [address for address in addresses if self._is_inside(address)]
-        addresses = [address for address in addresses if address not in inside]
-        if inside and not addresses:
-            text = "the peer's address %s lies inside its own remote_subnet" % format_ip(inside[0])
-            self._failed(PeerInsideError(text), now)
-            return
-        if not addresses:
-            text = "the name %s has no address (%s)" % (self.config.remote, failure or "nothing found")
-            self._failed(NoAddressError(text), now)
-            return
-        # A name with several addresses lists them in any order: what stands does not move for that.
-        if self.remote not in addresses or not self.children.usable():
-            self.remote = addresses[0]
-        self._ask(FIND_WAY, self.remote)
-
-    def _is_inside(self, address: bytes) -> bool:
-        """The tunnel's own packets would go into the tunnel."""
-        return any(len(net.address) == len(address) and net.contains(address) for net in self.config.remote_subnets)
+        try:
+            remote = self.road.choose(addresses, failure, self.children.usable())
+        except IsthmusError as error:
+            self._failed(error, now)
+        else:
+            self._ask(FIND_WAY, remote)
 
     def look_again(self) -> None:
         """Addresses or routes of this router have changed: is the way to the peer still the same?"""
-        if self.wanted and self.remote is not None:
-            self._ask(FIND_WAY, self.remote)
+        if self.wanted and self.road.remote is not None:
+            self._ask(FIND_WAY, self.road.remote)
 
     def found_way(
         self, way: Way | None, addresses: list[LocalAddress], error: IsthmusError | None, others: Others, now: int
@@ -243,57 +225,31 @@ class Tunnel:
         seeking, self._seeking = self._seeking, False
         if not self.wanted:
             return
-        if way is None or self.remote is None:
+        if way is None:
             if seeking:
-                self._failed(error or IsthmusError("there is no route to the peer", "check the uplink"), now)
+                self._failed(error or NoWayError("there is no route to the peer"), now)
             return
-        if self.config.local_address is not None:
-            way = Way(self.config.local_address, way.ifname, way.mtu)
-        known = self.way == way and self.addresses == addresses and self.derived is not None
-        self.way = way
-        self.addresses = addresses
         try:
-            rederived = self._derive(way.source, self.remote, others)
+            turn = self.road.take(way, addresses, others)
         except IsthmusError as mistake:
             self._forget_peer()
             self._failed(mistake, now)
             return
-        moved = self._between != (way.source, self.remote)
-        self._between = (way.source, self.remote)
-        if rederived:  # what was agreed, or is being agreed, belongs to ids that no longer hold
+        if turn.rederived:  # what was agreed, or is being agreed, belongs to ids that no longer hold
             self._ask(DELETE)
             self._end()
-        if moved or rederived:
+        if turn.moved or turn.rederived:
             self._ask(CONNECT)
-        if moved or rederived or not known:  # other programs' routes may change without end
+        if turn.news:  # other programs' routes may change without end
             self._ask(RECONCILE)
-        if seeking or moved:
+        if seeking or turn.moved:
             self._negotiate(now)
-
-    def _derive(self, local: bytes, remote: bytes, others: Others) -> bool:
-        """Derive from the identities in use; True where ids of before no longer hold. Raises IsthmusError."""
-        self.local_id = self.config.local_id or identity_of_address(local)
-        self.remote_id = self.config.remote_id or identity_of_address(remote)
-        former = self.derived
-        derived = derive(
-            bytes([self.local_id.kind]) + self.local_id.data,
-            bytes([self.remote_id.kind]) + self.remote_id.data,
-            self.config.instance,
-            self.config.psk,
-        )
-        for name, other in others:
-            if share_ids(derived, other):
-                text = "between %s and %s there is tunnel %s already: both would have the same ids"
-                raise SamePeerError(text % (self.local_id, self.remote_id, name))
-        self.derived = derived
-        return former is not None and former.link != derived.link
 
     def _forget_peer(self) -> None:
         """Who the peer is, is not known any more: nothing is left of what was agreed."""
         self._ask(DELETE)
         self._end()
-        self.derived = None
-        self._between = None
+        self.road.forget()
         self._ask(CONNECT)
         self._ask(RECONCILE)
 
@@ -380,7 +336,7 @@ class Tunnel:
         self._ask(DELETE)
         self.children.clear()
         self.ike = None
-        self._between = None  # the engine is told anew
+        self.road.leave()  # the engine is told anew
         self._failed(error, now)
         self._ask(RECONCILE)
 
@@ -399,8 +355,8 @@ class Tunnel:
 
     def adopt(self, sas: list[Sa], mtu: int | None, now: int) -> None:
         """SAs of this tunnel that a former daemon left working, and the MTU of its interface."""
-        if self.way is not None:
-            self.children.adopt(sas, self.way.source, now)
+        if self.road.way is not None:
+            self.children.adopt(sas, self.road.way.source, now)
             self.adopted_mtu = mtu
 
     def observed(self, sas: list[Sa], session: Session | None, now: int) -> None:
@@ -493,6 +449,6 @@ STATES: list[tuple[str, Callable[[Tunnel], bool], str]] = [
     ("keyed", lambda t: t.children.usable(), "ESP is in place; L2TP follows"),
     ("negotiating", lambda t: t.attempting, "talking IKE to the peer"),
     ("waiting", lambda t: t.error is not None, "waits before it tries again"),
-    ("resolving", lambda t: t.way is None, "looking for the peer's address and the way to it"),
+    ("resolving", lambda t: t.road.way is None, "looking for the peer's address and the way to it"),
     ("negotiating", lambda _: True, "waits for the peer to call"),
 ]

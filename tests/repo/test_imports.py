@@ -27,7 +27,8 @@ TUNNEL_MAY = (
     "isthmus.kernel.objects",
 )  # fmt: skip
 TUNNEL = (
-    "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.probe", "isthmus.troubles",
+    "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.probe", "isthmus.road",
+    "isthmus.troubles",
 )  # fmt: skip
 """One tunnel's life, in several files: pure as well."""
 
