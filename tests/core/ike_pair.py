@@ -100,13 +100,13 @@ class Side:
         return [sa.state for sa in self.engine.table.list_all()]
 
     def children(self):
-        """The CHILD SAs that are up, by ike_id: ChildUp actions without their ChildGone."""
+        """The CHILD SAs that are up, by inbound SPI: ChildUp actions without their ChildGone."""
         up = {}
         for action in self.done:
             if isinstance(action, actions.ChildUp):
-                up[action.ike_id] = action
+                up[action.inbound.spi] = action
             elif isinstance(action, actions.ChildGone):
-                up.pop(action.ike_id)
+                up.pop(action.inbound_spi)
         return up
 
     def error(self):

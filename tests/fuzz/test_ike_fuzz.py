@@ -48,7 +48,7 @@ def ask(engine, _sa, pair):
 
 
 def delete_child(engine, sa, pair):
-    engine.request(sa, num.INFORMATIONAL, [DeletePayload(num.PROTO_ESP, [sa.child.inbound_spi])], pair.now)
+    engine.request(sa, num.INFORMATIONAL, [DeletePayload(num.PROTO_ESP, [sa.children[0].inbound_spi])], pair.now)
 
 
 def delete_ike(engine, _sa, pair):

@@ -113,21 +113,26 @@ class InstallSa(Action):
 
 class ChildUp(Action):
     """Both directions of a CHILD SA are agreed. inbound has been given by InstallSa; outbound goes in when the tunnel
-    decides.
+    decides. replaces: the inbound SPI of the pair that this one takes over from, None for a pair of its own.
     """
 
-    fields = ("name", "ike_id", "role", "inbound", "outbound")
+    fields = ("name", "ike_id", "role", "inbound", "outbound", "replaces")
 
-    def __init__(self, name: str, ike_id: int, role: str, inbound: SaSpec, outbound: SaSpec) -> None:
+    def __init__(
+        self, name: str, ike_id: int, role: str, inbound: SaSpec, outbound: SaSpec, replaces: bytes | None = None
+    ) -> None:
         self.name = name
         self.ike_id = ike_id
         self.role = role
         self.inbound = inbound
         self.outbound = outbound
+        self.replaces = replaces
 
 
 class ChildGone(Action):
-    """A CHILD SA is no longer agreed. reason: DELETED, CLOSED, REPLACED or DEAD. SPIs of 4 bytes."""
+    """A CHILD SA is no longer agreed: the one with this inbound SPI, since an IKE SA may have several. reason: DELETED,
+    CLOSED, REPLACED or DEAD. SPIs of 4 bytes.
+    """
 
     fields = ("name", "ike_id", "inbound_spi", "outbound_spi", "reason")
 

@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 from isthmus.crypto.prf import is_equal
-from isthmus.proto.actions import INBOUND, INITIATOR, OUTBOUND, RESPONDER, ChildUp, Failed, IkeUp, InstallSa, SaSpec
+from isthmus.proto.actions import INITIATOR, RESPONDER, ChildUp, Failed, IkeUp, InstallSa
 from isthmus.proto.errors import (
     AuthMethod,
     CrossedAttempt,
-    DuplicateSpi,
     IdentityMismatch,
     IkeError,
     NoProposalChosen,
@@ -14,9 +13,8 @@ from isthmus.proto.errors import (
     PskMismatch,
     TsUnacceptable,
 )
-from isthmus.proto.ike2 import crossing, endings, link, proposals
-from isthmus.proto.ike2.ike_sa import ChildSa
-from isthmus.proto.ike2.keys import compute_psk_auth, derive_child_keys
+from isthmus.proto.ike2 import child, crossing, endings, link
+from isthmus.proto.ike2.keys import compute_psk_auth
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
@@ -25,22 +23,18 @@ from isthmus.wire.ike_payloads import (
     DeletePayload,
     IdPayload,
     NotifyPayload,
-    SaPayload,
-    TsPayload,
 )
-from isthmus.wire.ike_ts import Selector, intersect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from isthmus.crypto.suites import Cipher
+    from isthmus.proto.actions import SaSpec
     from isthmus.proto.ike2.connection import Connection
     from isthmus.proto.ike2.engine import Engine
     from isthmus.proto.ike2.ike_sa import IkeSa
     from isthmus.proto.ike2.incoming import Incoming
     from isthmus.wire.ike_payloads import Payload
-    from isthmus.wire.ike_sa import Proposal
 
 
 AFTER_REQUEST = (ESTABLISHED, DONE)
@@ -95,9 +89,7 @@ def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
     ]
     if sa.peer_is_isthmus:
         payloads.extend(link.make_link(connection))
-    payloads.append(SaPayload(proposals.make_offer(connection.esp_proposals, num.PROTO_ESP, sa.child_spi)))
-    payloads.append(TsPayload(num.TSI, [connection.ts_local]))
-    payloads.append(TsPayload(num.TSR, [connection.ts_remote]))
+    payloads.extend(child.make_offer(connection, connection.esp_proposals, sa.child_spi))
     sa.set_state(AUTH_SENT)
     engine.request(sa, num.IKE_AUTH, payloads, now)
 
@@ -109,18 +101,13 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         return
     try:
         link.check_link(connection, incoming)
-        suite, chosen = proposals.check_choice(
-            connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP
-        )
-        ts_i = _only_inside(connection.ts_local, incoming.get(num.TSI, TsPayload).selectors)
-        ts_r = _only_inside(connection.ts_remote, incoming.get(num.TSR, TsPayload).selectors)
-        _check_spi(engine, sa, connection, chosen.spi)
+        terms = child.check_choice(engine, sa, connection, connection.esp_proposals, incoming)
     except IkeError as error:
         # The peer has the IKE SA by now, and perhaps the CHILD SA: it must hear that we do not want it.
         endings.abort(engine, sa, error, DeletePayload(num.PROTO_IKE, []), now)
         return
-    sa.child = ChildSa(sa.child_spi, chosen.spi)
-    inbound, outbound = _make_specs(sa, connection, suite.cipher, ts_i, ts_r)
+    inbound, outbound = child.add(sa, connection, terms, sa.child_spi, sa.nonce_i, sa.nonce_r)
+    sa.child_spi = b""
     engine.emit(InstallSa(connection.name, sa.ike_id, inbound))
     _come_up(engine, sa, connection, inbound, outbound, now)
 
@@ -216,15 +203,6 @@ def _read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeEr
     return error
 
 
-def _only_inside(ours: Selector, answered: list[Selector]) -> Selector:
-    """The one selector that the responder has left of ours. Raises TsUnacceptable if it is not a part of it."""
-    if len(answered) == 1 and intersect(ours, answered[0]) == answered[0]:
-        return answered[0]
-    raise TsUnacceptable(
-        "the peer answers selector %s to our %s" % (", ".join([str(selector) for selector in answered]), ours)
-    )
-
-
 # Responder
 
 
@@ -247,7 +225,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         proof.extend(link.make_link(connection))
     try:
         link.check_link(connection, incoming)
-        cipher, chosen, ts_i, ts_r = _agree_child(engine, sa, connection, incoming)
+        terms = child.choose(engine, sa, connection, connection.esp_proposals, incoming, RESPONDER)
     except IkeError as error:
         if error.notify is None:
             raise AssertionError("%r cannot be told to the peer" % error) from error
@@ -257,11 +235,9 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         sa.set_state(DONE)
         sa.expire_at = now + LINGER_MS
         return
-    inbound, outbound = _make_specs(sa, connection, cipher, ts_i, ts_r)
+    inbound, outbound = child.add(sa, connection, terms, engine.make_child_spi(), sa.nonce_i, sa.nonce_r)
     engine.emit(InstallSa(connection.name, sa.ike_id, inbound))
-    proof.append(SaPayload([chosen]))
-    proof.append(TsPayload(num.TSI, [ts_i]))
-    proof.append(TsPayload(num.TSR, [ts_r]))
+    proof.extend(child.make_answer(terms, inbound.spi))
     engine.answer(sa, incoming, proof)
     crossing.give_up_own(engine, connection, now)
     _come_up(engine, sa, connection, inbound, outbound, now)
@@ -322,30 +298,6 @@ def _list(values: Sequence[object]) -> str:
     return ", ".join([str(value) for value in values]) or "nobody"
 
 
-def _agree_child(
-    engine: Engine, sa: IkeSa, connection: Connection, incoming: Incoming
-) -> tuple[Cipher, Proposal, Selector, Selector]:
-    """(cipher, the proposal to answer with, TSi, TSr). Raises NoProposalChosen, TsUnacceptable or DuplicateSpi."""
-    suite, chosen = proposals.choose(
-        connection.esp_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP
-    )
-    ts_i = _narrow(connection.ts_remote, incoming.get(num.TSI, TsPayload).selectors)
-    ts_r = _narrow(connection.ts_local, incoming.get(num.TSR, TsPayload).selectors)
-    _check_spi(engine, sa, connection, chosen.spi)
-    sa.child = ChildSa(engine.make_child_spi(), chosen.spi)
-    chosen.spi = sa.child.inbound_spi
-    return suite.cipher, chosen, ts_i, ts_r
-
-
-def _narrow(ours: Selector, offered: list[Selector]) -> Selector:
-    """The first common part of our selector and the peer's (RFC 7296 section 2.9)."""
-    for selector in offered:
-        common = intersect(ours, selector)
-        if common is not None:
-            return common
-    raise TsUnacceptable("the peer offers selector %s; this side allows %s" % (_list(offered[:4]), ours))
-
-
 # Both
 
 
@@ -353,34 +305,6 @@ def _connection_of(sa: IkeSa) -> Connection:
     if sa.connection is None:
         raise AssertionError("%r belongs to no connection" % sa)
     return sa.connection
-
-
-def _check_spi(engine: Engine, sa: IkeSa, connection: Connection, spi: bytes) -> None:
-    """Raises DuplicateSpi if an SA to the same address has this SPI: to the kernel the two would be one."""
-    for other in engine.table.get_all():
-        if other.child is not None and other.child.outbound_spi == spi and other.remote[0] == sa.remote[0]:
-            raise DuplicateSpi(
-                "tunnel '%s': the peer names SPI %s, which it uses for tunnel '%s' already"
-                % (connection.name, spi.hex(), other.name)
-            )
-
-
-def _make_specs(
-    sa: IkeSa, connection: Connection, cipher: Cipher, ts_i: Selector, ts_r: Selector
-) -> tuple[SaSpec, SaSpec]:
-    """(inbound, outbound) of the CHILD SA. ts_i, ts_r: of the initiator's and the responder's side."""
-    if sa.keys is None or sa.child is None:
-        raise AssertionError("%r has no child" % sa)
-    from_i, from_r = derive_child_keys(cipher, sa.keys.d, sa.nonce_i, sa.nonce_r)
-    if sa.role == INITIATOR:
-        keys_in, keys_out, ts_ours, ts_theirs = from_r, from_i, ts_i, ts_r
-    else:
-        keys_in, keys_out, ts_ours, ts_theirs = from_i, from_r, ts_r, ts_i
-    here, there = sa.local[0], sa.remote[0]
-    return (
-        SaSpec(INBOUND, sa.child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, connection.mode),
-        SaSpec(OUTBOUND, sa.child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, connection.mode),
-    )
 
 
 def _come_up(

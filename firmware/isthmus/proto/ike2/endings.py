@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.errors import IsthmusError
     from isthmus.proto.ike2.engine import Engine
-    from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.proto.ike2.ike_sa import ChildSa, IkeSa
     from isthmus.wire.ike_payloads import Payload
 
 
@@ -60,15 +60,16 @@ def end(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None, now:
     sa.expire_at = now + LINGER_MS
 
 
-def drop_child(engine: Engine, sa: IkeSa, reason: str) -> None:
-    """The CHILD SA alone has ended."""
-    if sa.child is not None and sa.name is not None:
-        engine.emit(ChildGone(sa.name, sa.ike_id, sa.child.inbound_spi, sa.child.outbound_spi, reason))
-    sa.child = None
+def drop_child(engine: Engine, sa: IkeSa, child: ChildSa, reason: str) -> None:
+    """One CHILD SA alone has ended."""
+    sa.children.remove(child)
+    if sa.name is not None:
+        engine.emit(ChildGone(sa.name, sa.ike_id, child.inbound_spi, child.outbound_spi, reason))
 
 
 def _report(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None) -> None:
-    drop_child(engine, sa, reason)
+    for child in list(sa.children):
+        drop_child(engine, sa, child, reason)
     if sa.name is not None:
         engine.emit(IkeGone(sa.name, sa.ike_id, error))
 

@@ -359,8 +359,9 @@ class Engine:
 
     def make_child_spi(self) -> bytes:
         """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""
-        taken = [sa.child.inbound_spi for sa in self.table.get_all() if sa.child is not None]
-        taken += [sa.child_spi for sa in self.table.get_all()]
+        taken = [sa.child_spi for sa in self.table.get_all()]
+        for sa in self.table.get_all():
+            taken += [child.inbound_spi for child in sa.children]
         while True:
             spi = self.rng(ESP_SPI)
             if int.from_bytes(spi, "big") >= FIRST_SPI and spi not in taken:

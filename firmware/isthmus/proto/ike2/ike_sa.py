@@ -67,7 +67,7 @@ class IkeSa:
         self.responses = Responses(0 if role == INITIATOR else 1)
 
         self.peer_is_isthmus = False
-        self.child: ChildSa | None = None
+        self.children: list[ChildSa] = []  # the oldest first
         self.child_spi = b""  # initiator: our inbound SPI, offered and not yet agreed
         # Initiator, before the peer is authenticated. asked: what IKE_SA_INIT was sent with, (key pair, last request)
         # by group. wishes: how many the peer has had. doubt: its last word that cannot be trusted; refusal: its first
@@ -90,6 +90,20 @@ class IkeSa:
     def our_spi(self) -> bytes:
         """The SPI by which the peer's messages name this SA."""
         return self.spi_i if self.role == INITIATOR else self.spi_r
+
+    def find_inbound(self, spi: bytes) -> ChildSa | None:
+        """The CHILD SA that has this SPI of ours."""
+        for child in self.children:
+            if child.inbound_spi == spi:
+                return child
+        return None
+
+    def find_outbound(self, spi: bytes) -> ChildSa | None:
+        """The CHILD SA that has this SPI of the peer's."""
+        for child in self.children:
+            if child.outbound_spi == spi:
+                return child
+        return None
 
     @property
     def is_proven(self) -> bool:

@@ -11,7 +11,7 @@ from isthmus.wire.ike_payloads import DeletePayload
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.proto.ike2.engine import Engine
-    from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.proto.ike2.ike_sa import ChildSa, IkeSa
     from isthmus.proto.ike2.incoming import Incoming
     from isthmus.wire.ike_payloads import Payload
 
@@ -21,11 +21,12 @@ AFTER_ANSWER = (ESTABLISHED, REPLACED, CLOSING, GONE)
 
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """Answer with our half of every CHILD SA that the peer deletes; empty for all else."""
-    spis = _spis_of_deleted(sa, incoming)
+    deleted = _find_deleted(sa, incoming)
+    spis = [child.inbound_spi for child in deleted]
     answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []
     engine.answer(sa, incoming, answer)
-    if spis:
-        endings.drop_child(engine, sa, DELETED)
+    for child in deleted:
+        endings.drop_child(engine, sa, child, DELETED)
     if _deletes_ike(incoming):
         endings.end(engine, sa, DELETED, None, now)
     elif incoming.find_notify(num.AUTHENTICATION_FAILED) is not None:
@@ -35,14 +36,13 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         endings.end(engine, sa, DEAD, refusal, now)
 
 
-def _spis_of_deleted(sa: IkeSa, incoming: Incoming) -> list[bytes]:
-    """Our inbound SPIs whose other half the peer deletes. SPIs that we do not have are passed over (RFC 7296 1.4.1)."""
+def _find_deleted(sa: IkeSa, incoming: Incoming) -> list[ChildSa]:
+    """The CHILD SAs whose other half the peer deletes. SPIs that we do not have are passed over (RFC 7296 1.4.1)."""
+    spis: list[bytes] = []
     for payload in incoming.payloads:
-        if not isinstance(payload, DeletePayload) or payload.protocol != num.PROTO_ESP:
-            continue
-        if sa.child is not None and sa.child.outbound_spi in payload.spis:
-            return [sa.child.inbound_spi]
-    return []
+        if isinstance(payload, DeletePayload) and payload.protocol == num.PROTO_ESP:
+            spis += payload.spis
+    return [child for child in sa.children if child.outbound_spi in spis]
 
 
 def _deletes_ike(incoming: Incoming) -> bool:

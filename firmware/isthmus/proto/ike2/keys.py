@@ -62,10 +62,17 @@ def derive_ike_keys(
     return IkeKeys(cut(stream, lengths))
 
 
-def derive_child_keys(cipher: Cipher, sk_d: bytearray, nonce_i: bytes, nonce_r: bytes) -> tuple[SaKeys, SaKeys]:
-    """Keys of the SA from initiator to responder, and of the one back: KEYMAT = prf+(SK_d, Ni | Nr)."""
+def derive_child_keys(
+    cipher: Cipher, sk_d: bytearray, nonce_i: bytes, nonce_r: bytes, secret: bytearray | None = None
+) -> tuple[SaKeys, SaKeys]:
+    """Keys of the SA from initiator to responder, and of the one back: KEYMAT = prf+(SK_d, [g^ir |] Ni | Nr).
+
+    secret: g^ir where the CHILD SA has a key exchange of its own (PFS); it is overwritten.
+    """
     lengths = [cipher.key_bytes, cipher.integ_key_bytes, cipher.key_bytes, cipher.integ_key_bytes]
-    pieces = cut(prf_plus(sk_d, nonce_i + nonce_r, sum(lengths)), lengths)
+    pieces = cut(prf_plus(sk_d, bytes(secret or b"") + nonce_i + nonce_r, sum(lengths)), lengths)
+    if secret is not None:
+        wipe(secret)
     return SaKeys(pieces[0], pieces[1]), SaKeys(pieces[2], pieces[3])
 
 

@@ -45,6 +45,11 @@ def make_offer(suites: list[Suite], protocol: int, spi: bytes) -> list[Proposal]
     ]
 
 
+def with_spi(proposal: Proposal, spi: bytes) -> Proposal:
+    """The same proposal with another SPI."""
+    return Proposal(proposal.number, proposal.protocol, spi, proposal.transforms)
+
+
 def choose(suites: list[Suite], offered: list[Proposal], protocol: int) -> tuple[Suite, Proposal]:
     """Our most preferred suite that fits, and the proposal to answer with (spi: the peer's).
 

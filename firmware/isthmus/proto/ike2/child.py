@@ -1,0 +1,135 @@
+"""Agreeing on a CHILD SA: what IKE_AUTH and CREATE_CHILD_SA have in common. RFC 7296 sections 2.7, 2.9 and 2.17.
+
+The initiator and the responder here are those of the exchange, whoever began the IKE SA around it.
+"""
+from __future__ import annotations
+
+from isthmus.proto.actions import INBOUND, INITIATOR, OUTBOUND, SaSpec
+from isthmus.proto.errors import DuplicateSpi, TsUnacceptable
+from isthmus.proto.ike2 import proposals
+from isthmus.proto.ike2.ike_sa import ChildSa
+from isthmus.proto.ike2.keys import derive_child_keys
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike_payloads import SaPayload, TsPayload
+from isthmus.wire.ike_ts import Selector, intersect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.crypto.suites import Suite
+    from isthmus.proto.ike2.connection import Connection
+    from isthmus.proto.ike2.engine import Engine
+    from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.proto.ike2.incoming import Incoming
+    from isthmus.wire.ike_payloads import Payload
+    from isthmus.wire.ike_sa import Proposal
+
+SHOWN_SELECTORS = 4
+
+
+class Terms:
+    """What the two have agreed. role: ours in the exchange. proposal: the one to answer with, with the peer's SPI in
+    it. ts_i, ts_r: the Selector of the initiator's and of the responder's side.
+    """
+
+    def __init__(self, role: str, suite: Suite, proposal: Proposal, ts_i: Selector, ts_r: Selector) -> None:
+        self.role = role
+        self.suite = suite
+        self.proposal = proposal
+        self.ts_i = ts_i
+        self.ts_r = ts_r
+
+
+def make_offer(connection: Connection, suites: list[Suite], spi: bytes) -> list[Payload]:
+    """SA, TSi and TSr of an initiator whose inbound SPI is `spi`."""
+    return [SaPayload(proposals.make_offer(suites, num.PROTO_ESP, spi))] + _make_selectors(
+        connection.ts_local, connection.ts_remote
+    )
+
+
+def make_answer(terms: Terms, spi: bytes) -> list[Payload]:
+    """SA, TSi and TSr of a responder whose inbound SPI is `spi`."""
+    chosen = terms.proposal
+    answered: list[Payload] = [SaPayload([proposals.with_spi(chosen, spi)])]
+    return answered + _make_selectors(terms.ts_i, terms.ts_r)
+
+
+def _make_selectors(ts_i: Selector, ts_r: Selector) -> list[Payload]:
+    return [TsPayload(num.TSI, [ts_i]), TsPayload(num.TSR, [ts_r])]
+
+
+def choose(
+    engine: Engine, sa: IkeSa, connection: Connection, suites: list[Suite], incoming: Incoming, role: str
+) -> Terms:
+    """A responder's choice of what it is offered. Raises NoProposalChosen, TsUnacceptable or DuplicateSpi."""
+    suite, proposal = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP)
+    ts_i = _narrow(connection.ts_remote, incoming.get(num.TSI, TsPayload).selectors)
+    ts_r = _narrow(connection.ts_local, incoming.get(num.TSR, TsPayload).selectors)
+    _check_spi(engine, sa, connection, proposal.spi)
+    return Terms(role, suite, proposal, ts_i, ts_r)
+
+
+def check_choice(
+    engine: Engine, sa: IkeSa, connection: Connection, suites: list[Suite], incoming: Incoming
+) -> Terms:
+    """An initiator's look at what came back for make_offer. Raises InvalidSyntax, TsUnacceptable or DuplicateSpi."""
+    suite, proposal = proposals.check_choice(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP)
+    ts_i = _only_inside(connection.ts_local, incoming.get(num.TSI, TsPayload).selectors)
+    ts_r = _only_inside(connection.ts_remote, incoming.get(num.TSR, TsPayload).selectors)
+    _check_spi(engine, sa, connection, proposal.spi)
+    return Terms(INITIATOR, suite, proposal, ts_i, ts_r)
+
+
+def add(
+    sa: IkeSa, connection: Connection, terms: Terms, inbound_spi: bytes, nonce_i: bytes, nonce_r: bytes,
+    secret: bytearray | None = None,
+) -> tuple[SaSpec, SaSpec]:
+    """The CHILD SA becomes one of `sa`: (inbound, outbound), with keys. secret: of a key exchange of its own (PFS),
+    overwritten.
+    """
+    if sa.keys is None:
+        raise AssertionError("%r has no keys" % sa)
+    child = ChildSa(inbound_spi, terms.proposal.spi)
+    sa.children.append(child)
+    cipher = terms.suite.cipher
+    from_i, from_r = derive_child_keys(cipher, sa.keys.d, nonce_i, nonce_r, secret)
+    if terms.role == INITIATOR:
+        keys_in, keys_out, ts_ours, ts_theirs = from_r, from_i, terms.ts_i, terms.ts_r
+    else:
+        keys_in, keys_out, ts_ours, ts_theirs = from_i, from_r, terms.ts_r, terms.ts_i
+    here, there, mode = sa.local[0], sa.remote[0], connection.mode
+    return (
+        SaSpec(INBOUND, child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, mode),
+        SaSpec(OUTBOUND, child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, mode),
+    )
+
+
+def _narrow(ours: Selector, offered: list[Selector]) -> Selector:
+    """The first common part of our selector and the peer's (RFC 7296 section 2.9)."""
+    for selector in offered:
+        common = intersect(ours, selector)
+        if common is not None:
+            return common
+    raise TsUnacceptable(
+        "the peer offers selector %s; this side allows %s" % (_list(offered[:SHOWN_SELECTORS]), ours)
+    )
+
+
+def _only_inside(ours: Selector, answered: list[Selector]) -> Selector:
+    """The one selector that the responder has left of ours. Raises TsUnacceptable if it is not a part of it."""
+    if len(answered) == 1 and intersect(ours, answered[0]) == answered[0]:
+        return answered[0]
+    raise TsUnacceptable("the peer answers selector %s to our %s" % (_list(answered), ours))
+
+
+def _list(selectors: list[Selector]) -> str:
+    return ", ".join([str(selector) for selector in selectors]) or "none"
+
+
+def _check_spi(engine: Engine, sa: IkeSa, connection: Connection, spi: bytes) -> None:
+    """Raises DuplicateSpi if an SA to the same address has this SPI: to the kernel the two would be one."""
+    for other in engine.table.get_all():
+        if other.remote[0] == sa.remote[0] and other.find_outbound(spi) is not None:
+            raise DuplicateSpi(
+                "tunnel '%s': the peer names SPI %s, which it uses for tunnel '%s' already"
+                % (connection.name, spi.hex(), other.name)
+            )
