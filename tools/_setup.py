@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 import _kernel
+import _peers
 import _probe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +34,7 @@ CHOICES = ("python", *COMPONENTS)
 # program: Debian package that has it
 CORE_PROGRAMS = {"node": "nodejs", "npm": "npm"}
 NAMESPACE_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "iperf3": "iperf3", "ping": "iputils-ping",
-                      "tcpdump": "tcpdump", "modprobe": "kmod"}
+                      "tcpdump": "tcpdump", "modprobe": "kmod", "wg": "wireguard-tools"}
 MACHINE_PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static"}
 
 
@@ -201,6 +202,21 @@ def setup_lab() -> None:
     step.mark()
 
 
+def setup_peers() -> None:
+    """Unpack what the lab's interop tests run against Isthmus; without Debian's packages it is left out."""
+    shared = _probe.shared_cache()
+    if not _peers.list_missing(shared):
+        return
+    if not _peers.can_fetch():
+        say("no apt-get here: the interop tests will have no strongSwan and no libreswan to talk to")
+        return
+    with lock(shared / "lock"):
+        for stack in _peers.list_missing(shared):
+            update_package_lists()
+            say(f"fetching {stack} (once for this machine; it is not installed)")
+            _peers.fetch(shared, stack)
+
+
 def main() -> int:
     """Set up the chosen components; 0 when they are ready."""
     parser = argparse.ArgumentParser(prog="tools/setup", description=__doc__,
@@ -219,7 +235,8 @@ def main() -> int:
                 setup_micropython()
             if "lab" in wanted:
                 setup_lab()
-    except (SetupError, _kernel.KernelImageError) as error:
+                setup_peers()
+    except (SetupError, _kernel.KernelImageError, _peers.PeersError) as error:
         say(str(error))
         return 1
     return 0
