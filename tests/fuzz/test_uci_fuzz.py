@@ -17,7 +17,9 @@ KEY = b"S3cretK3yMaterial"
 TOKENS = [
     b"'", b'"', b"\\", b";", b"#", b"\n", b"\r\n", b" ", b"\t", b"\x0b", b"\x00", b"\xff", b"\xc3\xa4", b"\\\n",
     b"''", b"config ", b"option ", b"list ", b"package ", b"tunnel ", b"globals", b"remote ", b"psk ",
-    b"remote_subnet ", b"local_subnet ", b"ifname ", b"local_id ", b"mtu ", b"lifetime ", b"ike_proposal ",
+    b"remote_subnet ", b"local_subnet ",
+    b"session static", b"tunnel_id ", b"cookie ", b"address ", b"peer_",
+    b"ifname ", b"local_id ", b"mtu ", b"lifetime ", b"ike_proposal ",
     b"0.0.0.0/0", b"::/0", b"10.0.0.0/8", b"%any", b"@#", b"keyid:", b"99999999999999999999", b"-1", b"aes256-",
     b"fe80::1%eth0", b"ms", b"=", b"a" * 300, KEY,
 ]  # fmt: skip

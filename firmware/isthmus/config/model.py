@@ -5,9 +5,10 @@ Pure: `read_file(path) -> bytes` comes in and raises OSError. Nothing here shows
 
 from __future__ import annotations
 
-from isthmus.config import checks, schema, uci
+from isthmus.config import checks, schema, static, uci
 from isthmus.config.errors import BadValue, ConfigError, nearest, quote
 from isthmus.config.reader import Draft, Report, read_section
+from isthmus.config.static import StaticSession
 from isthmus.config.values import Secret
 from isthmus.wire.addr import is_ip, parse_ip
 
@@ -52,7 +53,8 @@ class TunnelConfig:
 
     remote: as written; remote_address: its 4 or 16 bytes, None if remote is a name; local_address, local_id, remote_id,
     mtu: None where found at run time; times in milliseconds; ike_proposals and esp_proposals: canonical words for
-    crypto/suites.py, preferred first; initiates: it calls, and does not only answer; line: where the section begins.
+    crypto/suites.py, preferred first; mode: "beet" or "transport"; static: what
+    session static is given, or None; initiates: it calls, and does not only answer; line: where the section begins.
     """
 
     def __init__(self, name: str, values: dict[str, Any], line: int = 0) -> None:
@@ -69,6 +71,10 @@ class TunnelConfig:
         self.carrier: str = values["carrier"]
         self.session: str = values["session"]
         self.instance: int = values["instance"]
+        self.mode: str = static.mode_of(values["session"])
+        self.static: StaticSession | None = None
+        if self.session == "static":
+            self.static = StaticSession(values)
         self.ifname: str = values["ifname"]
         self.mtu: int | None = values["mtu"]
         self.initiates: bool = values["role"] != "respond"
@@ -162,9 +168,9 @@ def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS) -
     global_drafts, tunnel_drafts = _read(package, report)
     for draft in tunnel_drafts:
         _complete(draft, read_file, secrets)
-        for tunnel_check in checks.TUNNEL_CHECKS:
+        for tunnel_check in checks.TUNNEL_CHECKS + static.TUNNEL_CHECKS:
             tunnel_check(draft)
-    for file_check in checks.FILE_CHECKS:
+    for file_check in checks.FILE_CHECKS + static.FILE_CHECKS:
         file_check(tunnel_drafts)
     if report.errors:
         return Loaded(None, _in_file_order(report.errors), _in_file_order(report.warnings))

@@ -126,12 +126,64 @@ TUNNEL = SectionSpec(
             see=("session",),
         ),
         OptionSpec(
-            "session", OPTION, values.Choice(("derived",), ("static", "signalled")), "derived",
-            "How both sides come to the same L2TP ids.", see=("instance", "carrier"),
+            "session", OPTION, values.Choice(("derived", "static"), ("signalled",)), "derived",
+            "How both sides come to the same L2TP ids: derived between two Isthmus, static (written down) with others.",
+            see=("instance", "carrier", "tunnel_id"),
+        ),
+        OptionSpec(
+            "mode", OPTION, values.Choice(("auto", "beet", "transport")), "auto",
+            "How ESP wraps L2TP: beet between two Isthmus, transport with other peers; auto follows option session.",
+            see=("session",),
         ),
         OptionSpec(
             "instance", OPTION, values.Integer(0, 65535), "0",
             "Change it, on both sides alike, if two tunnels derive the same ids.", see=("session",),
+        ),
+        OptionSpec(
+            "tunnel_id", OPTION, values.Integer(1, 0xFFFFFFFF), None,
+            "This router's L2TP tunnel id; the peer's peer_tunnel_id. For session static.",
+            automatic="none: needed for session static", see=("peer_tunnel_id", "session"),
+        ),
+        OptionSpec(
+            "peer_tunnel_id", OPTION, values.Integer(1, 0xFFFFFFFF), None,
+            "The peer's L2TP tunnel id. For session static.",
+            automatic="none: needed for session static", see=("tunnel_id",),
+        ),
+        OptionSpec(
+            "session_id", OPTION, values.Integer(1, 0xFFFFFFFF), None,
+            "This router's L2TP session id; the peer's peer_session_id. For session static.",
+            automatic="none: needed for session static", see=("peer_session_id", "session"),
+        ),
+        OptionSpec(
+            "peer_session_id", OPTION, values.Integer(1, 0xFFFFFFFF), None,
+            "The peer's L2TP session id. For session static.",
+            automatic="none: needed for session static", see=("session_id",),
+        ),
+        OptionSpec(
+            "cookie", OPTION, values.Cookie(), None,
+            "What this router puts into its frames; the peer's peer_cookie, as in `ip l2tp`. For session static.",
+            automatic="no cookie", see=("peer_cookie",),
+        ),
+        OptionSpec(
+            "peer_cookie", OPTION, values.Cookie(), None,
+            "What must be in the peer's frames; the peer's cookie. For session static.",
+            automatic="no cookie", see=("cookie",),
+        ),
+        OptionSpec(
+            "sublayer", OPTION, values.Choice(("default", "none")), "default",
+            "The L2-specific sublayer of the frames, alike on both sides; default is what `ip l2tp` uses too."
+            " For session static.",
+            see=("session",),
+        ),
+        OptionSpec(
+            "address", LIST, values.HostAddressType(), None,
+            "This router's address on the tunnel's interface. For session static.",
+            automatic="none", see=("peer_address",),
+        ),
+        OptionSpec(
+            "peer_address", LIST, values.NextHop(), None,
+            "The peer's address on the tunnel: the next hop to its networks, one of each family. For session static.",
+            automatic="none: its networks are looked for on the tunnel itself", see=("address", "remote_subnet"),
         ),
         OptionSpec(
             "ifname", OPTION, values.InterfaceName(), None, "Name of the tunnel's network interface.",

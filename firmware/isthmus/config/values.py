@@ -209,6 +209,59 @@ class Secret(Type):
         return value
 
 
+class Cookie(Type):
+    """An L2TPv3 cookie (RFC 3931 4.1): 4 or 8 bytes in hexadecimal."""
+
+    name = "cookie"
+    allowed = "8 or 16 hexadecimal digits, as in `ip l2tp`"
+    secret = True
+
+    def parse(self, text: str) -> bytes:
+        """See Type."""
+        if len(text) not in (8, 16):
+            raise BadValue("wrong-type", "a cookie of %d characters" % len(text), "write 4 or 8 bytes in hexadecimal")
+        for char in text:
+            if char not in "0123456789abcdefABCDEF":
+                raise BadValue("wrong-type", "a cookie with a character that is no hexadecimal digit")
+        return bytes([int(text[at : at + 2], 16) for at in range(0, len(text), 2)])
+
+
+class HostAddressType(Type):
+    """An address on an interface, with the length of its network: (4 or 16 bytes, length)."""
+
+    name = "address/length"
+    allowed = "address/length, such as 10.9.0.1/30 or fd00:9::1/64"
+
+    def parse(self, text: str) -> tuple[bytes, int]:
+        """See Type."""
+        address, slash, length = text.partition("/")
+        if not slash:
+            remedy = "write the length of its network behind it, such as %s/30" % address[:40]
+            raise BadValue("bad-address", "%s has no length" % quote(text), remedy)
+        parsed = Address().parse(address)
+        bits = _digits(length)
+        if not 1 <= bits <= 8 * len(parsed):
+            raise BadValue("bad-address", "%s is no length of 1 to %d bits" % (quote(length), 8 * len(parsed)))
+        return parsed, bits
+
+
+class NextHop(Type):
+    """The address of a neighbour on an interface; a link-local one will do."""
+
+    name = "address"
+    allowed = "an IPv4 or IPv6 address"
+
+    def parse(self, text: str) -> bytes:
+        """See Type."""
+        try:
+            address = parse_ip(text)
+        except AddressError as error:
+            raise BadValue("bad-address", error.message, error.remedy) from None
+        if len(address) == 16 and address[0] == 0xFE and address[1] & 0xC0 == 0x80:
+            return address
+        return _usable(address, text)
+
+
 class InterfaceName(Type):
     """The name of a network interface."""
 
