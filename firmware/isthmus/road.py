@@ -5,7 +5,7 @@ Sans-IO and without a clock: the tunnel asks the name server and the kernel, and
 
 from __future__ import annotations
 
-from isthmus.kernel.objects import Way
+from isthmus.kernel.ways import Way
 from isthmus.policy.derive import Derived, derive, share_ids
 from isthmus.troubles import NoAddressError, NoWayError, PeerInsideError, SamePeerError
 from isthmus.wire.addr import format_ip

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from isthmus.config.model import TunnelConfig
-    from isthmus.kernel.objects import KernelObject, Sa, Session, Way
+    from isthmus.kernel.objects import KernelObject, Sa, Session
+    from isthmus.kernel.ways import Way
     from isthmus.policy.derive import Derived
     from isthmus.policy.desired import LocalAddress
     from isthmus.policy.guard import Session as GuardSession

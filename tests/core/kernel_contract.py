@@ -17,6 +17,7 @@ from isthmus.kernel.contract import (
     ENOENT,
     ENOSYS,
 )
+from isthmus.kernel.ways import Way
 from isthmus.policy.guard import guard_text
 from isthmus.policy.plan import find_lost, plan
 from isthmus.wire.addr import Prefix, parse_ip, parse_prefix
@@ -44,10 +45,15 @@ def policy(
     return k.Policy(direction, ends[0], ends[1], 115, source, destination, k.BEET, reqid, action)
 
 
-def sa(spi: int = 0x1000, outer: tuple[bytes, bytes] = (US4, PEER4), reqid: int = REQID) -> k.Sa:
+def sa(
+    spi: int = 0x1000,
+    outer: tuple[bytes, bytes] = (US4, PEER4),
+    reqid: int = REQID,
+    encap: tuple[int, int] | None = None,
+) -> k.Sa:
     keys = k.SaKeys(bytearray(range(36)), bytearray())
     selector = (one(INNER), one(PEER_INNER), 115)
-    return k.Sa(outer[1], spi, outer[0], reqid, k.BEET, k.ENCR_AES_GCM_16, 0, keys, selector)
+    return k.Sa(outer[1], spi, outer[0], reqid, k.BEET, k.ENCR_AES_GCM_16, 0, keys, selector, encap)
 
 
 def tunnel(local: bytes = INNER, remote: bytes = PEER_INNER, number: int = 0x10000001) -> k.Tunnel:
@@ -123,7 +129,6 @@ class Contract(GuardContract):
         self.assertEqual(self.actual(), [])
 
     def test_what_cannot_change_in_place_is_not_replaced(self) -> None:
-        self.refused(EINVAL, self.kernel.replace, sa())
         self.refused(EINVAL, self.kernel.replace, tunnel())
         self.refused(EINVAL, self.kernel.replace, session())
         self.refused(EINVAL, self.kernel.replace, k.Address("lo", INNER, 128))
@@ -158,11 +163,12 @@ class Contract(GuardContract):
         self.need("sa")
         keys = k.SaKeys(bytearray(range(16)), bytearray(range(32)))
         over6 = k.Sa(PEER6, 0x2000, US6, REQID, k.TRANSPORT, k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_256_128, keys)
-        given = [sa(), sa(0xFFFFFFFF, (PEER4, US4)), over6]
+        given = [sa(), sa(0xFFFFFFFF, (PEER4, US4)), over6, sa(2, (US6, PEER6), encap=(4500, 61000))]
         for item in given:
             self.kernel.add(item)
         listed = self.kernel.dump("sa")
-        self.assertEqual(len(listed), 3)
+        self.assertEqual(len(listed), 4)
+        self.assertEqual([item.encap for item in listed if item.spi == 2], [(4500, 61000)])
         for item in given:
             self.assertTrue(item in listed, (item, listed))
         self.assertEqual([listed[0].packets, listed[0].bytes, listed[0].replayed, listed[0].forged], [0, 0, 0, 0])
@@ -203,6 +209,22 @@ class Contract(GuardContract):
         item.keys = k.SaKeys(bytearray(35), bytearray())
         self.refused(EINVAL, self.kernel.add, item)
         self.assertEqual(self.kernel.dump("sa"), [])
+
+    def test_the_udp_ports_of_an_sa_change_in_place(self) -> None:
+        self.need("sa")
+        self.refused(ENOENT, self.kernel.replace, sa(encap=(4500, 4500)))
+        self.kernel.add(sa(encap=(4500, 4500)))
+        self.kernel.add(sa(2))
+        self.events()
+        self.kernel.replace(sa(encap=(4500, 61000)))
+        self.told("sa")
+        self.assertEqual([item for item in self.kernel.dump("sa") if item.spi != 2], [sa(encap=(4500, 61000))])
+        for wrong in (sa(), sa(2, encap=(4500, 4500)), sa(reqid=REQID + 1, encap=(4500, 4500)), sa(2),
+                      sa(outer=(MOVED4, PEER4), encap=(4500, 4500))):
+            self.refused(EINVAL, self.kernel.replace, wrong)
+        self.assertEqual(len(self.kernel.dump("sa")), 2)
+        self.assertTrue(sa(encap=(4500, 61000)) in self.kernel.dump("sa"))
+        self.assertTrue(sa(2) in self.kernel.dump("sa"))
 
     # ----- tunnels and sessions
 
@@ -356,9 +378,9 @@ class Contract(GuardContract):
         self.assertEqual(self.actual(), [])
 
     def test_the_way_to_an_address(self) -> None:
-        self.assertEqual(self.kernel.way_to(PEER4), k.Way(US4, UPLINK, 1500))
-        self.assertEqual(self.kernel.way_to(parse_ip("203.0.113.9")), k.Way(US4, UPLINK, 1500))
-        self.assertEqual(self.kernel.way_to(PEER6), k.Way(US6, UPLINK, 1500))
+        self.assertEqual(self.kernel.way_to(PEER4), Way(US4, UPLINK, 1500))
+        self.assertEqual(self.kernel.way_to(parse_ip("203.0.113.9")), Way(US4, UPLINK, 1500))
+        self.assertEqual(self.kernel.way_to(PEER6), Way(US6, UPLINK, 1500))
         self.refused(ENETUNREACH, self.kernel.way_to, parse_ip("2001:db8:ffff::1"))
 
     # ----- everything together

@@ -28,6 +28,8 @@ def samples():
         ("policy list", xfrm.no_body(), xfrm.XFRM_MSG_GETPOLICY, LIST),
         ("sa add, AES-GCM in BEET", real_ipsec.push_sa(contract.sa()), xfrm.XFRM_MSG_NEWSA, DO),
         ("sa add, AES-CBC and HMAC over IPv6", real_ipsec.push_sa(over6), xfrm.XFRM_MSG_NEWSA, DO),
+        ("sa add, in UDP", real_ipsec.push_sa(contract.sa(encap=(4500, 61000))), xfrm.XFRM_MSG_NEWSA, DO),
+        ("sa replace, in UDP", real_ipsec.push_sa_update(contract.sa(encap=(4500, 61000))), xfrm.XFRM_MSG_UPDSA, DO),
         ("sa remove", real_ipsec.push_sa_id(contract.sa()), xfrm.XFRM_MSG_DELSA, DO),
         ("tunnel add", real_l2tp.push_tunnel(contract.tunnel()), L2TP_FAMILY, DO),
         ("session add", real_l2tp.push_session(session), L2TP_FAMILY, DO),

@@ -10,8 +10,8 @@ import hashlib
 import unittest
 
 from isthmus.config.model import load
-from isthmus.kernel import objects as k
 from isthmus.kernel.null import NullKernel
+from isthmus.kernel.ways import Way
 from isthmus.site import Outlet, Site
 from isthmus.wire.addr import Prefix, parse_ip
 from isthmus.wire.icmp6 import ECHO_REPLY
@@ -70,7 +70,7 @@ class Host(Outlet):
         self.pair = pair
         self.name = name
         self.wan = wan
-        ways = [(Prefix(bytes(4), 0), k.Way(wan, "wan0", 1500))]
+        ways = [(Prefix(bytes(4), 0), Way(wan, "wan0", 1500))]
         self.kernel = NullKernel([("wan0", wan, 24), ("lan0", lan, 24)], ways)
         self.log = Lines()
         self.guard_text = ""

@@ -8,6 +8,7 @@ from isthmus.keeper import RETRY_MS, SLOW_MS, Keeper
 from isthmus.kernel import objects as k
 from isthmus.kernel.contract import EINVAL
 from isthmus.kernel.null import NullKernel
+from isthmus.kernel.ways import Way
 from isthmus.policy.guard import guard_text
 from isthmus.wire.addr import Prefix
 
@@ -34,7 +35,7 @@ class SilentLog:
 
 class KeeperTest(unittest.TestCase):
     def setUp(self) -> None:
-        self.kernel = NullKernel([("wan0", WAN, 24)], [(Prefix(bytes(4), 0), k.Way(WAN, "wan0", 1500))])
+        self.kernel = NullKernel([("wan0", WAN, 24)], [(Prefix(bytes(4), 0), Way(WAN, "wan0", 1500))])
         self.log = SilentLog()
         self.keeper = Keeper(self.kernel, self.log, 0)
         self.keeper.wanted_guard = guard_text([])

@@ -8,6 +8,7 @@ from isthmus.keeper import RETRY_MS, Keeper
 from isthmus.kernel import objects as k
 from isthmus.kernel.contract import EINVAL, EIO, ENOENT, KernelError
 from isthmus.kernel.null import NullKernel
+from isthmus.kernel.ways import Way
 from isthmus.policy.guard import Session, guard_text
 from isthmus.wire.addr import Prefix
 from tests.core.test_keeper import REMOTE, WAN, SilentLog
@@ -57,7 +58,7 @@ def carrier(subnet: Prefix) -> list[k.KernelObject]:
 
 class FaultTest(unittest.TestCase):
     def make(self, kind: type[NullKernel]) -> None:
-        self.kernel = kind([("wan0", WAN, 24)], [(Prefix(bytes(4), 0), k.Way(WAN, "wan0", 1500))])
+        self.kernel = kind([("wan0", WAN, 24)], [(Prefix(bytes(4), 0), Way(WAN, "wan0", 1500))])
         self.keeper = Keeper(self.kernel, SilentLog(), 0)
         self.keeper.wanted_guard = guard_text([])
         self.keeper.wanted = [k.Route(REMOTE, 1000, k.UNREACHABLE)]

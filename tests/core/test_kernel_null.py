@@ -1,9 +1,9 @@
 """The null twin keeps the contract of the kernel seam, and lets a test play the rest of the world."""
 from __future__ import annotations
 
-from isthmus.kernel import objects as k
 from isthmus.kernel.contract import EEXIST, EPERM, KernelError
 from isthmus.kernel.null import NullKernel
+from isthmus.kernel.ways import Mapping, Way
 from isthmus.wire.addr import parse_prefix
 from tests.core import kernel_contract as contract
 
@@ -12,8 +12,8 @@ class NullTest(contract.Contract):
     def make(self) -> NullKernel:
         # One kernel, however often it is opened: what a restarted daemon finds.
         if getattr(self, "world", None) is None:
-            way4 = k.Way(contract.US4, contract.UPLINK, 1500)
-            way6 = k.Way(contract.US6, contract.UPLINK, 1500)
+            way4 = Way(contract.US4, contract.UPLINK, 1500)
+            way6 = Way(contract.US6, contract.UPLINK, 1500)
             self.world = NullKernel(
                 uplinks=[(contract.UPLINK, contract.US4, 24), (contract.UPLINK, contract.US6, 64)],
                 ways=[(parse_prefix("0.0.0.0/0"), way4), (parse_prefix("2001:db8::/64"), way6)],
@@ -44,6 +44,20 @@ class NullTest(contract.Contract):
         self.carry()
         self.kernel.kept("session", contract.session().key()).rx_packets = 7
         self.assertEqual(self.kernel.dump("session")[0].rx_packets, 7)
+
+    def test_where_esp_comes_from_is_told_once_until_it_is_repaired(self) -> None:
+        self.kernel.add(contract.sa(encap=(4500, 4500)))
+        self.kernel.kept("sa", contract.sa().key()).packets = 7
+        self.events()
+        moved = (contract.US4, 61000)
+        self.kernel.remap(contract.PEER4, 0x1000, moved)
+        self.assertTrue("mapping" in self.events())
+        self.assertEqual(self.kernel.take_mappings(), [Mapping(contract.PEER4, 0x1000, moved)])
+        self.assertEqual(self.kernel.take_mappings(), [])
+        self.kernel.replace(contract.sa(encap=(61000, 4500)))
+        self.assertEqual(self.kernel.dump("sa")[0].packets, 7)
+        self.kernel.remap(contract.PEER4, 0x1000, moved)
+        self.assertEqual(self.kernel.take_mappings(), [])
 
     def test_no_secret_shows(self) -> None:
         item = contract.sa()

@@ -16,6 +16,7 @@ from isthmus.kernel import objects as k
 from isthmus.kernel import xfrm_messages as xfrm
 from isthmus.kernel.l2tp_messages import l2tpmsg
 from isthmus.kernel.real_netlink import rtmsg
+from isthmus.kernel.ways import Mapping
 from tests.core import kernel_contract as contract
 from tests.core.kernel_samples import samples
 
@@ -80,6 +81,8 @@ class GoldenTest(unittest.TestCase):
             ("policy replace, IPv6 outside", xfrm.userpolicy_info, real_ipsec.pull_policy,
              contract.policy(k.IN, (contract.US6, contract.PEER6))),
             ("sa add, AES-GCM in BEET", xfrm.usersa_info, real_ipsec.pull_sa, contract.sa()),
+            ("sa add, in UDP", xfrm.usersa_info, real_ipsec.pull_sa, contract.sa(encap=(4500, 61000))),
+            ("sa replace, in UDP", xfrm.usersa_info, real_ipsec.pull_sa, contract.sa(encap=(4500, 61000))),
             ("tunnel add", l2tpmsg, real_l2tp.pull_tunnel, contract.tunnel()),
             ("session add", l2tpmsg, real_l2tp.pull_session, contract.session()),
             ("route add, IPv4 via IPv6", rtmsg, lambda msg: real_route.pull_route(msg, {5: "wan0"}),
@@ -91,6 +94,12 @@ class GoldenTest(unittest.TestCase):
                 message = kind(bytearray(golden[name]))
                 message.decode()
                 self.assertEqual(pull(message), expected)
+
+    def test_no_key_is_in_an_update(self) -> None:
+        golden = read_golden()
+        key = bytes(range(36))
+        self.assertIn(key, golden["sa add, in UDP"])
+        self.assertNotIn(key[:16], golden["sa replace, in UDP"])
 
     def test_what_is_not_ours_is_not_read(self) -> None:
         foreign = real_ipsec.push_policy(contract.policy(reqid=0x68FFFFFF))
@@ -104,16 +113,32 @@ class GoldenTest(unittest.TestCase):
         self.assertEqual(real_route.pull_route(message, {}), None)
 
 
+def message_types(data: bytes) -> list[int]:
+    return [number for number, _, _ in real_events.messages(data)]
+
+
 class EventTest(unittest.TestCase):
     def test_types_of_a_datagram(self) -> None:
         one = (16).to_bytes(4, sys.byteorder) + (24).to_bytes(2, sys.byteorder) + bytes(10)
         odd = (17).to_bytes(4, sys.byteorder) + (25).to_bytes(2, sys.byteorder) + bytes(14)
-        self.assertEqual(real_events.message_types(one + odd + one), [24, 25, 24])
+        self.assertEqual(message_types(one + odd + one), [24, 25, 24])
         for length in range(16):
-            self.assertEqual(real_events.message_types(one[:length]), [])
-            self.assertEqual(real_events.message_types(bytes(length)), [])
+            self.assertEqual(message_types(one[:length]), [])
+            self.assertEqual(message_types(bytes(length)), [])
         for lie in (0, 15, 17, 0xFFFFFFFF):
-            self.assertEqual(real_events.message_types(lie.to_bytes(4, sys.byteorder) + one[4:]), [])
+            self.assertEqual(message_types(lie.to_bytes(4, sys.byteorder) + one[4:]), [])
+
+    def test_a_mapping_is_read(self) -> None:
+        order = sys.byteorder
+        for family, size in ((2, 4), (10, 16)):
+            here, before, after = (bytes([n] * size) for n in (1, 2, 3))
+            body = here + bytes(16 - size) + bytes.fromhex("c0ffee01") + family.to_bytes(2, order) + b"\x32\0"
+            body += contract.REQID.to_bytes(4, order) + before + bytes(16 - size) + after + bytes(16 - size)
+            body += (4500).to_bytes(2, "big") + (61000).to_bytes(2, "big")
+            self.assertEqual(real_events.pull_mapping(body), Mapping(here, 0xC0FFEE01, (after, 61000)))
+            for length in range(64):
+                self.assertIsNone(real_events.pull_mapping(body[:length]))
+            self.assertIsNone(real_events.pull_mapping(body[:24] + bytes(4) + body[28:]), "not an SA of ours")
 
 
 class DigestTest(unittest.TestCase):

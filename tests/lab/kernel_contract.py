@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ for folder in (ROOT, ROOT / "firmware"):
 from isthmus.kernel import objects as k  # noqa: E402
 from isthmus.kernel.contract import KernelError  # noqa: E402
 from isthmus.kernel.real import RealKernel  # noqa: E402
+from isthmus.kernel.ways import Mapping  # noqa: E402
 from isthmus.policy.guard import REMOVE, guard_text  # noqa: E402
 from isthmus.policy.plan import plan  # noqa: E402
 from tests.core import kernel_contract as contract  # noqa: E402
@@ -286,7 +288,14 @@ class CarryTest(unittest.TestCase):
             kernel.close()
             os.close(namespace)
 
-    def ends(self, outer: tuple[bytes, bytes], encryption: int, integrity: int, wrong_cookie: bool = False) -> None:
+    def ends(
+        self,
+        outer: tuple[bytes, bytes],
+        encryption: int,
+        integrity: int,
+        wrong_cookie: bool = False,
+        encap: tuple[int, int] | None = None,
+    ) -> None:
         """Install both ends."""
         inner = (contract.INNER, contract.PEER_INNER)
         link_local = (contract.LOCAL_LL, contract.PEER_LL)
@@ -300,8 +309,8 @@ class CarryTest(unittest.TestCase):
             desired = [
                 self.policy(k.OUT, outer, inner, us),
                 self.policy(k.IN, outer, inner, them),
-                self.sa(outer, inner, us, encryption, integrity),
-                self.sa(outer, inner, them, encryption, integrity),
+                self.sa(outer, inner, us, encryption, integrity, encap),
+                self.sa(outer, inner, them, encryption, integrity, encap),
                 k.Address("lo", inner[us], 128),
                 k.Route(contract.one(inner[them]), 1024, oif="wan0"),
                 k.Tunnel(11 + us, 11 + them, inner[us], inner[them]),
@@ -325,14 +334,20 @@ class CarryTest(unittest.TestCase):
 
     @staticmethod
     def sa(
-        outer: tuple[bytes, bytes], inner: tuple[bytes, bytes], sender: int, encryption: int, integrity: int
+        outer: tuple[bytes, bytes],
+        inner: tuple[bytes, bytes],
+        sender: int,
+        encryption: int,
+        integrity: int,
+        encap: tuple[int, int] | None = None,
     ) -> k.Sa:
         other = 1 - sender
         key = bytearray((sender + 1, *range(1, 20))) if not integrity else bytearray((sender + 1, *range(1, 16)))
         keys = k.SaKeys(key, bytearray(range(32)) if integrity else bytearray())
         selector = (contract.one(inner[sender]), contract.one(inner[other]), 115)
         spi = 0x100 + sender
-        return k.Sa(outer[other], spi, outer[sender], contract.REQID, k.BEET, encryption, integrity, keys, selector)
+        ends = (outer[other], spi, outer[sender], contract.REQID, k.BEET)
+        return k.Sa(*ends, encryption, integrity, keys, selector, encap)
 
     def ping(self) -> str:
         enter(self.left)
@@ -355,6 +370,62 @@ class CarryTest(unittest.TestCase):
         self.ends((contract.US6, contract.PEER6), k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_256_128)
         said = self.ping()
         self.assertTrue(" 0% packet loss" in said, said)
+
+    def test_udp_ports_follow_in_place(self) -> None:
+        for outer, cipher, check in (
+            ((contract.US4, contract.PEER4), k.ENCR_AES_GCM_16, 0),
+            ((contract.US6, contract.PEER6), k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_256_128),
+        ):
+            with self.subTest(outer=outer):
+                self.ends(outer, cipher, check, encap=(4500, 4500))
+                sockets = [self.decapsulate(namespace, len(outer[0])) for namespace in (self.left, self.right)]
+                self.assertTrue(" 0% packet loss" in self.ping())
+                self.remap(outer)
+                for end in sockets:
+                    end.close()
+                self.tearDown()
+                self.setUp()
+
+    @staticmethod
+    def decapsulate(namespace: int, size: int) -> socket.socket:
+        enter(namespace)
+        sock = socket.socket(socket.AF_INET if size == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.IPPROTO_UDP, 100, 2)  # linux/udp.h: UDP_ENCAP, UDP_ENCAP_ESPINUDP
+        sock.bind(("", 4500))
+        return sock
+
+    def remap(self, outer: tuple[bytes, bytes]) -> None:
+        """The left side's port changes as if a NAT had changed it; the right side hears of it and follows."""
+        enter(self.left)
+        before = shell("ip xfrm state")
+        leaving = next(sa for sa in self.kernels[self.left].dump("sa") if sa.source == outer[0])
+        leaving.encap = (61000, 4500)
+        self.kernels[self.left].replace(leaving)
+        after = shell("ip xfrm state")  # keys, selector and sequence numbers stand in it
+        self.assertEqual(after.replace("sport 61000", "sport 4500"), before)
+        self.assertEqual(after.count("sport 61000"), 1)
+        self.assertTrue(" 0% packet loss" in self.ping())
+        enter(self.right)
+        kernel = self.kernels[self.right]
+        told = set()
+        for fd in kernel.event_fds():
+            told |= kernel.read_events(fd)
+        self.assertTrue("mapping" in told, told)
+        self.assertEqual(kernel.take_mappings(), [Mapping(outer[1], 0x100, (outer[0], 61000))])
+        arriving = next(sa for sa in kernel.dump("sa") if sa.destination == outer[1])
+        leaving = next(sa for sa in kernel.dump("sa") if sa.source == outer[1])
+        before = (arriving.packets, leaving.packets)
+        self.assertTrue(before[0] >= 10, before)
+        arriving.encap = (61000, 4500)
+        kernel.replace(arriving)
+        after = {sa.spi: sa.packets for sa in kernel.dump("sa")}
+        self.assertEqual((after[arriving.spi], after[leaving.spi]), before, "an update must not touch the counters")
+        self.assertTrue(" 0% packet loss" in self.ping())
+        enter(self.right)
+        for fd in kernel.event_fds():
+            kernel.read_events(fd)
+        self.assertEqual(kernel.take_mappings(), [], "it is told again after it was followed")
+        self.assertEqual([sa.forged + sa.replayed for sa in kernel.dump("sa")], [0, 0])
 
     def test_a_wrong_cookie_is_counted_and_nothing_passes(self) -> None:
         self.ends((contract.US4, contract.PEER4), k.ENCR_AES_GCM_16, 0, wrong_cookie=True)

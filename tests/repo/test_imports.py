@@ -18,13 +18,14 @@ PARTS = {
     "isthmus.proto": (("isthmus.errors", "isthmus.wire", "isthmus.crypto"), True),
     "isthmus.config": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.kernel.objects": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive"), True),
+    "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.policy": (("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects"), True),
     "isthmus.kernel": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.guard"), False),
     "isthmus.edge": (("isthmus.errors", "isthmus.wire"), False),
 }
 TUNNEL_MAY = (
     "isthmus.errors", "isthmus.wire", "isthmus.crypto", "isthmus.proto", "isthmus.config", "isthmus.policy",
-    "isthmus.kernel.objects",
+    "isthmus.kernel.objects", "isthmus.kernel.ways",
 )  # fmt: skip
 TUNNEL = (
     "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.probe", "isthmus.road",

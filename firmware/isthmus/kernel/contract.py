@@ -3,12 +3,14 @@
     kernel.dump(kind) -> [object, ...]      Isthmus's own and nobody else's
     kernel.add(object)      it is in force. EEXIST if something with this key is there, whoever put it there.
     kernel.replace(object)  it is in force instead of our own object with this key. ENOENT if we have none.
-                            Kinds: policy, link, neighbour, route.
+                            Kinds: policy, sa (its UDP ports alone), link, neighbour, route.
     kernel.remove(object)   it is gone; gone already is fine. Nobody else's object is ever removed.
 
 What the kernel finds out for itself, so that nobody is surprised by it:
 
-- An SA's keys are cleared by add(), whether it succeeds or not: an SA is installed once, or never.
+- An SA's keys are cleared by add(), whether it succeeds or not: an SA is installed once, or never. replace(sa) changes
+  the UDP ports around it and nothing else: keys, counters and sequence numbers go on. EINVAL where the one or the other
+  has none, or anything else differs.
 - Removing a tunnel removes its sessions; removing a session removes its link and all that is on that link.
 - A link comes with its session, down and with a random MAC. add(link) and replace(link) make it what it should be: the
   same call. Another MAC on a link that is up takes it down in between, and a link that goes down loses its IPv6
@@ -33,9 +35,10 @@ from isthmus.policy.guard import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.kernel.objects import KernelObject, Way
+    from isthmus.kernel.objects import KernelObject
+    from isthmus.kernel.ways import Mapping, Way
 
-REPLACEABLE = ("policy", "link", "neighbour", "route")
+REPLACEABLE = ("policy", "sa", "link", "neighbour", "route")
 
 # linux/errno.h: name and number. The numbers past 34 differ on MIPS, so the interpreter's own are used where it has
 # them.
@@ -164,8 +167,13 @@ class Kernel:
         """Kinds ("guard" among them) that may have changed since; empties the descriptor, never blocks.
 
         "way" stands for any change of the router's own links, addresses and routes. Our own changes are reported like
-        others': a caller that finds nothing to do stops there, so they cannot keep each other going.
+        others': a caller that finds nothing to do stops there, so they cannot keep each other going. "mapping" stands
+        for take_mappings(); the kernel repeats it with each packet, so wait a moment before reading that one again.
         """
+        raise NotImplementedError
+
+    def take_mappings(self) -> list[Mapping]:
+        """For each inbound SA of which read_events() has said "mapping" since the last call, the newest one."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -193,6 +201,13 @@ def refuse_foreign(item: KernelObject, verb: str, session_links: list[str]) -> N
             reason = "ours are those of %s on lo, and link-local ones on the interfaces of our sessions" % objects.INNER
     if reason:
         raise KernelError(number, "%s %s %s" % (verb, item.kind, item.words()), kind=item.kind, detail=reason)
+
+
+def is_reencapsulation(before: objects.Sa, after: objects.Sa) -> bool:
+    """True where two SAs may differ in the UDP ports around them, and do in nothing else."""
+    if before.encap is None or after.encap is None:
+        return False
+    return (before.source, before.reqid, before.mode) == (after.source, after.reqid, after.mode)
 
 
 def is_our_address(ifname: str, address: bytes, session_links: list[str]) -> bool:

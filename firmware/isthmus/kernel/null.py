@@ -21,16 +21,19 @@ from isthmus.kernel.contract import (
     REPLACEABLE,
     Kernel,
     KernelError,
+    is_reencapsulation,
     refuse_foreign,
     refuse_foreign_guard,
 )
 from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel, must_go_down
+from isthmus.kernel.ways import Mapping
 from isthmus.policy.guard import REMOVE
 from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.kernel.objects import Address, KernelObject, Neighbour, Way
+    from isthmus.kernel.objects import Address, KernelObject, Neighbour
+    from isthmus.kernel.ways import Way
     from isthmus.wire.addr import Prefix
 
 _NEW_LINK_MTU = 1500
@@ -62,6 +65,7 @@ class NullKernel(Kernel):
             self._kept[kind] = {}
         self._guard: bytes | None = None
         self._changed: set[str] = set()
+        self._mappings: dict[tuple[bytes, int], Mapping] = {}
 
     # ----- the contract
 
@@ -102,9 +106,19 @@ class NullKernel(Kernel):
         refuse_foreign(item, "replace", self._session_links())
         if item.key() not in self._kept[item.kind]:
             raise _refusal(ENODEV if item.kind == "link" else ENOENT, "replace", item)
-        self._check(item)
-        self._keep(item)
+        if isinstance(item, Sa):
+            self._reencapsulate(item)
+        else:
+            self._check(item)
+            self._keep(item)
         self._note("replace", item)
+
+    def _reencapsulate(self, item: Sa) -> None:
+        """The UDP ports alone; counters go on."""
+        kept = self._kept["sa"][item.key()]
+        if not isinstance(kept, Sa) or not is_reencapsulation(kept, item):
+            raise _refusal(EINVAL, "replace", item)
+        kept.encap = item.encap
 
     def remove(self, item: KernelObject) -> None:
         """Forget it and what hangs on it."""
@@ -150,6 +164,11 @@ class NullKernel(Kernel):
         self._changed = set()
         return changed
 
+    def take_mappings(self) -> list[Mapping]:
+        """What remap() has told."""
+        mappings, self._mappings = list(self._mappings.values()), {}
+        return mappings
+
     def close(self) -> None:
         """Nothing to give back."""
 
@@ -169,6 +188,13 @@ class NullKernel(Kernel):
                 else:
                     self._drop(kind, one)
         self._changed.add(kind)
+
+    def remap(self, destination: bytes, spi: int, source: tuple[bytes, int]) -> None:
+        """A packet of this inbound SA comes from another address or port than the SA says."""
+        sa = self._kept["sa"].get((destination, spi))
+        if isinstance(sa, Sa) and sa.encap is not None and source != (sa.source, sa.encap[0]):
+            self._mappings[destination, spi] = Mapping(destination, spi, source)
+            self._changed.add("mapping")
 
     def kept(self, kind: str, key: tuple[object, ...]) -> KernelObject:
         """The object itself, so that a test can set its counters. Raises KeyError."""

@@ -187,13 +187,13 @@ class SaKeys:
 class Sa(KernelObject):
     """An ESP SA of one direction.
 
-    destination, source: outer addresses; spi; reqid; mode. Given once, for add() alone: encryption and integrity
-    (transform ids of RFC 7296 3.3.2), keys, and the inner selector as (source Prefix, destination Prefix, protocol).
-    Counters, where it came from a dump: packets, bytes, replayed, forged.
+    destination, source: outer addresses; spi; reqid; mode; encap: None, or the UDP ports (source, destination) that
+    ESP travels in (RFC 3948). encryption and integrity: transform ids of RFC 7296 3.3.2. Given once, for add() alone:
+    keys, and the inner selector as (source Prefix, destination Prefix, protocol). Counters, where it came from a dump:
+    packets, bytes, replayed, forged.
     """
 
     kind = "sa"
-    fields = ("destination", "spi", "source", "reqid", "mode")
 
     def __init__(
         self,
@@ -206,9 +206,12 @@ class Sa(KernelObject):
         integrity: int = 0,
         keys: SaKeys | None = None,
         selector: tuple[Prefix, Prefix, int] | None = None,
+        encap: tuple[int, int] | None = None,
     ) -> None:
         if len(source) != len(destination):
             raise ValueError("the outer addresses of an SA must be of one family")
+        if encap is not None and not (0 < encap[0] <= 65535 and 0 < encap[1] <= 65535):
+            raise ValueError("the UDP ports around an SA must lie in 1-65535, not %d and %d" % encap)
         self.destination = _checked_address(destination)
         self.spi = spi
         self.source = _checked_address(source)
@@ -218,10 +221,16 @@ class Sa(KernelObject):
         self.integrity = integrity
         self.keys = keys
         self.selector = selector
+        self.encap = encap
         self.packets = 0
         self.bytes = 0
         self.replayed = 0
         self.forged = 0
+
+    def copy(self) -> Sa:
+        """The same value again, without keys, selector and counters."""
+        ends = (self.destination, self.spi, self.source)
+        return Sa(*ends, self.reqid, self.mode, self.encryption, self.integrity, encap=self.encap)
 
     def clear_keys(self) -> None:
         """Overwrite and forget the keys: an SA is installed once."""
@@ -234,13 +243,14 @@ class Sa(KernelObject):
         return (self.destination, self.spi)
 
     def body(self) -> tuple[object, ...]:
-        """Source, reqid and mode."""
-        return (self.source, self.reqid, self.mode)
+        """Source, reqid, mode and encapsulation."""
+        return (self.source, self.reqid, self.mode, self.encap)
 
     def words(self) -> str:
-        """Addresses, SPI, reqid and mode."""
-        return "%s to %s spi 0x%08x reqid 0x%08x %s" % (
+        """Addresses, SPI, reqid, mode and encapsulation."""
+        text = "%s to %s spi 0x%08x reqid 0x%08x %s" % (
             format_ip(self.source), format_ip(self.destination), self.spi, self.reqid, MODE_NAMES.get(self.mode, "?"))
+        return text if self.encap is None else text + " in UDP from port %d to port %d" % self.encap
 
 
 class Tunnel(KernelObject):
@@ -440,29 +450,6 @@ class Route(KernelObject):
         if self.prefsrc is not None:
             text += " from %s" % format_ip(self.prefsrc)
         return text
-
-
-class Way:
-    """How the kernel would reach an address: our source address, the interface's name, and the MTU toward it."""
-
-    def __init__(self, source: bytes, ifname: str, mtu: int) -> None:
-        self.source = source
-        self.ifname = ifname
-        self.mtu = mtu
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Way)
-            and self.source == other.source
-            and self.ifname == other.ifname
-            and self.mtu == other.mtu
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.source, self.ifname, self.mtu))
-
-    def __repr__(self) -> str:
-        return "<way from %s on %s mtu %d>" % (format_ip(self.source), self.ifname, self.mtu)
 
 
 def is_our_reqid(reqid: int) -> bool:

@@ -21,7 +21,8 @@ from isthmus.kernel.real_route import Routing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.kernel.objects import KernelObject, Way
+    from isthmus.kernel.objects import KernelObject
+    from isthmus.kernel.ways import Mapping, Way
 
 _IPSEC = ("policy", "sa")
 _L2TP = ("tunnel", "session")
@@ -115,6 +116,10 @@ class RealKernel(Kernel):
     def read_events(self, fd: int) -> set[str]:
         """See Kernel."""
         return self._events.read(fd)
+
+    def take_mappings(self) -> list[Mapping]:
+        """See Kernel."""
+        return self._events.take_mappings()
 
     def close(self) -> None:
         """See Kernel."""

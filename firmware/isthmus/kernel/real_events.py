@@ -1,7 +1,7 @@
 """What the kernel tells by itself: which kinds of objects may have changed.
 
-Four sockets, each bound to the groups that matter; nothing but the type of a message is read, since whoever gets an
-event lists the objects again anyway.
+Sockets, each bound to the groups that matter; nothing but the type of a message is read, since whoever gets an event
+lists the objects again anyway. Mappings alone are read whole: no list tells them.
 """
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import sys
 from isthmus.kernel import real_route as rt
 from isthmus.kernel import xfrm_messages as xfrm
 from isthmus.kernel.contract import ENOBUFS, NAMES, KernelError
+from isthmus.kernel.objects import is_our_reqid
 from isthmus.kernel.real_netlink import (
+    AF_INET,
     NETLINK_GENERIC,
     NETLINK_NETFILTER,
     NETLINK_ROUTE,
     NETLINK_XFRM,
     NetlinkSocket,
 )
+from isthmus.kernel.ways import Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ _ROWS: tuple[tuple[int, tuple[int, ...], Types, Kinds], ...] = (
         _LINK_KINDS,
     ),
     (NETLINK_XFRM, (xfrm.XFRMNLGRP_SA, xfrm.XFRMNLGRP_POLICY), _XFRM_KINDS, ("sa", "policy")),
+    (NETLINK_XFRM, (xfrm.XFRMNLGRP_MAPPING,), {xfrm.XFRM_MSG_MAPPING: ("mapping",)}, ()),
     (NETLINK_NETFILTER, (NFNLGRP_NFTABLES,), {}, ("guard",)),
 )
 _L2TP_KINDS = ("tunnel", "session", "link")
@@ -78,6 +82,7 @@ class Events:
             rows.append((NETLINK_GENERIC, (l2tp_group,), {}, _L2TP_KINDS))
         self._sockets: dict[int, NetlinkSocket] = {}
         self._rows: dict[int, tuple[Types, Kinds]] = {}
+        self._mappings: dict[tuple[bytes, int], Mapping] = {}
         for family, groups, by_type, otherwise in rows:
             doing = "listen to the kernel's own messages (netlink family %d)" % family
             try:
@@ -109,9 +114,17 @@ class Events:
                     break
                 changed.update(otherwise)  # the receive buffer ran over; what is left of it can be read on
                 continue
-            for number in message_types(data):
+            for number, start, end in messages(data):
                 changed.update(by_type.get(number, otherwise if not by_type else ()))
+                mapping = pull_mapping(data[start:end]) if number == xfrm.XFRM_MSG_MAPPING else None
+                if mapping is not None:
+                    self._mappings[mapping.destination, mapping.spi] = mapping
         return changed
+
+    def take_mappings(self) -> list[Mapping]:
+        """The newest of each SA since the last call."""
+        mappings, self._mappings = list(self._mappings.values()), {}
+        return mappings
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -120,9 +133,9 @@ class Events:
         self._sockets = {}
 
 
-def message_types(data: bytes) -> list[int]:
-    """The types of the messages in one datagram of netlink (struct nlmsghdr, host byte order); a broken tail ends the
-    list.
+def messages(data: bytes) -> list[tuple[int, int, int]]:
+    """(type, begin and end of the body) of the messages in one datagram of netlink (struct nlmsghdr, host byte order);
+    a broken tail ends the list.
     """
     order = sys.byteorder
     out = []
@@ -131,6 +144,19 @@ def message_types(data: bytes) -> list[int]:
         length = int.from_bytes(data[offset : offset + 4], order)
         if length < 16 or offset + length > len(data):
             break
-        out.append(int.from_bytes(data[offset + 4 : offset + 6], order))
+        out.append((int.from_bytes(data[offset + 4 : offset + 6], order), offset + 16, offset + length))
         offset += (length + 3) & ~3
     return out
+
+
+def pull_mapping(body: bytes) -> Mapping | None:
+    """From struct xfrm_user_mapping, 64 bytes: xfrm_usersa_id (destination 16, SPI 4, family 2, protocol 1, padding 1),
+    reqid 4, old source 16, new source 16, old port 2, new port 2; SPI and ports in network order. None if it is not of
+    an SA of ours.
+    """
+    order = sys.byteorder
+    if len(body) < 64 or not is_our_reqid(int.from_bytes(body[24:28], order)):
+        return None
+    size = 4 if int.from_bytes(body[20:22], order) == AF_INET else 16
+    source = (bytes(body[44 : 44 + size]), int.from_bytes(body[62:64], "big"))
+    return Mapping(bytes(body[:size]), int.from_bytes(body[16:20], "big"), source)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from isthmus.kernel import xfrm_messages as xfrm
-from isthmus.kernel.contract import EINVAL, ENOENT, ENOSYS, ESRCH, KernelError
+from isthmus.kernel.contract import EINVAL, ENOENT, ENOSYS, ESRCH, KernelError, is_reencapsulation
 from isthmus.kernel.objects import (
     AUTH_HMAC_SHA2_256_128,
     ENCR_AES_CBC,
@@ -12,6 +12,7 @@ from isthmus.kernel.objects import (
     OUT,
     Policy,
     Sa,
+    SaKeys,
     is_our_reqid,
 )
 from isthmus.kernel.real_netlink import (
@@ -169,7 +170,20 @@ def push_sa(sa: Sa) -> nlmsg:
         "replay_window": xfrm.REPLAY_WINDOW,
         "bmp": bytes(xfrm.REPLAY_WINDOW // 8),
     }
-    return message(xfrm.usersa_info, fields, _push_algorithms(sa) + [("XFRMA_REPLAY_ESN_VAL", window)])
+    attributes = _push_algorithms(sa) + [("XFRMA_REPLAY_ESN_VAL", window)]
+    if sa.encap is not None:
+        ports = {"encap_type": xfrm.UDP_ENCAP_ESPINUDP, "encap_sport": sa.encap[0], "encap_dport": sa.encap[1]}
+        attributes.append(("XFRMA_ENCAP", dict(ports, encap_oa=bytes(16))))
+    return message(xfrm.usersa_info, fields, attributes)
+
+
+def push_sa_update(sa: Sa) -> nlmsg:
+    """usersa_info for XFRM_MSG_UPDSA of a standing SA: the kernel takes its UDP ports from it and no key.
+
+    The message must name an algorithm and hold a key all the same, which the kernel sets up and throws away: zeros.
+    """
+    keys = SaKeys(bytearray(20), bytearray())
+    return push_sa(Sa(sa.destination, sa.spi, sa.source, sa.reqid, sa.mode, ENCR_AES_GCM_16, 0, keys, None, sa.encap))
 
 
 def push_sa_id(sa: Sa) -> nlmsg:
@@ -188,7 +202,10 @@ def pull_sa(msg: nlmsg) -> Sa | None:
     family = msg["family"]
     if not is_our_reqid(msg["reqid"]) or msg["id_proto"] != xfrm.IPPROTO_ESP or family not in {AF_INET, AF_INET6}:
         return None
-    sa = Sa(_short(msg["id_daddr"], family), msg["id_spi"], _short(msg["saddr"], family), msg["reqid"], msg["mode"])
+    ports = msg.get_attr("XFRMA_ENCAP")
+    encap = None if ports is None else (ports["encap_sport"], ports["encap_dport"])
+    ends = (_short(msg["id_daddr"], family), msg["id_spi"], _short(msg["saddr"], family))
+    sa = Sa(*ends, msg["reqid"], msg["mode"], encap=encap)
     sa.packets = msg["curlft_packets"]
     sa.bytes = msg["curlft_bytes"]
     sa.replayed = msg["stats_replay"]
@@ -241,13 +258,24 @@ class Ipsec:
                     request.data[index] = 0
 
     def replace(self, item: KernelObject) -> None:
-        """A policy of ours, in place: no packet sees a moment without it."""
+        """A policy of ours, or an SA's UDP ports, in place: no packet sees a moment without it."""
         doing = "replace %s %s" % (item.kind, item.words())
+        if isinstance(item, Sa):
+            self._reencapsulate(item, doing)
+            return
         if not isinstance(item, Policy):
             raise KernelError(EINVAL, doing, kind=item.kind)
         if self._find_policy(item) is None:
             raise KernelError(ENOENT, doing, kind="policy", detail="there is none of ours")
         self._policies.request(push_policy(item), xfrm.XFRM_MSG_UPDPOLICY, DO, doing)
+
+    def _reencapsulate(self, sa: Sa, doing: str) -> None:
+        before = self._find_sa(sa)
+        if before is None:
+            raise KernelError(ENOENT, doing, kind="", detail="there is none of ours")
+        if not is_reencapsulation(before, sa):
+            raise KernelError(EINVAL, doing, kind="sa", detail="only the UDP ports of %s can change" % before.words())
+        self._sas.request(push_sa_update(sa), xfrm.XFRM_MSG_UPDSA, DO, doing)
 
     def remove(self, item: KernelObject) -> None:
         """Only if it is ours; the kernel itself looks at the selector, or destination and SPI, alone."""

@@ -21,7 +21,6 @@ from isthmus.kernel.objects import (
     Link,
     Neighbour,
     Route,
-    Way,
     format_mac,
     is_inner,
     must_go_down,
@@ -43,6 +42,7 @@ from isthmus.kernel.real_netlink import (
     ndmsg,
     rtmsg,
 )
+from isthmus.kernel.ways import Way
 from isthmus.wire.addr import Prefix, format_ip, parse_ip
 
 TYPE_CHECKING = False

@@ -1,6 +1,6 @@
 """xfrm messages of linux/xfrm.h in pyroute2's own style, as far as Isthmus uses them.
 
-    XFRM_MSG_NEWSA     usersa_info      ALG_AEAD | ALG_CRYPT + ALG_AUTH_TRUNC, REPLAY_ESN_VAL
+    XFRM_MSG_NEWSA, XFRM_MSG_UPDSA     usersa_info      ALG_AEAD | ALG_CRYPT + ALG_AUTH_TRUNC, REPLAY_ESN_VAL, ENCAP
     XFRM_MSG_DELSA     usersa_id
     XFRM_MSG_GETSA     usersa_id; a dump has no body
     XFRM_MSG_NEWPOLICY, XFRM_MSG_UPDPOLICY    userpolicy_info    TMPL
@@ -23,12 +23,15 @@ XFRM_MSG_UPDPOLICY = 0x19
 XFRM_MSG_UPDSA = 0x1A
 XFRM_MSG_FLUSHSA = 0x1C
 XFRM_MSG_FLUSHPOLICY = 0x1D
+XFRM_MSG_MAPPING = 0x26
 
 XFRMNLGRP_SA = 3
 XFRMNLGRP_POLICY = 4
+XFRMNLGRP_MAPPING = 8
 
 XFRM_INF = 0xFFFFFFFFFFFFFFFF  # no limit; 0 would be a limit reached at once
 IPPROTO_ESP = 50
+UDP_ENCAP_ESPINUDP = 2  # linux/udp.h; RFC 3948
 
 REPLAY_WINDOW = 128  # packets; a multiple of 32. RFC 4303 3.4.3 wants at least 32, parallel cipher engines reorder more
 _WINDOW_WORDS = REPLAY_WINDOW // 32
@@ -93,6 +96,18 @@ class algo_aead(nla):  # noqa: N801
     fields = (("alg_name", "64s"), ("alg_key_len", "I"), ("alg_icv_len", "I"), ("alg_key", "s"))
 
 
+class encap_tmpl(nla):  # noqa: N801
+    """struct xfrm_encap_tmpl, 24 bytes."""
+
+    fields = (
+        ("encap_type", "H"),
+        ("encap_sport", ">H"),
+        ("encap_dport", ">H"),
+        ("__encap", "2x"),
+        ("encap_oa", "16s"),
+    )
+
+
 class user_tmpl(nla):  # noqa: N801
     """struct xfrm_user_tmpl, 64 bytes. The attribute may hold several; only the first is read, only one is written."""
 
@@ -133,7 +148,7 @@ class xfrmmsg(nlmsg):  # noqa: N801
         ("XFRMA_ALG_AUTH", "hex"),
         ("XFRMA_ALG_CRYPT", "algo"),
         ("XFRMA_ALG_COMP", "hex"),
-        ("XFRMA_ENCAP", "hex"),
+        ("XFRMA_ENCAP", "encap_tmpl"),
         ("XFRMA_TMPL", "user_tmpl"),
         ("XFRMA_SA", "hex"),
         ("XFRMA_POLICY", "hex"),
@@ -158,6 +173,7 @@ class xfrmmsg(nlmsg):  # noqa: N801
     algo = algo
     algo_auth = algo_auth
     algo_aead = algo_aead
+    encap_tmpl = encap_tmpl
     user_tmpl = user_tmpl
     replay_state_esn = replay_state_esn
 
