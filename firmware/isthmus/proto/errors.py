@@ -94,6 +94,14 @@ class LinkMismatch(IkeError):
         self.theirs = theirs
 
 
+class ModeRefused(IkeError):
+    """The peer wants ESP in tunnel mode where this tunnel needs transport mode."""
+
+    code = "mode"
+    notify = num.NO_PROPOSAL_CHOSEN
+    remedy = "set the peer's connection to transport mode (strongSwan: mode = transport, libreswan: type=transport)"
+
+
 class TsUnacceptable(IkeError):
     """No traffic selectors in common."""
 

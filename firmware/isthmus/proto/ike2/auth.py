@@ -89,7 +89,7 @@ def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
     ]
     if sa.peer_is_isthmus:
         payloads.extend(link.make_link(connection))
-    payloads.extend(child.make_offer(connection, connection.esp_proposals, sa.child_spi))
+    payloads.extend(child.make_offer(sa, connection, connection.esp_proposals, sa.child_spi))
     sa.set_state(AUTH_SENT)
     engine.request(sa, num.IKE_AUTH, payloads, now)
 

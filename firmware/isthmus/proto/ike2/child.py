@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from isthmus.proto.actions import INBOUND, INITIATOR, OUTBOUND, SaSpec
 from isthmus.proto.errors import DuplicateSpi, TsUnacceptable
-from isthmus.proto.ike2 import proposals
+from isthmus.proto.ike2 import proposals, transport
 from isthmus.proto.ike2.ike_sa import ChildSa
 from isthmus.proto.ike2.keys import derive_child_keys
 from isthmus.wire import ike_numbers as num
@@ -28,28 +28,31 @@ SHOWN_SELECTORS = 4
 
 class Terms:
     """What the two have agreed. role: ours in the exchange. proposal: the one to answer with, with the peer's SPI in
-    it. ts_i, ts_r: the Selector of the initiator's and of the responder's side.
+    it. ts_i, ts_r: the Selector of the initiator's and of the responder's side. mode: BEET or TRANSPORT.
     """
 
-    def __init__(self, role: str, suite: Suite, proposal: Proposal, ts_i: Selector, ts_r: Selector) -> None:
+    def __init__(
+        self, role: str, suite: Suite, proposal: Proposal, ts_i: Selector, ts_r: Selector, mode: str
+    ) -> None:
         self.role = role
         self.suite = suite
         self.proposal = proposal
         self.ts_i = ts_i
         self.ts_r = ts_r
+        self.mode = mode
 
 
-def make_offer(connection: Connection, suites: list[Suite], spi: bytes) -> list[Payload]:
-    """SA, TSi and TSr of an initiator whose inbound SPI is `spi`."""
-    return [SaPayload(proposals.make_offer(suites, num.PROTO_ESP, spi))] + _make_selectors(
-        connection.ts_local, connection.ts_remote
-    )
+def make_offer(sa: IkeSa, connection: Connection, suites: list[Suite], spi: bytes) -> list[Payload]:
+    """Mode, SA, TSi and TSr of an initiator whose inbound SPI is `spi`."""
+    offered: list[Payload] = transport.make_notify(connection.mode)
+    offered.append(SaPayload(proposals.make_offer(suites, num.PROTO_ESP, spi)))
+    return offered + _make_selectors(transport.get_ours(sa, connection), transport.get_theirs(sa, connection))
 
 
 def make_answer(terms: Terms, spi: bytes) -> list[Payload]:
-    """SA, TSi and TSr of a responder whose inbound SPI is `spi`."""
-    chosen = terms.proposal
-    answered: list[Payload] = [SaPayload([proposals.with_spi(chosen, spi)])]
+    """Mode, SA, TSi and TSr of a responder whose inbound SPI is `spi`."""
+    answered: list[Payload] = transport.make_notify(terms.mode)
+    answered.append(SaPayload([proposals.with_spi(terms.proposal, spi)]))
     return answered + _make_selectors(terms.ts_i, terms.ts_r)
 
 
@@ -60,23 +63,29 @@ def _make_selectors(ts_i: Selector, ts_r: Selector) -> list[Payload]:
 def choose(
     engine: Engine, sa: IkeSa, connection: Connection, suites: list[Suite], incoming: Incoming, role: str
 ) -> Terms:
-    """A responder's choice of what it is offered. Raises NoProposalChosen, TsUnacceptable or DuplicateSpi."""
+    """A responder's choice of what it is offered. Raises NoProposalChosen, ModeRefused, TsUnacceptable or
+    DuplicateSpi.
+    """
+    transport.check(connection, incoming)
     suite, proposal = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP)
-    ts_i = _narrow(connection.ts_remote, incoming.get(num.TSI, TsPayload).selectors)
-    ts_r = _narrow(connection.ts_local, incoming.get(num.TSR, TsPayload).selectors)
+    ts_i = _narrow(transport.get_theirs(sa, connection), incoming.get(num.TSI, TsPayload).selectors)
+    ts_r = _narrow(transport.get_ours(sa, connection), incoming.get(num.TSR, TsPayload).selectors)
     _check_spi(engine, sa, connection, proposal.spi)
-    return Terms(role, suite, proposal, ts_i, ts_r)
+    return Terms(role, suite, proposal, ts_i, ts_r, connection.mode)
 
 
 def check_choice(
     engine: Engine, sa: IkeSa, connection: Connection, suites: list[Suite], incoming: Incoming
 ) -> Terms:
-    """An initiator's look at what came back for make_offer. Raises InvalidSyntax, TsUnacceptable or DuplicateSpi."""
+    """An initiator's look at what came back for make_offer. Raises InvalidSyntax, ModeRefused, TsUnacceptable or
+    DuplicateSpi.
+    """
+    transport.check(connection, incoming)
     suite, proposal = proposals.check_choice(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP)
-    ts_i = _only_inside(connection.ts_local, incoming.get(num.TSI, TsPayload).selectors)
-    ts_r = _only_inside(connection.ts_remote, incoming.get(num.TSR, TsPayload).selectors)
+    ts_i = _unchanged(transport.get_ours(sa, connection), incoming.get(num.TSI, TsPayload).selectors)
+    ts_r = _unchanged(transport.get_theirs(sa, connection), incoming.get(num.TSR, TsPayload).selectors)
     _check_spi(engine, sa, connection, proposal.spi)
-    return Terms(INITIATOR, suite, proposal, ts_i, ts_r)
+    return Terms(INITIATOR, suite, proposal, ts_i, ts_r, connection.mode)
 
 
 def add(
@@ -104,21 +113,22 @@ def add(
 
 
 def _narrow(ours: Selector, offered: list[Selector]) -> Selector:
-    """The first common part of our selector and the peer's (RFC 7296 section 2.9)."""
+    """Ours, if the peer offers as much (RFC 7296 section 2.9): a part of what one L2TP session needs is of no use."""
     for selector in offered:
-        common = intersect(ours, selector)
-        if common is not None:
-            return common
+        if intersect(ours, selector) == ours:
+            return ours
     raise TsUnacceptable(
         "the peer offers selector %s; this side allows %s" % (_list(offered[:SHOWN_SELECTORS]), ours)
     )
 
 
-def _only_inside(ours: Selector, answered: list[Selector]) -> Selector:
-    """The one selector that the responder has left of ours. Raises TsUnacceptable if it is not a part of it."""
-    if len(answered) == 1 and intersect(ours, answered[0]) == answered[0]:
-        return answered[0]
-    raise TsUnacceptable("the peer answers selector %s to our %s" % (_list(answered), ours))
+def _unchanged(ours: Selector, answered: list[Selector]) -> Selector:
+    """Our selector, if the responder has left it whole. Raises TsUnacceptable."""
+    if len(answered) == 1 and answered[0] == ours:
+        return ours
+    raise TsUnacceptable(
+        "the peer narrows our selector %s to %s, which L2TP cannot use" % (ours, _list(answered[:SHOWN_SELECTORS]))
+    )
 
 
 def _list(selectors: list[Selector]) -> str:

@@ -1,0 +1,119 @@
+"""ESP in transport mode: the notify, selectors between the outer addresses, and peers that want something else."""
+
+from __future__ import annotations
+
+import unittest
+
+from isthmus.proto import actions
+from isthmus.proto.ike2 import link, transport
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike_payloads import NotifyPayload, TsPayload
+from isthmus.wire.ike_ts import Selector
+from tests.core.ike_pair import A, B, Pair, agreed, make_connection
+from tests.core.ike_tamper import reseal
+
+HOST_A = Selector(115, 0, 65535, A[0], A[0])
+HOST_B = Selector(115, 0, 65535, B[0], B[0])
+MODE = NotifyPayload(num.USE_TRANSPORT_MODE, b"")
+
+
+def stranger_pair(seed=0, **changes):
+    """Two sides in transport mode; changes: of B's connection."""
+    ours = make_connection("A", mode=actions.TRANSPORT, link=b"")
+    theirs = {"mode": actions.TRANSPORT, "link": b""}
+    theirs.update(changes)
+    return Pair(seed, ours, make_connection("B", **theirs))
+
+
+class TransportTest(unittest.TestCase):
+    def test_two_agree(self):
+        for side in ("a", "b"):
+            pair = stranger_pair()
+            pair.connect(getattr(pair, side))
+            self.assertTrue(agreed(pair))
+            for up in list(pair.a.children().values()):
+                self.assertEqual((up.inbound.mode, up.outbound.mode), (actions.TRANSPORT, actions.TRANSPORT))
+                self.assertEqual((up.outbound.ts_source, up.outbound.ts_destination), (HOST_A, HOST_B))
+                self.assertEqual((up.inbound.ts_source, up.inbound.ts_destination), (HOST_B, HOST_A))
+
+    def tamper(self, steps, change):
+        """A connects; after `steps` deliveries the datagram in flight is changed. Returns the pair, at rest."""
+        pair = stranger_pair()
+        pair.initiate()
+        for _ in range(steps):
+            pair.deliver()
+        reseal(pair, pair.a if steps == 2 else pair.b, change)
+        pair.transfer()
+        return pair
+
+    def test_it_is_said_and_no_private_word(self):
+        seen = []
+
+        def look(payloads):
+            seen.append(MODE in payloads)
+            seen.append([p for p in payloads if isinstance(p, NotifyPayload) and p.notify == num.ISTHMUS_LINK])
+            return payloads
+
+        for steps in (2, 3):
+            self.assertTrue(agreed(self.tamper(steps, look)))
+        self.assertEqual(seen, [True, [], True, []])
+
+    def test_beet_says_nothing_of_it(self):
+        self.assertEqual(transport.make_notify(actions.BEET), [])
+
+    def test_a_caller_that_wants_tunnel_mode(self):
+        pair = self.tamper(2, lambda payloads: [payload for payload in payloads if payload != MODE])
+        self.assertEqual((pair.a.error(), pair.b.error()), ("no-proposal", "mode"))
+        error = pair.b.of(actions.Failed)[0].error
+        self.assertIn("tunnel mode", str(error))
+        self.assertIn("type=transport", error.remedy)
+        self.assertEqual((pair.a.children(), pair.b.children()), ({}, {}))
+
+    def test_an_answer_in_tunnel_mode(self):
+        pair = self.tamper(3, lambda payloads: [payload for payload in payloads if payload != MODE])
+        self.assertEqual(pair.a.error(), "mode")
+        self.assertEqual((pair.a.of(actions.ChildUp), pair.b.children()), ([], {}))
+        pair.wait(60_000)
+        self.assertEqual((pair.a.states(), pair.b.states()), ([], []))
+
+    def offer(self, selectors, which=num.TSI):
+        """A offers these instead of its own."""
+        return self.tamper(
+            2,
+            lambda payloads: [TsPayload(which, selectors) if p.type == which else p for p in payloads],
+        )
+
+    def test_a_caller_that_offers_more_is_narrowed(self):
+        for wide in (Selector(0, 0, 65535, A[0], A[0]), Selector(0, 0, 65535, bytes(4), b"\xff" * 4)):
+            pair = self.offer([HOST_B, wide])
+            self.assertEqual(pair.b.error(), None)
+            (up,) = pair.b.children().values()
+            self.assertEqual(up.inbound.ts_source, HOST_A)
+
+    def test_selectors_that_are_of_no_use(self):
+        useless = (
+            Selector(17, 0, 65535, A[0], A[0]),  # L2TP over UDP
+            Selector(115, 1701, 1701, A[0], A[0]),
+            Selector(115, 0, 65535, B[0], B[0]),
+            Selector(0, 0, 65535, b"\xc0\x00\x02\x02", b"\xc0\x00\x02\xff"),
+        )
+        for selector in useless:
+            pair = self.offer([selector])
+            self.assertEqual((pair.a.error(), pair.b.error()), ("selectors", "selectors"))
+            for text in (str(selector), str(HOST_A)):
+                self.assertIn(text, str(pair.b.of(actions.Failed)[0].error))
+
+    def test_an_answer_that_narrows_to_something_useless(self):
+        narrow = Selector(115, 1701, 1701, B[0], B[0])
+        pair = self.tamper(
+            3, lambda payloads: [TsPayload(45, [narrow]) if p.type == 45 else p for p in payloads]
+        )
+        self.assertEqual(pair.a.error(), "selectors")
+        for text in (str(narrow), str(HOST_B)):
+            self.assertIn(text, str(pair.a.of(actions.Failed)[0].error))
+        self.assertEqual(pair.b.children(), {})
+
+    def test_an_isthmus_that_expects_beet(self):
+        pair = stranger_pair(mode=actions.BEET, link=b"l2tpv3 derived 0").connect()
+        self.assertEqual(pair.b.error(), "link")
+        self.assertIn(link.show_link(None), str(pair.b.of(actions.Failed)[0].error))
