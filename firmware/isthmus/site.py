@@ -294,6 +294,7 @@ class Site:
             actions.ChildUp: tell(Tunnel.child_up),
             actions.ChildGone: tell(Tunnel.child_gone),
             actions.IkeGone: tell(Tunnel.ike_gone),
+            actions.PeerMoved: lambda _: None,
             actions.PeerSeen: tell(Tunnel.peer_seen),
             actions.Failed: self._failed,
         }

@@ -130,7 +130,7 @@ class Pair:
     def side_at(self, endpoint):
         """The side that has this endpoint, None if nobody has."""
         for side in (self.a, self.b):
-            if side.endpoint == endpoint:
+            if side.endpoint[0] == endpoint[0] and endpoint[1] in (side.endpoint[1], 4500):
                 return side
         return None
 

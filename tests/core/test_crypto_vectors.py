@@ -7,7 +7,7 @@ import unittest
 
 from isthmus.crypto import dh
 from isthmus.crypto.ciphers import CbcHmacCipher, GcmCipher, IntegrityError
-from isthmus.crypto.prf import is_equal, prf, prf_plus, sha256, wipe
+from isthmus.crypto.prf import is_equal, prf, prf_plus, sha1, sha256, wipe
 from isthmus.crypto.suites import ALL_CIPHERS, CIPHERS, GROUPS, parse_ike_suite
 from isthmus.proto.ike2.keys import compute_psk_auth, derive_child_keys, derive_ike_keys
 
@@ -41,6 +41,12 @@ class Vectors(unittest.TestCase):
     def test_hmac_sha256(self):
         for case in cases_of("hmac_sha256"):
             self.assertEqual(prf(unhex(case["key"]), unhex(case["data"])).hex(), case["mac"])
+
+    def test_sha1(self):
+        # RFC 3174 section 7.3, TEST1 and TEST2
+        self.assertEqual(sha1(b"abc").hex(), "a9993e364706816aba3e25717850c26c9cd0d89d")
+        text = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"
+        self.assertEqual(sha1(text).hex(), "84983e441c3bd26ebaae4aa1f95129e5e54670f1")
 
     def test_sha256(self):
         # FIPS 180-4's example, "abc".

@@ -37,6 +37,13 @@ def sha256(data: bytes) -> bytes:
     return digest.finalize()
 
 
+def sha1(data: bytes) -> bytes:
+    """SHA-1: 20 bytes. For NAT detection, which no secret rests on (RFC 7296 section 2.23)."""
+    digest = hashes.Hash(hashes.SHA1())  # noqa: S303 - the protocol's choice, and no proof
+    digest.update(data)
+    return digest.finalize()
+
+
 def is_equal(a: bytes, b: bytes) -> bool:
     """Compare two secrets in a time that depends on their length alone."""
     return bytes_eq(a, b)

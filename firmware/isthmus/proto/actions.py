@@ -90,14 +90,17 @@ class Action(Value):
 
 
 class SendDatagram(Action):
-    """Send these bytes from `source` to `destination`, both (address, port)."""
+    """Send these bytes from `source` to `destination`, both (address, port). probe: as one piece, which nobody on the
+    way may cut (IPv4's DF).
+    """
 
-    fields = ("data", "source", "destination")
+    fields = ("data", "source", "destination", "probe")
 
-    def __init__(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+    def __init__(self, data: bytes, source: Endpoint, destination: Endpoint, probe: bool = False) -> None:
         self.data = data
         self.source = source
         self.destination = destination
+        self.probe = probe
 
 
 class InstallSa(Action):
@@ -145,16 +148,46 @@ class ChildGone(Action):
 
 
 class IkeUp(Action):
-    """An IKE SA is established: the peer has proved who it is."""
+    """An IKE SA is established: the peer has proved who it is. nat: who is behind an address translator, "none",
+    "here", "there" or "both". mobike: both sides have RFC 4555.
+    """
 
-    fields = ("name", "ike_id", "role", "suite", "peer_is_isthmus")
+    fields = ("name", "ike_id", "role", "suite", "peer_is_isthmus", "nat", "mobike")
 
-    def __init__(self, name: str, ike_id: int, role: str, suite: Suite, peer_is_isthmus: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        ike_id: int,
+        role: str,
+        suite: Suite,
+        peer_is_isthmus: bool,
+        nat: str = "none",
+        mobike: bool = False,
+    ) -> None:
         self.name = name
         self.ike_id = ike_id
         self.role = role
         self.suite = suite
         self.peer_is_isthmus = peer_is_isthmus
+        self.nat = nat
+        self.mobike = mobike
+
+
+class PeerMoved(Action):
+    """The endpoints (address, port) of an IKE SA have changed, proven by an authenticated message. encap: the UDP ports
+    (ours, the peer's) around ESP from now on, or None.
+    """
+
+    fields = ("name", "ike_id", "local", "remote", "encap")
+
+    def __init__(
+        self, name: str, ike_id: int, local: Endpoint, remote: Endpoint, encap: tuple[int, int] | None
+    ) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.local = local
+        self.remote = remote
+        self.encap = encap
 
 
 class IkeGone(Action):

@@ -13,7 +13,7 @@ from isthmus.proto.errors import (
     PskMismatch,
     TsUnacceptable,
 )
-from isthmus.proto.ike2 import child, crossing, endings, link
+from isthmus.proto.ike2 import child, crossing, endings, link, nat
 from isthmus.proto.ike2.keys import compute_psk_auth
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
@@ -313,6 +313,7 @@ def _come_up(
     if sa.suite is None:
         raise AssertionError("%r has no suite" % sa)
     sa.set_established(engine.next_order())
-    engine.emit(IkeUp(connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus))
+    nat.start_keepalive(sa, engine.rng, now)
+    engine.emit(IkeUp(connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus, sa.nat.name))
     engine.emit(ChildUp(connection.name, sa.ike_id, sa.role, inbound, outbound))
     crossing.take_over(engine, sa, now)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from isthmus.proto.actions import INBOUND, INITIATOR, OUTBOUND, SaSpec
 from isthmus.proto.errors import DuplicateSpi, TsUnacceptable
-from isthmus.proto.ike2 import proposals, transport
+from isthmus.proto.ike2 import nat, proposals, transport
 from isthmus.proto.ike2.ike_sa import ChildSa
 from isthmus.proto.ike2.keys import derive_child_keys
 from isthmus.wire import ike_numbers as num
@@ -106,9 +106,11 @@ def add(
     else:
         keys_in, keys_out, ts_ours, ts_theirs = from_i, from_r, terms.ts_r, terms.ts_i
     here, there, mode = sa.local[0], sa.remote[0], connection.mode
+    ports = nat.get_encap(sa)
+    mirrored = (ports[1], ports[0]) if ports is not None else None
     return (
-        SaSpec(INBOUND, child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, mode),
-        SaSpec(OUTBOUND, child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, mode),
+        SaSpec(INBOUND, child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, mode, mirrored),
+        SaSpec(OUTBOUND, child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, mode, ports),
     )
 
 

@@ -13,7 +13,7 @@ from isthmus.crypto.ciphers import IntegrityError
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import RESPONDER, Failed, PeerSeen, SendDatagram
 from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax
-from isthmus.proto.ike2 import crossing, endings, init
+from isthmus.proto.ike2 import crossing, endings, init, nat
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.cookie import Cookies
 from isthmus.proto.ike2.counters import Counters
@@ -135,6 +135,7 @@ class Engine:
             if sa.expire_at is not None and sa.expire_at <= now:
                 endings.expire(self, sa)
                 continue
+            nat.keep_alive(self, sa, now)
             again_at = sa.requests.get_timer()
             if again_at is None or again_at > now:
                 continue
@@ -178,10 +179,10 @@ class Engine:
 
     def _receive_first(self, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
         """An IKE_SA_INIT request: one that we have answered, or a new one."""
-        repeated = self.table.find_repeated(incoming.digest)
+        repeated = self.table.find_repeated(incoming.digest, incoming.source)
         if repeated is not None:
             self.count("repeated")
-            if repeated.state == INIT_ANSWERED and _is_between(incoming, repeated):
+            if repeated.state == INIT_ANSWERED and incoming.destination == repeated.local:
                 self.send(repeated.init_answer, incoming.destination, incoming.source)
             return
         header = incoming.header
@@ -216,7 +217,7 @@ class Engine:
             self.count("unknown-spi")
         elif header.from_initiator != (sa.role == RESPONDER):
             self.count("wrong-direction")
-        elif not _is_between(incoming, sa):
+        elif not nat.may_come(sa, incoming):
             self.count("wrong-source")
         elif header.exchange == num.IKE_SA_INIT:
             self._receive_init_answer(sa, incoming, reader, first, now)
@@ -248,8 +249,7 @@ class Engine:
         if repeated is not None:
             self.count("repeated")
             self.send(repeated, incoming.destination, incoming.source)
-            if sa.connection is not None and incoming.source == sa.connection.remote:
-                sa.remote = incoming.source  # what came first from another port was a copy
+            nat.settle(self, sa, incoming)
         elif header.message_id != sa.responses.expected:
             self.count("message-id")
         elif not find_rows(sa.role, sa.state, header.exchange, REQUEST):
@@ -297,6 +297,7 @@ class Engine:
             return None
         if sa.is_proven and sa.name is not None:
             self.emit(PeerSeen(sa.name, sa.ike_id))
+        nat.follow(self, sa, incoming)
         return sk, plaintext
 
     def _dispatch(self, sa: IkeSa, incoming: Incoming, kind: str, now: int) -> None:
@@ -413,13 +414,6 @@ class Engine:
             return False
         self._spoken_at[about] = now
         return True
-
-
-def _is_between(incoming: Incoming, sa: IkeSa) -> bool:
-    """True if a datagram comes from the SA's peer to us. Ports may differ: a copy of the peer's own datagram from
-    another port must not keep the peer from its answer.
-    """
-    return (incoming.source[0], incoming.destination[0]) == (sa.remote[0], sa.local[0])
 
 
 def _read(opened: tuple[SkPayload, bytes]) -> list[Payload]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from isthmus.proto.actions import INITIATOR, RESPONDER
+from isthmus.proto.ike2.nat import Nat
 from isthmus.proto.ike2.retransmit import Requests, Responses
 from isthmus.proto.ike2.sealing import seal
 from isthmus.proto.ike2.states import ESTABLISHED, FOLLOWS, GONE, NONE
@@ -54,7 +55,9 @@ class IkeSa:
         self.nonce_r = b""
         self.init_request = b""
         self.init_answer = b""
-        self.init_digest = b""  # responder: SHA-256 of init_request, by which a repetition is known
+        # Responder: SHA-256 of init_request and where it came from, by which a repetition is known.
+        self.init_digest = b""
+        self.init_source = remote
 
         self.suite: Suite | None = None
         self.key_pair: KeyPair | None = None
@@ -67,6 +70,7 @@ class IkeSa:
         self.responses = Responses(0 if role == INITIATOR else 1)
 
         self.peer_is_isthmus = False
+        self.nat = Nat()
         self.children: list[ChildSa] = []  # the oldest first
         self.child_spi = b""  # initiator: our inbound SPI, offered and not yet agreed
         # Initiator, before the peer is authenticated. asked: what IKE_SA_INIT was sent with, (key pair, last request)
@@ -156,10 +160,9 @@ class IkeSa:
 
     def get_timer(self) -> int | None:
         """When this SA next wants to be looked at."""
-        again = self.requests.get_timer()
-        if again is None or (self.expire_at is not None and self.expire_at < again):
-            return self.expire_at
-        return again
+        timers = (self.requests.get_timer(), self.expire_at, self.nat.keepalive_at)
+        waiting = [timer for timer in timers if timer is not None]
+        return min(waiting) if waiting else None
 
     def clear(self) -> None:
         """Forget every secret. The SA must not be used afterwards."""

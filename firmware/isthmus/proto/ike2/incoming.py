@@ -53,6 +53,12 @@ class Incoming:
                 return payload
         return None
 
+    def find_notifies(self, notify: int) -> list[NotifyPayload]:
+        """Every notify of a kind."""
+        return [
+            payload for payload in self.payloads if isinstance(payload, NotifyPayload) and payload.notify == notify
+        ]
+
     def find_error(self) -> NotifyPayload | None:
         """The first notify that is an error, or None."""
         for payload in self.payloads:

@@ -11,7 +11,7 @@ from isthmus.crypto.dh import DhError
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
 from isthmus.proto.errors import BadPublicValue, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
-from isthmus.proto.ike2 import auth, cookie, link, proposals
+from isthmus.proto.ike2 import auth, cookie, link, nat, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -68,6 +68,7 @@ def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -
     ke = _make_ke(sa)
     payloads.append(ke)
     payloads.append(NoncePayload(sa.nonce_i))
+    payloads.extend(nat.make_hashes(sa.spi_i, NO_SPI, sa.local, sa.remote, connection.force_encap))
     if connection.mode == BEET:
         payloads.append(link.make_vendor())
     sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
@@ -130,6 +131,9 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.init_answer = incoming.datagram
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     sa.requests.finish()
+    nat.read_hashes(sa.nat, incoming)
+    sa.nat.forced = connection.force_encap
+    nat.float_ports(sa)
     auth.send_request(engine, sa, now)
 
 
@@ -197,7 +201,8 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         answer = NotifyPayload(num.COOKIE, engine.cookies.make(sa.remote[0], incoming.header.spi_i, nonce_i, now))
         engine.answer_clear(incoming, [answer])
         return
-    suites = _merge_suites(engine.find_connections(sa.local, sa.remote))
+    connections = engine.find_connections(sa.local, sa.remote)
+    suites = _merge_suites(connections)
     suite, chosen = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE)
     ke = incoming.get(num.KE, KePayload)
     if ke.group != _group_of(suite).id:
@@ -211,6 +216,11 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.suite = suite
     sa.key_pair = _group_of(suite).make(engine.rng)
     payloads: list[Payload] = [SaPayload([chosen]), _make_ke(sa), NoncePayload(sa.nonce_r)]
+    nat.read_hashes(sa.nat, incoming)
+    if sa.nat.is_understood:
+        # Whose tunnel it is shows only later: the stricter wish decides, since UDP works wherever ESP does.
+        sa.nat.forced = any(connection.force_encap for connection in connections)
+        payloads.extend(nat.make_hashes(sa.spi_i, sa.spi_r, sa.local, sa.remote, sa.nat.forced))
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     if sa.peer_is_isthmus:
         payloads.append(link.make_vendor())

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.wire.addr import Endpoint
 
 MAX_HALF_OPEN = 64
 
@@ -17,7 +18,7 @@ class SaTable:
 
     def __init__(self) -> None:
         self._by_spi: dict[bytes, IkeSa] = {}
-        self._by_digest: dict[bytes, IkeSa] = {}
+        self._by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}
 
     def __len__(self) -> int:
         return len(self._by_spi)
@@ -33,20 +34,22 @@ class SaTable:
         """Make an SA findable."""
         self._by_spi[sa.our_spi] = sa
         if sa.init_digest:
-            self._by_digest[sa.init_digest] = sa
+            self._by_first[sa.init_digest, sa.init_source] = sa
 
     def remove(self, sa: IkeSa) -> None:
         """Make an SA unfindable; one that is not there is fine."""
         self._by_spi.pop(sa.our_spi, None)
-        self._by_digest.pop(sa.init_digest, None)
+        self._by_first.pop((sa.init_digest, sa.init_source), None)
 
     def find(self, our_spi: bytes) -> IkeSa | None:
         """The SA that a message with this SPI of ours belongs to."""
         return self._by_spi.get(our_spi)
 
-    def find_repeated(self, digest: bytes) -> IkeSa | None:
-        """The responder's SA that an IKE_SA_INIT request with this SHA-256 has made already."""
-        return self._by_digest.get(digest)
+    def find_repeated(self, digest: bytes, source: Endpoint) -> IkeSa | None:
+        """The responder's SA that an IKE_SA_INIT request with this SHA-256 from this endpoint has made already. A copy
+        from elsewhere makes an SA of its own: its sender may be behind a translator, and the answer says so.
+        """
+        return self._by_first.get((digest, source))
 
     def get_all(self) -> Iterable[IkeSa]:
         """Every SA, in no order, while nothing is added or removed."""

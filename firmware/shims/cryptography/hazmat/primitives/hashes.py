@@ -1,6 +1,20 @@
-"""SHA-256, by hashlib."""
+"""SHA-256 and SHA-1, by hashlib where it has them."""
 
 import hashlib
+
+try:
+    _sha1 = hashlib.sha1
+except AttributeError:  # MicroPython without TLS
+    from cryptography.hazmat.primitives._sha1 import Sha1 as _sha1
+
+
+class SHA1:
+    """SHA-1 (FIPS 180-4)."""
+
+    name = "sha1"
+    digest_size = 20
+    block_size = 64
+    make = _sha1
 
 
 class SHA256:
@@ -9,6 +23,7 @@ class SHA256:
     name = "sha256"
     digest_size = 32
     block_size = 64
+    make = hashlib.sha256
 
 
 class Hash:
@@ -16,7 +31,7 @@ class Hash:
 
     def __init__(self, algorithm):
         self.algorithm = algorithm
-        self._state = hashlib.sha256()
+        self._state = type(algorithm).make()
 
     def update(self, data):
         """Add bytes."""

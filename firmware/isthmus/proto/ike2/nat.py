@@ -1,0 +1,167 @@
+"""Address translation on the way: noticed in IKE_SA_INIT, lived with from then on. RFC 7296 section 2.23, RFC 3948.
+
+Each side sends hashes of the two endpoints as it sees them. Where a hash does not fit what the datagram itself says,
+somebody in between has changed the address. Then IKE and ESP go on together on UDP port 4500, the side behind the
+translator keeps its mapping alive, and the other side follows when the mapping changes all the same.
+"""
+from __future__ import annotations
+
+from isthmus.crypto.prf import sha1
+from isthmus.proto.actions import PeerMoved
+from isthmus.proto.ike2.states import INIT_ANSWERED
+from isthmus.proto.ike2.times import KEEPALIVE_MS
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike_payloads import NotifyPayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.proto.ike2.engine import Engine
+    from isthmus.proto.ike2.ike_sa import IkeSa
+    from isthmus.proto.ike2.incoming import Incoming
+    from isthmus.wire.addr import Endpoint
+    from isthmus.wire.ike_payloads import Payload
+
+IKE_PORT = 500
+NAT_PORT = 4500
+KEEPALIVE = b"\xff"  # RFC 3948 section 2.3
+NOWHERE = (bytes(4), 0)  # an endpoint that no datagram can have
+
+# IkeUp.nat
+NONE = "none"
+HERE = "here"
+THERE = "there"
+BOTH = "both"
+NAMES = {(False, False): NONE, (True, False): HERE, (False, True): THERE, (True, True): BOTH}
+
+
+class Nat:
+    """What one IKE SA knows about it.
+
+    here, there: we, the peer, are behind a translator. forced: we have told the peer that we are, whether or not.
+    is_understood: the peer knows NAT traversal. keepalive_at: when the mapping must be refreshed, None: never.
+    """
+
+    def __init__(self) -> None:
+        self.here = False
+        self.there = False
+        self.forced = False
+        self.is_understood = False
+        self.keepalive_at: int | None = None
+
+    @property
+    def name(self) -> str:
+        """For IkeUp.nat."""
+        return NAMES[self.here, self.there]
+
+    @property
+    def is_encapsulated(self) -> bool:
+        """True if ESP goes inside UDP."""
+        return self.is_understood and (self.here or self.there or self.forced)
+
+
+def compute_hash(spi_i: bytes, spi_r: bytes, endpoint: Endpoint) -> bytes:
+    """SHA-1 of the SPIs in the header, the address and the port: 20 bytes."""
+    return sha1(spi_i + spi_r + endpoint[0] + endpoint[1].to_bytes(2, "big"))
+
+
+def make_hashes(spi_i: bytes, spi_r: bytes, source: Endpoint, destination: Endpoint, forced: bool) -> list[Payload]:
+    """The two payloads of a message from `source` to `destination`. forced: the first is to fit nowhere."""
+    return [
+        NotifyPayload(num.NAT_DETECTION_SOURCE_IP, compute_hash(spi_i, spi_r, NOWHERE if forced else source)),
+        NotifyPayload(num.NAT_DETECTION_DESTINATION_IP, compute_hash(spi_i, spi_r, destination)),
+    ]
+
+
+def read_hashes(nat: Nat, incoming: Incoming) -> None:
+    """Compare what the peer saw with what we see. Of source hashes a peer may send several (RFC 7296 section 2.23)."""
+    sources = [notify.data for notify in incoming.find_notifies(num.NAT_DETECTION_SOURCE_IP)]
+    destinations = [notify.data for notify in incoming.find_notifies(num.NAT_DETECTION_DESTINATION_IP)]
+    nat.is_understood = bool(sources and destinations)
+    if nat.is_understood:
+        spi_i, spi_r = incoming.header.spi_i, incoming.header.spi_r
+        nat.there = compute_hash(spi_i, spi_r, incoming.source) not in sources
+        nat.here = compute_hash(spi_i, spi_r, incoming.destination) not in destinations
+
+
+def float_ports(sa: IkeSa) -> None:
+    """The initiator goes on from port 4500 to port 4500; ports that are not IKE's own stay."""
+    if sa.nat.is_encapsulated:
+        sa.local, sa.remote = _float(sa.local), _float(sa.remote)
+
+
+def _float(endpoint: Endpoint) -> Endpoint:
+    return (endpoint[0], NAT_PORT) if endpoint[1] == IKE_PORT else endpoint
+
+
+def get_encap(sa: IkeSa) -> tuple[int, int] | None:
+    """UDP ports (ours, the peer's) around ESP, or None. On port 500 there is no ESP, whatever the peer thinks."""
+    if not sa.nat.is_encapsulated or sa.local[1] == IKE_PORT:
+        return None
+    return sa.local[1], sa.remote[1]
+
+
+# Keepalive
+
+
+def start_keepalive(sa: IkeSa, rng: Callable[[int], bytes], now: int) -> None:
+    """The mapping is ours to keep if we are behind the translator; a forced one may have a firewall to keep open."""
+    sa.nat.keepalive_at = None
+    if get_encap(sa) is not None and (sa.nat.here or sa.nat.forced):
+        # A random phase, lest the tunnels of one router all speak at once.
+        sa.nat.keepalive_at = now + KEEPALIVE_MS // 2 + int.from_bytes(rng(2), "big") % (KEEPALIVE_MS // 2)
+
+
+def keep_alive(engine: Engine, sa: IkeSa, now: int) -> None:
+    """Send the keepalive if it is due."""
+    at = sa.nat.keepalive_at
+    if at is not None and at <= now:
+        engine.send(KEEPALIVE, sa.local, sa.remote)
+        sa.nat.keepalive_at = now + KEEPALIVE_MS
+
+
+# Where the peer is
+
+
+def may_come(sa: IkeSa, incoming: Incoming) -> bool:
+    """True if a datagram between these addresses may be the SA's at all. Ports may differ: a copy of the peer's own
+    datagram from another port must not keep the peer from its answer.
+    """
+    if incoming.destination[0] != sa.local[0]:
+        return False
+    if incoming.source[0] == sa.remote[0]:
+        return True
+    # A translator may have several addresses, and change them at the float or later.
+    return sa.nat.there and (sa.state == INIT_ANSWERED or may_follow(sa))
+
+
+def may_follow(sa: IkeSa) -> bool:
+    """True if the peer's place is where its newest message came from. Not where we are behind a translator ourselves:
+    there one copied datagram could cut the peer off (RFC 7296 section 2.23).
+    """
+    return sa.nat.there and not sa.nat.here
+
+
+def follow(engine: Engine, sa: IkeSa, incoming: Incoming) -> None:
+    """A new authenticated message has come, no repetition: the peer is where it came from."""
+    if incoming.source != sa.remote and sa.is_proven and may_follow(sa):
+        move(engine, sa, sa.local, incoming.source)
+
+
+def settle(engine: Engine, sa: IkeSa, incoming: Incoming) -> None:
+    """The last request has come again, from where the peer began: what came first from another port was a copy.
+    Behind a translator that cannot be told, and the next message decides.
+    """
+    source = incoming.source
+    if sa.nat.there or source == sa.remote or source[0] != sa.remote[0]:
+        return
+    if source[1] in (sa.init_source[1], NAT_PORT):
+        move(engine, sa, incoming.destination, source)
+
+
+def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:
+    """From now on the SA is between these endpoints."""
+    sa.local, sa.remote = local, remote
+    if sa.is_proven and sa.name is not None:
+        engine.emit(PeerMoved(sa.name, sa.ike_id, local, remote, get_encap(sa)))
