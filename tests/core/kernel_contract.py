@@ -89,6 +89,24 @@ def wanted(
     ]
 
 
+# Transforms of encryption and integrity, bytes of their keys (salt included): every pair that IKE may agree on.
+CIPHERS = (
+    (k.ENCR_AES_GCM_16, 0, 20, 0),
+    (k.ENCR_AES_GCM_16, 0, 28, 0),
+    (k.ENCR_AES_GCM_16, 0, 36, 0),
+    (k.ENCR_CHACHA20_POLY1305, 0, 36, 0),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_256_128, 16, 32),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_256_128, 24, 32),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_256_128, 32, 32),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_384_192, 16, 48),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_384_192, 24, 48),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_384_192, 32, 48),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_512_256, 16, 64),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_512_256, 24, 64),
+    (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_512_256, 32, 64),
+)
+
+
 class Contract(GuardContract):
     """Every test begins with nothing of ours in the kernel and ends so."""
 
@@ -173,6 +191,15 @@ class Contract(GuardContract):
             self.assertTrue(item in listed, (item, listed))
         self.assertEqual([listed[0].packets, listed[0].bytes, listed[0].replayed, listed[0].forged], [0, 0, 0, 0])
         self.assertEqual(listed[0].keys, None)
+
+    def test_every_cipher_is_known(self) -> None:
+        self.need("sa")
+        spi = 0x4000
+        for encryption, integrity, key, integrity_key in CIPHERS:
+            keys = k.SaKeys(bytearray(range(key)), bytearray(range(integrity_key)))
+            self.kernel.add(k.Sa(PEER4, spi, US4, REQID, k.TRANSPORT, encryption, integrity, keys))
+            spi += 1
+        self.assertEqual(len(self.kernel.dump("sa")), len(CIPHERS))
 
     def test_keys_are_cleared_once_they_are_in_the_kernel(self) -> None:
         self.need("sa")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from isthmus.crypto.suites import CIPHERS, GROUPS
+from isthmus.crypto.suites import CIPHERS, GROUPS, PRFS
 from isthmus.proto import actions
 from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import pull_message
@@ -27,14 +27,16 @@ class Exchange(unittest.TestCase):
         self.assertEqual((pair.a.engine.get_timer(), pair.b.engine.get_timer()), (None, None))
 
     def test_every_suite(self):
-        for cipher in CIPHERS:
-            for group in GROUPS:
-                ike = "%s-prfsha256-%s" % (cipher.name, group.name)
-                pair = Pair(ike, make_connection("A", ike, cipher.name), make_connection("B", ike, cipher.name))
-                pair.connect()
-                self.assertTrue(agreed(pair), ike)
-                self.assertEqual(str(pair.a.of(actions.IkeUp)[0].suite), ike)
-                self.assertEqual(pair.b.of(actions.ChildUp)[0].inbound.encryption, cipher)
+        # Each cipher with each prf, and each group once: what a group gives is bytes to the rest.
+        rows = [(cipher, prf, "x25519") for cipher in CIPHERS for prf in PRFS]
+        rows += [(CIPHERS[0], PRFS[0], group.name) for group in GROUPS]
+        for cipher, prf, group in rows:
+            ike = "%s-%s-%s" % (cipher.name, prf.name, group)
+            pair = Pair(ike, make_connection("A", ike, cipher.name), make_connection("B", ike, cipher.name))
+            pair.connect()
+            self.assertTrue(agreed(pair), ike)
+            self.assertEqual(str(pair.a.of(actions.IkeUp)[0].suite), ike)
+            self.assertEqual(pair.b.of(actions.ChildUp)[0].inbound.encryption, cipher)
 
     def test_keys_have_the_kernel_s_lengths(self):
         for cipher in CIPHERS:

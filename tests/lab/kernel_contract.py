@@ -342,8 +342,10 @@ class CarryTest(unittest.TestCase):
         encap: tuple[int, int] | None = None,
     ) -> k.Sa:
         other = 1 - sender
-        key = bytearray((sender + 1, *range(1, 20))) if not integrity else bytearray((sender + 1, *range(1, 16)))
-        keys = k.SaKeys(key, bytearray(range(32)) if integrity else bytearray())
+        for row in contract.CIPHERS:  # the first one has the shortest key
+            if row[:2] == (encryption, integrity):
+                break
+        keys = k.SaKeys(bytearray((sender + 1, *range(1, row[2]))), bytearray(range(row[3])))
         selector = (contract.one(inner[sender]), contract.one(inner[other]), 115)
         spi = 0x100 + sender
         ends = (outer[other], spi, outer[sender], contract.REQID, k.BEET)
@@ -426,6 +428,20 @@ class CarryTest(unittest.TestCase):
             kernel.read_events(fd)
         self.assertEqual(kernel.take_mappings(), [], "it is told again after it was followed")
         self.assertEqual([sa.forged + sa.replayed for sa in kernel.dump("sa")], [0, 0])
+    def test_frames_cross_under_chacha20(self) -> None:
+        self.ends((contract.US4, contract.PEER4), k.ENCR_CHACHA20_POLY1305, 0)
+        said = self.ping()
+        self.assertTrue(" 0% packet loss" in said, said)
+
+    def test_frames_cross_under_sha384(self) -> None:
+        self.ends((contract.US4, contract.PEER4), k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_384_192)
+        said = self.ping()
+        self.assertTrue(" 0% packet loss" in said, said)
+
+    def test_frames_cross_under_sha512(self) -> None:
+        self.ends((contract.US4, contract.PEER4), k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_512_256)
+        said = self.ping()
+        self.assertTrue(" 0% packet loss" in said, said)
 
     def test_a_wrong_cookie_is_counted_and_nothing_passes(self) -> None:
         self.ends((contract.US4, contract.PEER4), k.ENCR_AES_GCM_16, 0, wrong_cookie=True)

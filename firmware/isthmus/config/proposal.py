@@ -11,30 +11,75 @@ from __future__ import annotations
 
 from isthmus.config.errors import BadValue, nearest, quote
 
-CIPHERS = ("aes256gcm16", "aes128gcm16", "aes256-sha256", "aes128-sha256")
-PRFS = ("prfsha256",)
-GROUPS = ("x25519", "modp2048")
+CIPHERS = (
+    "aes256gcm16", "aes128gcm16", "chacha20poly1305", "aes192gcm16",
+    "aes256-sha256", "aes128-sha256", "aes192-sha256",
+    "aes256-sha384", "aes128-sha384", "aes192-sha384",
+    "aes256-sha512", "aes128-sha512", "aes192-sha512",
+)  # fmt: skip
+PRFS = ("prfsha256", "prfsha384", "prfsha512")
+GROUPS = ("x25519", "ecp256", "ecp384", "modp2048", "modp3072", "modp4096")
 
 # what people also write -> our word
 ALIASES = {
     "curve25519": "x25519",
     "aes256gcm128": "aes256gcm16",
+    "aes192gcm128": "aes192gcm16",
     "aes128gcm128": "aes128gcm16",
     "aes256gcm": "aes256gcm16",
+    "aes192gcm": "aes192gcm16",
     "aes128gcm": "aes128gcm16",
+    "chacha20": "chacha20poly1305",
     "sha2_256": "sha256",
+    "sha2_384": "sha384",
+    "sha2_512": "sha512",
+    "prfsha2_256": "prfsha256",
+    "prfsha2_384": "prfsha384",
+    "prfsha2_512": "prfsha512",
+    "secp256r1": "ecp256",
+    "secp384r1": "ecp384",
 }
 
-# Strongest first; among equals the fastest.
+_SMALL_GROUP = "with enough money such a group can be broken once and for all"
+_MD5 = "MD5 has been broken for many years"
+_SHA1 = "SHA-1 has been broken"
+
+# what other programs still know -> why it is not to be had here; RFC 8247, and RFC 9395 for the rest
+WEAK = {
+    "null": "it encrypts nothing",
+    "des": "its key of 56 bits is guessed in hours",
+    "3des": "its blocks of 64 bits give parts of the traffic away",
+    "blowfish": "its blocks of 64 bits give parts of the traffic away",
+    "cast128": "its blocks of 64 bits give parts of the traffic away",
+    "md5": _MD5,
+    "md5_128": _MD5,
+    "prfmd5": _MD5,
+    "sha": _SHA1,
+    "sha1": _SHA1,
+    "sha1_160": _SHA1,
+    "prfsha1": _SHA1,
+    "modp768": _SMALL_GROUP,
+    "modp1024": _SMALL_GROUP,
+    "modp1024s160": _SMALL_GROUP,
+    "modp1536": _SMALL_GROUP,
+}
+
+SHOWN_WEAK = 3
+
+# Strongest first; among equals the fastest. The whole offer must leave room in an IKE_SA_INIT of 1280 bytes.
 DEFAULT_IKE = (
     "aes256gcm16-prfsha256-x25519",
     "aes128gcm16-prfsha256-x25519",
+    "chacha20poly1305-prfsha256-x25519",
+    "aes256gcm16-prfsha384-ecp384",
+    "aes256gcm16-prfsha256-ecp256",
     "aes256-sha256-prfsha256-x25519",
+    "aes256-sha256-prfsha256-ecp256",
     "aes256gcm16-prfsha256-modp2048",
     "aes256-sha256-prfsha256-modp2048",
     "aes128-sha256-prfsha256-modp2048",
 )
-DEFAULT_ESP = ("aes256gcm16", "aes128gcm16", "aes256-sha256", "aes128-sha256")
+DEFAULT_ESP = ("aes256gcm16", "aes128gcm16", "chacha20poly1305", "aes256-sha256", "aes128-sha256")
 
 IKE_ALLOWED = "CIPHER-PRF-GROUP of %s; %s; %s" % (", ".join(CIPHERS), ", ".join(PRFS), ", ".join(GROUPS))
 ESP_ALLOWED = ", ".join(CIPHERS)
@@ -43,7 +88,13 @@ ESP_ALLOWED = ", ".join(CIPHERS)
 def _words(text: str) -> list[str]:
     if len(text) > 100:
         raise BadValue("bad-proposal", "%s is too long for a proposal" % quote(text))
-    return [ALIASES.get(word, word) for word in text.lower().split("-")]
+    words = [ALIASES.get(word, word) for word in text.lower().split("-")]
+    weak = [word for word in words if word in WEAK][:SHOWN_WEAK]
+    if weak:
+        raise BadValue(
+            "weak-proposal", "; ".join(["%s is too weak: %s" % (quote(word), WEAK[word]) for word in weak])
+        )
+    return words
 
 
 def _take_cipher(words: list[str]) -> str:
@@ -53,7 +104,7 @@ def _take_cipher(words: list[str]) -> str:
         if name in CIPHERS:
             words[:length] = []
             return name
-    if words[0] in ("aes256", "aes128"):
+    if words[0] in ("aes256", "aes192", "aes128"):
         raise BadValue(
             "bad-proposal", "%s needs an integrity algorithm beside it" % words[0], "write %s-sha256" % words[0]
         )

@@ -1,20 +1,22 @@
-"""What protects an SK payload: AES-GCM (RFC 5282) or AES-CBC with HMAC-SHA2-256-128 (RFC 3602, RFC 4868).
+"""What protects an SK payload: an AEAD (AES-GCM, RFC 5282; ChaCha20-Poly1305, RFC 7634), or AES-CBC with HMAC (RFC
+3602, RFC 4868).
 
 An SkCipher holds the keys of one direction. `seal` and `open` see the message as RFC 7296 section 3.14 draws it:
 aad is everything in front of the IV, the result is IV | ciphertext | integrity check value.
 """
 from __future__ import annotations
 
-from isthmus.crypto.prf import is_equal, prf, wipe
+from isthmus.crypto.prf import HASHES, is_equal, prf, wipe
 from isthmus.errors import IsthmusError
 
 try:
     from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.ciphers import aead
 
-    HAVE_GCM = True
+    # Name: the library's class, as far as it has them.
+    AEADS = {name: getattr(aead, name) for name in ("AESGCM", "ChaCha20Poly1305") if hasattr(aead, name)}
 except ImportError:
-    HAVE_GCM = False
+    AEADS = {}
 
 try:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -27,12 +29,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GCM_SALT = 4
-GCM_IV = 8
-GCM_ICV = 16
+AESGCM = "AESGCM"
+CHACHA20_POLY1305 = "ChaCha20Poly1305"
+
+# The same for both AEADs: RFC 5282 section 3, RFC 7634 section 2.
+AEAD_SALT = 4
+AEAD_IV = 8
+AEAD_ICV = 16
 
 CBC_BLOCK = 16
-HMAC_ICV = 16
+
+AES192_KEY = 24
+
+
+def has_aes192() -> bool:
+    """True if the library knows AES with a key of 24 bytes."""
+    if not HAVE_CBC:
+        return False
+    try:
+        algorithms.AES(bytes(AES192_KEY))
+    except ValueError:
+        return False
+    return True
 
 
 class IntegrityError(IsthmusError):
@@ -63,35 +81,38 @@ class SkCipher:
         raise NotImplementedError
 
 
-class GcmCipher(SkCipher):
-    """AES-GCM with a 16-byte tag. key: 16 or 32 bytes and 4 bytes of salt (RFC 5282 section 7.1).
+class AeadCipher(SkCipher):
+    """An AEAD with a 16-byte tag. name: of AEADS; key: its key and 4 bytes of salt (RFC 5282 section 7.1, RFC 7634
+    section 2).
 
     The IV is a counter: it cannot repeat under one key, because a key lives in one object and dies with it.
     """
 
-    overhead = GCM_IV + GCM_ICV
+    overhead = AEAD_IV + AEAD_ICV
     block = 1
 
-    def __init__(self, key: bytearray) -> None:
-        self._gcm = AESGCM(bytes(key[:-GCM_SALT]))
-        self._salt = bytearray(key[-GCM_SALT:])
+    def __init__(self, name: str, key: bytearray) -> None:
+        self._aead = AEADS[name](bytes(key[:-AEAD_SALT]))
+        self._salt = bytearray(key[-AEAD_SALT:])
         self._count = 0
 
     def seal(self, aad: bytes, plaintext: bytes) -> bytes:
         """IV | ciphertext | ICV."""
-        iv = self._count.to_bytes(GCM_IV, "big")
+        iv = self._count.to_bytes(AEAD_IV, "big")
         self._count += 1
-        return iv + self._gcm.encrypt(bytes(self._salt) + iv, plaintext, aad)
+        sealed: bytes = self._aead.encrypt(bytes(self._salt) + iv, plaintext, aad)
+        return iv + sealed
 
     def open(self, aad: bytes, sealed: bytes) -> bytes:
         """The plaintext. Raises IntegrityError."""
         if len(sealed) < self.overhead:
             raise IntegrityError("an encrypted payload of %d bytes" % len(sealed))
-        nonce = bytes(self._salt) + sealed[:GCM_IV]
+        nonce = bytes(self._salt) + sealed[:AEAD_IV]
         try:
-            return self._gcm.decrypt(nonce, sealed[GCM_IV:], aad)
+            plaintext: bytes = self._aead.decrypt(nonce, sealed[AEAD_IV:], aad)
         except InvalidTag:
             raise IntegrityError("an encrypted payload that fails its integrity check") from None
+        return plaintext
 
     def clear(self) -> None:
         """Overwrite the salt; the key itself lies inside the library's object, which goes with this one."""
@@ -99,15 +120,18 @@ class GcmCipher(SkCipher):
 
 
 class CbcHmacCipher(SkCipher):
-    """AES-CBC, then HMAC-SHA-256 cut to 16 bytes over aad, IV and ciphertext. key: AES 16 or 32 bytes; mac_key: 32.
+    """AES-CBC, then HMAC over aad, IV and ciphertext, cut to half its length. key: AES 16, 24 or 32 bytes; mac_key: as
+    long as the hash.
 
     The IV is random: an attacker who could predict it could test guesses of the plaintext (RFC 3602 section 3).
     """
 
-    overhead = CBC_BLOCK + HMAC_ICV
     block = CBC_BLOCK
 
-    def __init__(self, key: bytearray, mac_key: bytearray, rng: Callable[[int], bytes]) -> None:
+    def __init__(self, key: bytearray, mac_key: bytearray, rng: Callable[[int], bytes], hash_name: str) -> None:
+        self._hash = hash_name
+        self._icv = HASHES[hash_name].digest_size // 2  # RFC 4868 section 2.3
+        self.overhead = CBC_BLOCK + self._icv
         self._key = bytearray(key)
         self._mac_key = bytearray(mac_key)
         self._rng = rng
@@ -117,17 +141,20 @@ class CbcHmacCipher(SkCipher):
         iv = self._rng(CBC_BLOCK)
         encryptor = Cipher(algorithms.AES(bytes(self._key)), modes.CBC(iv)).encryptor()
         body = iv + encryptor.update(plaintext) + encryptor.finalize()
-        return body + prf(self._mac_key, aad + body)[:HMAC_ICV]
+        return body + self._compute_icv(aad + body)
 
     def open(self, aad: bytes, sealed: bytes) -> bytes:
         """The plaintext. Raises IntegrityError."""
-        body = sealed[:-HMAC_ICV]
+        body = sealed[:-self._icv]
         if len(sealed) < self.overhead + CBC_BLOCK or len(body) % CBC_BLOCK:
             raise IntegrityError("an encrypted payload of %d bytes" % len(sealed))
-        if not is_equal(prf(self._mac_key, aad + body)[:HMAC_ICV], sealed[-HMAC_ICV:]):
+        if not is_equal(self._compute_icv(aad + body), sealed[-self._icv:]):
             raise IntegrityError("an encrypted payload that fails its integrity check")
         decryptor = Cipher(algorithms.AES(bytes(self._key)), modes.CBC(body[:CBC_BLOCK])).decryptor()
         return decryptor.update(body[CBC_BLOCK:]) + decryptor.finalize()
+
+    def _compute_icv(self, data: bytes) -> bytes:
+        return prf(self._mac_key, data, self._hash)[: self._icv]
 
     def clear(self) -> None:
         """Overwrite both keys."""

@@ -1,30 +1,42 @@
-"""PRF_HMAC_SHA2_256 (RFC 4868) and the key stream prf+ that IKEv2 makes of it (RFC 7296 section 2.13)."""
+"""HMAC (RFC 2104, RFC 4868), the key stream prf+ that IKEv2 makes of it (RFC 7296 section 2.13), and SHA-256.
+
+A hash that this interpreter's `cryptography` lacks is not in HASHES, and what needs it is not offered.
+"""
 from __future__ import annotations
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 from cryptography.hazmat.primitives.hmac import HMAC
 
-PRF_BYTES = 32  # output, and preferred key size
-PRF_PLUS_MAX = 255 * PRF_BYTES
+SHA256 = "sha256"
+SHA384 = "sha384"
+SHA512 = "sha512"
+
+# Name: the library's class. FIPS 180-4.
+HASHES = {
+    name: getattr(hashes, name.upper()) for name in (SHA256, SHA384, SHA512) if hasattr(hashes, name.upper())
+}
+
+PRF_PLUS_BLOCKS = 255  # the block number is one byte
 
 
-def prf(key: bytes | bytearray, data: bytes) -> bytes:
-    """HMAC-SHA-256: 32 bytes."""
-    mac = HMAC(key, hashes.SHA256())
+def prf(key: bytes | bytearray, data: bytes | bytearray, hash_name: str = SHA256) -> bytes:
+    """HMAC with the hash of this name: as many bytes as the hash has."""
+    mac = HMAC(key, HASHES[hash_name]())
     mac.update(data)
     return mac.finalize()
 
 
-def prf_plus(key: bytes | bytearray, seed: bytes, count: int) -> bytearray:
+def prf_plus(key: bytes | bytearray, seed: bytes, count: int, hash_name: str = SHA256) -> bytearray:
     """T1 | T2 | ..., cut to `count` bytes; Tn = prf(key, Tn-1 | seed | n). At most 255 blocks."""
-    if not 0 <= count <= PRF_PLUS_MAX:
-        raise ValueError("prf+ gives 0 to %d bytes, not %d" % (PRF_PLUS_MAX, count))
+    most = PRF_PLUS_BLOCKS * HASHES[hash_name].digest_size
+    if not 0 <= count <= most:
+        raise ValueError("prf+ gives 0 to %d bytes, not %d" % (most, count))
     stream = bytearray()
     block = b""
     number = 1
     while len(stream) < count:
-        block = prf(key, block + seed + bytes([number]))
+        block = prf(key, block + seed + bytes([number]), hash_name)
         stream.extend(block)
         number += 1
     return stream[:count]

@@ -8,8 +8,9 @@ together. Each cipher row also carries what the kernel calls it, so that nobody 
 """
 from __future__ import annotations
 
-from isthmus.crypto import ciphers, dh
-from isthmus.crypto.ciphers import CbcHmacCipher, GcmCipher, SkCipher
+from isthmus.crypto import ciphers, dh, ecp, modp
+from isthmus.crypto.ciphers import AEADS, AESGCM, CHACHA20_POLY1305, AeadCipher, CbcHmacCipher, SkCipher
+from isthmus.crypto.prf import HASHES, SHA256, SHA384, SHA512, prf, prf_plus
 from isthmus.errors import IsthmusError
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.value import Value
@@ -17,6 +18,8 @@ from isthmus.wire.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from isthmus.crypto.dh import KeyPair
 
 
 class SuiteError(IsthmusError):
@@ -28,10 +31,11 @@ class SuiteError(IsthmusError):
 class Cipher(Value):
     """One row of CIPHERS. Lengths in bytes unless they say bits.
 
-    name: in proposals. encr, key_bits: IKE's transform. integ: IKE's transform, INTEG_NONE where encryption includes
-    it. key_bytes: the key as IKE derives it and the kernel wants it, salt included. integ_key_bytes: of the separate
-    integrity key, 0 if there is none. iv_bytes, icv_bits, block: as ESP sends them. kernel_aead, or kernel_crypt and
-    kernel_auth: names of the kernel's algorithms; icv_bits is the truncation to ask for.
+    name: in proposals. encr, key_bits: IKE's transform; 0 bits where it has no Key Length. integ: IKE's transform,
+    INTEG_NONE where encryption includes it. algorithm: of AEADS, or of HASHES for the separate integrity. key_bytes:
+    the key as IKE derives it and the kernel wants it, salt included. integ_key_bytes: of the separate integrity key, 0
+    if there is none. iv_bytes, icv_bits, block: as ESP sends them. kernel_aead, or kernel_crypt and kernel_auth: names
+    of the kernel's algorithms; icv_bits is the truncation to ask for.
     """
 
     fields = ("name",)
@@ -42,6 +46,7 @@ class Cipher(Value):
         encr: int,
         key_bits: int,
         integ: int,
+        algorithm: str,
         key_bytes: int,
         integ_key_bytes: int,
         iv_bytes: int,
@@ -55,6 +60,7 @@ class Cipher(Value):
         self.encr = encr
         self.key_bits = key_bits
         self.integ = integ
+        self.algorithm = algorithm
         self.key_bytes = key_bytes
         self.integ_key_bytes = integ_key_bytes
         self.iv_bytes = iv_bytes
@@ -71,55 +77,93 @@ class Cipher(Value):
 
     def make_sk_cipher(self, key: bytearray, integ_key: bytearray, rng: Callable[[int], bytes]) -> SkCipher:
         """The cipher for the SK payloads of one direction."""
-        return GcmCipher(key) if self.is_aead else CbcHmacCipher(key, integ_key, rng)
+        if self.is_aead:
+            return AeadCipher(self.algorithm, key)
+        return CbcHmacCipher(key, integ_key, rng, self.algorithm)
+
+    @property
+    def is_available(self) -> bool:
+        """True if this interpreter has what it needs."""
+        if self.key_bits == 192 and not ciphers.has_aes192():
+            return False
+        return self.algorithm in AEADS if self.is_aead else ciphers.HAVE_CBC and self.algorithm in HASHES
 
 
 class Prf(Value):
-    """One row of PRFS."""
+    """One row of PRFS: HMAC with a hash. key_bytes: its preferred key and its output, RFC 4868 section 2.4."""
 
     fields = ("name",)
 
-    def __init__(self, name: str, transform_id: int, key_bytes: int) -> None:
+    def __init__(self, name: str, transform_id: int, hash_name: str, key_bytes: int) -> None:
         self.name = name
         self.id = transform_id
+        self.hash = hash_name
         self.key_bytes = key_bytes
+
+    def compute(self, key: bytes | bytearray, data: bytes | bytearray) -> bytes:
+        """prf(key, data): key_bytes bytes."""
+        return prf(key, data, self.hash)
+
+    def expand(self, key: bytes | bytearray, seed: bytes, count: int) -> bytearray:
+        """prf+(key, seed): the first `count` bytes."""
+        return prf_plus(key, seed, count, self.hash)
 
 
 class Group(Value):
-    """One row of GROUPS. make: rng -> key pair with `public` and `compute(peer)`."""
+    """One row of GROUPS. is_available: this interpreter has what it needs. make: rng -> key pair."""
 
     fields = ("name",)
 
-    def __init__(self, name: str, transform_id: int, make: Callable[[Callable[[int], bytes]], KeyPair]) -> None:
+    def __init__(
+        self, name: str, transform_id: int, is_available: bool, make: Callable[[Callable[[int], bytes]], KeyPair]
+    ) -> None:
         self.name = name
         self.id = transform_id
+        self.is_available = is_available
         self.make = make
 
 
-if TYPE_CHECKING:
-    KeyPair = dh.X25519 | dh.Modp2048
-
-_GCM, _CBC = num.ENCR_AES_GCM_16, num.ENCR_AES_CBC
-_NONE, _SHA256 = num.INTEG_NONE, num.INTEG_HMAC_SHA2_256_128
+_GCM, _CBC, _CHACHA = num.ENCR_AES_GCM_16, num.ENCR_AES_CBC, num.ENCR_CHACHA20_POLY1305
+_NONE = num.INTEG_NONE
+_256, _384, _512 = num.INTEG_HMAC_SHA2_256_128, num.INTEG_HMAC_SHA2_384_192, num.INTEG_HMAC_SHA2_512_256
+_POLY = CHACHA20_POLY1305
 
 ALL_CIPHERS = (
-    #      name             encr  bits  integ    key  mac  iv  icv block  kernel: aead, or crypt and auth
-    Cipher("aes128gcm16",   _GCM, 128, _NONE,    20,   0,  8, 128,  4, "rfc4106(gcm(aes))", "", ""),
-    Cipher("aes256gcm16",   _GCM, 256, _NONE,    36,   0,  8, 128,  4, "rfc4106(gcm(aes))", "", ""),
-    Cipher("aes128-sha256", _CBC, 128, _SHA256,  16,  32, 16, 128, 16, "", "cbc(aes)", "hmac(sha256)"),
-    Cipher("aes256-sha256", _CBC, 256, _SHA256,  32,  32, 16, 128, 16, "", "cbc(aes)", "hmac(sha256)"),
+    #      name              encr    bits  integ  algorithm key mac  iv  icv block  kernel: aead, or crypt and auth
+    Cipher("aes128gcm16",      _GCM,    128, _NONE, AESGCM, 20,  0,  8, 128,  4, "rfc4106(gcm(aes))", "", ""),
+    Cipher("aes192gcm16",      _GCM,    192, _NONE, AESGCM, 28,  0,  8, 128,  4, "rfc4106(gcm(aes))", "", ""),
+    Cipher("aes256gcm16",      _GCM,    256, _NONE, AESGCM, 36,  0,  8, 128,  4, "rfc4106(gcm(aes))", "", ""),
+    Cipher("chacha20poly1305", _CHACHA,   0, _NONE, _POLY,  36,  0,  8, 128,  4,
+           "rfc7539esp(chacha20,poly1305)", "", ""),
+    Cipher("aes128-sha256",    _CBC,    128, _256,  SHA256, 16, 32, 16, 128, 16, "", "cbc(aes)", "hmac(sha256)"),
+    Cipher("aes192-sha256",    _CBC,    192, _256,  SHA256, 24, 32, 16, 128, 16, "", "cbc(aes)", "hmac(sha256)"),
+    Cipher("aes256-sha256",    _CBC,    256, _256,  SHA256, 32, 32, 16, 128, 16, "", "cbc(aes)", "hmac(sha256)"),
+    Cipher("aes128-sha384",    _CBC,    128, _384,  SHA384, 16, 48, 16, 192, 16, "", "cbc(aes)", "hmac(sha384)"),
+    Cipher("aes192-sha384",    _CBC,    192, _384,  SHA384, 24, 48, 16, 192, 16, "", "cbc(aes)", "hmac(sha384)"),
+    Cipher("aes256-sha384",    _CBC,    256, _384,  SHA384, 32, 48, 16, 192, 16, "", "cbc(aes)", "hmac(sha384)"),
+    Cipher("aes128-sha512",    _CBC,    128, _512,  SHA512, 16, 64, 16, 256, 16, "", "cbc(aes)", "hmac(sha512)"),
+    Cipher("aes192-sha512",    _CBC,    192, _512,  SHA512, 24, 64, 16, 256, 16, "", "cbc(aes)", "hmac(sha512)"),
+    Cipher("aes256-sha512",    _CBC,    256, _512,  SHA512, 32, 64, 16, 256, 16, "", "cbc(aes)", "hmac(sha512)"),
 )  # fmt: skip
 
-ALL_PRFS = (Prf("prfsha256", num.PRF_HMAC_SHA2_256, 32),)
-
-ALL_GROUPS = (
-    Group("modp2048", num.MODP2048, dh.Modp2048),
-    Group("x25519", num.X25519, dh.X25519),
+ALL_PRFS = (
+    Prf("prfsha256", num.PRF_HMAC_SHA2_256, SHA256, 32),
+    Prf("prfsha384", num.PRF_HMAC_SHA2_384, SHA384, 48),
+    Prf("prfsha512", num.PRF_HMAC_SHA2_512, SHA512, 64),
 )
 
-CIPHERS = tuple([row for row in ALL_CIPHERS if (ciphers.HAVE_GCM if row.is_aead else ciphers.HAVE_CBC)])
-PRFS = ALL_PRFS
-GROUPS = tuple([row for row in ALL_GROUPS if row.id != num.X25519 or dh.HAVE_X25519])
+ALL_GROUPS = (
+    Group("modp2048", num.MODP2048, True, modp.make_2048),
+    Group("modp3072", num.MODP3072, True, modp.make_3072),
+    Group("modp4096", num.MODP4096, True, modp.make_4096),
+    Group("ecp256", num.ECP256, ecp.HAVE_ECP, ecp.make_256),
+    Group("ecp384", num.ECP384, ecp.HAVE_ECP, ecp.make_384),
+    Group("x25519", num.X25519, dh.HAVE_X25519, dh.X25519),
+)
+
+CIPHERS = tuple([row for row in ALL_CIPHERS if row.is_available])
+PRFS = tuple([row for row in ALL_PRFS if row.hash in HASHES])
+GROUPS = tuple([row for row in ALL_GROUPS if row.is_available])
 
 
 class Suite(Value):
@@ -155,14 +199,14 @@ def parse_ike_suite(text: str) -> Suite:
             "ike proposal '%s' has %d parts after its cipher; a prf and a group belong there" % (text[:80], len(words)),
             "write for example %s" % IKE_EXAMPLE,
         )
-    for prf in PRFS:
-        if prf.name == words[0]:
+    for row in PRFS:
+        if row.name == words[0]:
             break
     else:
         raise _unknown("ike", text, "prf", words[0], [row.name for row in PRFS])
     for group in GROUPS:
         if group.name == words[1]:
-            return Suite(cipher, prf, group)
+            return Suite(cipher, row, group)
     raise _unknown("ike", text, "group", words[1], [row.name for row in GROUPS])
 
 

@@ -43,7 +43,10 @@ _NEW_LINK_MAC = b"\x02\x00\x00\x00\x00\x00"  # the kernel's is random; ours says
 # bytes.
 KEY_LENGTHS = {
     (objects.ENCR_AES_GCM_16, 0): ((20, 28, 36), (0,)),  # RFC 4106 8.1: key and 4 bytes of salt
+    (objects.ENCR_CHACHA20_POLY1305, 0): ((36,), (0,)),  # RFC 7634 2: key and 4 bytes of salt
     (objects.ENCR_AES_CBC, objects.AUTH_HMAC_SHA2_256_128): ((16, 24, 32), (32,)),  # RFC 3602 2.4, RFC 4868 2.1.1
+    (objects.ENCR_AES_CBC, objects.AUTH_HMAC_SHA2_384_192): ((16, 24, 32), (48,)),
+    (objects.ENCR_AES_CBC, objects.AUTH_HMAC_SHA2_512_256): ((16, 24, 32), (64,)),
 }
 
 

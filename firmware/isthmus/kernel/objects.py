@@ -33,7 +33,10 @@ IPV6_DEFAULT_METRIC = 1024  # what the kernel makes of metric 0 for IPv6
 # IANA "IKEv2 Transform Type Values", as far as ESP here goes: encryption (type 1) and integrity (type 3).
 ENCR_AES_CBC = 12  # RFC 3602
 ENCR_AES_GCM_16 = 20  # RFC 4106
+ENCR_CHACHA20_POLY1305 = 28  # RFC 7634
 AUTH_HMAC_SHA2_256_128 = 12  # RFC 4868
+AUTH_HMAC_SHA2_384_192 = 13  # RFC 4868
+AUTH_HMAC_SHA2_512_256 = 14  # RFC 4868
 
 # What is ours (DESIGN.md).
 ROUTE_PROTOCOL = 115

@@ -5,8 +5,11 @@ from isthmus.kernel import xfrm_messages as xfrm
 from isthmus.kernel.contract import EINVAL, ENOENT, ENOSYS, ESRCH, KernelError, is_reencapsulation
 from isthmus.kernel.objects import (
     AUTH_HMAC_SHA2_256_128,
+    AUTH_HMAC_SHA2_384_192,
+    AUTH_HMAC_SHA2_512_256,
     ENCR_AES_CBC,
     ENCR_AES_GCM_16,
+    ENCR_CHACHA20_POLY1305,
     FORWARD,
     IN,
     OUT,
@@ -34,9 +37,16 @@ if TYPE_CHECKING:
     from isthmus.kernel.real_netlink import nlmsg
 
 # Transform id (RFC 7296 3.3.2): the kernel's name and the length of the check value in bits.
-AEAD_NAMES = {ENCR_AES_GCM_16: (b"rfc4106(gcm(aes))", 128)}
+AEAD_NAMES = {
+    ENCR_AES_GCM_16: (b"rfc4106(gcm(aes))", 128),
+    ENCR_CHACHA20_POLY1305: (b"rfc7539esp(chacha20,poly1305)", 128),
+}
 CIPHER_NAMES = {ENCR_AES_CBC: b"cbc(aes)"}
-INTEGRITY_NAMES = {AUTH_HMAC_SHA2_256_128: (b"hmac(sha256)", 128)}
+INTEGRITY_NAMES = {
+    AUTH_HMAC_SHA2_256_128: (b"hmac(sha256)", 128),
+    AUTH_HMAC_SHA2_384_192: (b"hmac(sha384)", 192),
+    AUTH_HMAC_SHA2_512_256: (b"hmac(sha512)", 256),
+}
 
 _ANY_ALGORITHM = 0xFFFFFFFF
 _DIRECTIONS = (IN, OUT, FORWARD)

@@ -14,7 +14,7 @@ from isthmus.proto.errors import (
     TsUnacceptable,
 )
 from isthmus.proto.ike2 import child, crossing, endings, link, nat
-from isthmus.proto.ike2.keys import compute_psk_auth
+from isthmus.proto.ike2.keys import compute_psk_auth, prf_of
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
@@ -50,7 +50,7 @@ def compute_auth(sa: IkeSa, connection: Connection, signer: str, id_payload: IdP
         message, peer_nonce, sk_p = sa.init_request, sa.nonce_r, sa.keys.pi
     else:
         message, peer_nonce, sk_p = sa.init_answer, sa.nonce_i, sa.keys.pr
-    return compute_psk_auth(connection.psk, message, peer_nonce, sk_p, id_payload.get_body())
+    return compute_psk_auth(prf_of(sa.suite), connection.psk, message, peer_nonce, sk_p, id_payload.get_body())
 
 
 def check_method(id_payload: IdPayload, auth: AuthPayload) -> None:

@@ -8,7 +8,7 @@ from isthmus.proto.actions import INBOUND, INITIATOR, OUTBOUND, SaSpec
 from isthmus.proto.errors import DuplicateSpi, TsUnacceptable
 from isthmus.proto.ike2 import nat, proposals, transport
 from isthmus.proto.ike2.ike_sa import ChildSa
-from isthmus.proto.ike2.keys import derive_child_keys
+from isthmus.proto.ike2.keys import derive_child_keys, prf_of
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import SaPayload, TsPayload
 from isthmus.wire.ike_ts import Selector, intersect
@@ -100,7 +100,7 @@ def add(
     child = ChildSa(inbound_spi, terms.proposal.spi)
     sa.children.append(child)
     cipher = terms.suite.cipher
-    from_i, from_r = derive_child_keys(cipher, sa.keys.d, nonce_i, nonce_r, secret)
+    from_i, from_r = derive_child_keys(prf_of(sa.suite), cipher, sa.keys.d, nonce_i, nonce_r, secret)
     if terms.role == INITIATOR:
         keys_in, keys_out, ts_ours, ts_theirs = from_r, from_i, terms.ts_i, terms.ts_r
     else:

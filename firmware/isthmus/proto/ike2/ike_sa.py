@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from isthmus.crypto.ciphers import SkCipher
-    from isthmus.crypto.suites import KeyPair, Suite
+    from isthmus.crypto.dh import KeyPair
+    from isthmus.crypto.suites import Suite
     from isthmus.errors import IsthmusError
     from isthmus.proto.ike2.connection import Connection, Retransmit
     from isthmus.proto.ike2.keys import IkeKeys

@@ -22,7 +22,8 @@ from isthmus.wire.ike_payloads import KePayload, NoncePayload, NotifyPayload, Sa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.crypto.suites import Group, KeyPair, Suite
+    from isthmus.crypto.dh import KeyPair
+    from isthmus.crypto.suites import Group, Suite
     from isthmus.proto.ike2.connection import Connection
     from isthmus.proto.ike2.engine import Engine
     from isthmus.proto.ike2.incoming import Incoming

@@ -1,12 +1,12 @@
 """The key schedule: RFC 7296 sections 2.14 (IKE SA), 2.15 (AUTH with a pre-shared key) and 2.17 (CHILD SA)."""
 from __future__ import annotations
 
-from isthmus.crypto.prf import prf, prf_plus, wipe
+from isthmus.crypto.prf import wipe
 from isthmus.proto.actions import SaKeys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.crypto.suites import Cipher, Suite
+    from isthmus.crypto.suites import Cipher, Prf, Suite
 
 KEY_PAD = b"Key Pad for IKEv2"
 
@@ -45,6 +45,13 @@ def cut(stream: bytearray, lengths: list[int]) -> list[bytearray]:
     return pieces
 
 
+def prf_of(suite: Suite | None) -> Prf:
+    """The prf of an IKE suite; an SA that has keys has one."""
+    if suite is None or suite.prf is None:
+        raise AssertionError("no prf has been agreed")
+    return suite.prf
+
+
 def derive_ike_keys(
     suite: Suite, secret: bytearray, nonce_i: bytes, nonce_r: bytes, spi_i: bytes, spi_r: bytes
 ) -> IkeKeys:
@@ -52,33 +59,35 @@ def derive_ike_keys(
 
     The secret is overwritten.
     """
-    seed = bytearray(prf(nonce_i + nonce_r, bytes(secret)))
+    prf = prf_of(suite)
+    seed = bytearray(prf.compute(nonce_i + nonce_r, secret))
     wipe(secret)
-    prf_bytes = suite.prf.key_bytes if suite.prf is not None else 0
     key, mac = suite.cipher.key_bytes, suite.cipher.integ_key_bytes
-    lengths = [prf_bytes, mac, mac, key, key, prf_bytes, prf_bytes]
-    stream = prf_plus(seed, nonce_i + nonce_r + spi_i + spi_r, sum(lengths))
+    lengths = [prf.key_bytes, mac, mac, key, key, prf.key_bytes, prf.key_bytes]
+    stream = prf.expand(seed, nonce_i + nonce_r + spi_i + spi_r, sum(lengths))
     wipe(seed)
     return IkeKeys(cut(stream, lengths))
 
 
 def derive_child_keys(
-    cipher: Cipher, sk_d: bytearray, nonce_i: bytes, nonce_r: bytes, secret: bytearray | None = None
+    prf: Prf, cipher: Cipher, sk_d: bytearray, nonce_i: bytes, nonce_r: bytes, secret: bytearray | None = None
 ) -> tuple[SaKeys, SaKeys]:
     """Keys of the SA from initiator to responder, and of the one back: KEYMAT = prf+(SK_d, [g^ir |] Ni | Nr).
 
     secret: g^ir where the CHILD SA has a key exchange of its own (PFS); it is overwritten.
     """
     lengths = [cipher.key_bytes, cipher.integ_key_bytes, cipher.key_bytes, cipher.integ_key_bytes]
-    pieces = cut(prf_plus(sk_d, bytes(secret or b"") + nonce_i + nonce_r, sum(lengths)), lengths)
+    pieces = cut(prf.expand(sk_d, bytes(secret or b"") + nonce_i + nonce_r, sum(lengths)), lengths)
     if secret is not None:
         wipe(secret)
     return SaKeys(pieces[0], pieces[1]), SaKeys(pieces[2], pieces[3])
 
 
-def compute_psk_auth(psk: bytes, message: bytes, peer_nonce: bytes, sk_p: bytearray, id_body: bytes) -> bytes:
+def compute_psk_auth(
+    prf: Prf, psk: bytes, message: bytes, peer_nonce: bytes, sk_p: bytearray, id_body: bytes
+) -> bytes:
     """prf(prf(psk, "Key Pad for IKEv2"), message | peer's nonce | prf(SK_p, id_body)).
 
     message: the signer's IKE_SA_INIT message as sent; id_body: the signer's ID payload without its generic header.
     """
-    return prf(prf(psk, KEY_PAD), message + peer_nonce + prf(sk_p, id_body))
+    return prf.compute(prf.compute(psk, KEY_PAD), message + peer_nonce + prf.compute(sk_p, id_body))

@@ -61,7 +61,8 @@ def choose(suites: list[Suite], offered: list[Proposal], protocol: int) -> tuple
             if transforms:
                 return suite, Proposal(proposal.number, protocol, proposal.spi, transforms)
     raise NoProposalChosen(
-        "peer offers %s; this side allows %s" % (describe(offered), ", ".join([str(suite) for suite in suites]))
+        "peer offers %s%s; this side allows %s"
+        % (describe(offered), _describe_weak(offered), ", ".join([str(suite) for suite in suites]))
     )
 
 
@@ -137,17 +138,44 @@ def _describe_one(proposal: Proposal) -> str:
     return "-".join(parts) or "nothing that has a name"
 
 
+def _describe_weak(proposals: list[Proposal]) -> str:
+    """What is on offer that nobody here may allow, as a remark in brackets; empty if every proposal is fit to use."""
+    found = []
+    for transform_type, transform_id in WEAK:
+        for proposal in proposals:
+            if transform_id in [transform.id for transform in proposal.of_type(transform_type)]:
+                found.append(WORDS[(transform_type, transform_id)])
+                break
+    return " (too weak to be allowed: %s)" % ", ".join(found) if found else ""
+
+
+# RFC 8247: these MUST NOT or SHOULD NOT be used any more.
+WEAK = (
+    (num.ENCR, 2), (num.ENCR, 3), (num.ENCR, 11),
+    (num.INTEG, 1), (num.INTEG, 2), (num.PRF, 1), (num.PRF, 2),
+    (num.GROUP, 1), (num.GROUP, 2), (num.GROUP, 5),
+)  # fmt: skip
+
 WORDS = {
+    (num.ENCR, 2): "des",
+    (num.ENCR, 3): "3des",
+    (num.ENCR, 11): "null",
     (num.ENCR, num.ENCR_AES_CBC): "aes%d",
     (num.ENCR, num.ENCR_AES_GCM_16): "aes%dgcm16",
+    (num.ENCR, num.ENCR_CHACHA20_POLY1305): "chacha20poly1305",
+    (num.PRF, 1): "prfmd5",
     (num.PRF, 2): "prfsha1",
     (num.PRF, num.PRF_HMAC_SHA2_256): "prfsha256",
-    (num.PRF, 6): "prfsha384",
-    (num.PRF, 7): "prfsha512",
+    (num.PRF, num.PRF_HMAC_SHA2_384): "prfsha384",
+    (num.PRF, num.PRF_HMAC_SHA2_512): "prfsha512",
     (num.INTEG, num.INTEG_NONE): "",
+    (num.INTEG, 1): "md5",
     (num.INTEG, 2): "sha1",
     (num.INTEG, num.INTEG_HMAC_SHA2_256_128): "sha256",
-    (num.INTEG, 13): "sha384",
-    (num.INTEG, 14): "sha512",
+    (num.INTEG, num.INTEG_HMAC_SHA2_384_192): "sha384",
+    (num.INTEG, num.INTEG_HMAC_SHA2_512_256): "sha512",
     (num.GROUP, num.NO_GROUP): "",
+    (num.GROUP, 1): "modp768",
+    (num.GROUP, 2): "modp1024",
+    (num.GROUP, 5): "modp1536",
 }
