@@ -428,6 +428,7 @@ class CarryTest(unittest.TestCase):
             kernel.read_events(fd)
         self.assertEqual(kernel.take_mappings(), [], "it is told again after it was followed")
         self.assertEqual([sa.forged + sa.replayed for sa in kernel.dump("sa")], [0, 0])
+
     def test_frames_cross_under_chacha20(self) -> None:
         self.ends((contract.US4, contract.PEER4), k.ENCR_CHACHA20_POLY1305, 0)
         said = self.ping()
