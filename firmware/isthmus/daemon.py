@@ -15,9 +15,10 @@ from isthmus.edge import os_cpython as host
 from isthmus.edge.control import SOCKET_NAME, ControlServer
 from isthmus.edge.log import Log
 from isthmus.edge.loop import Loop
+from isthmus.edge.os_cpython_udp import Holder, UdpPort
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
-from isthmus.offer import IKE_PORT
+from isthmus.offer import IKE_PORT, NAT_PORT
 from isthmus.site import Outlet, Site
 
 TYPE_CHECKING = False
@@ -33,6 +34,9 @@ CONFIG_DIR = "/etc/config"
 STATE_DIR = "/etc/isthmus/state"
 RUN_DIR = "/var/run/isthmus"
 CONFIG_NAME = "isthmus"
+HOLD_NAME = "hold.sock"
+HOLD_READY_MS = 2_000
+HOLD_RETRY_MS = 1_000  # a hold that ends is started again after this
 BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
 GUARD_FILE = "guard.nft"
 PAUSED_FILE = "paused.json"
@@ -49,22 +53,50 @@ class RefusedError(IsthmusError):
 
 
 class Edge(Outlet):
-    """The real world: UDP port 500, ICMPv6, the resolver, the state directory."""
+    """The real world: UDP ports 500 and 4500, ICMPv6, the resolver, the state directory."""
 
-    def __init__(self, log: Log, state_dir: str) -> None:
-        """Raises OSError where UDP 500 cannot be had."""
+    def __init__(self, log: Log, state_dir: str, run_dir: str) -> None:
+        """Raises OSError where UDP 500 or 4500 cannot be had."""
         self._log = log
         self._guard_path = state_dir + "/" + GUARD_FILE
-        self.udp = host.UdpPort(IKE_PORT)
+        self.udp = UdpPort(IKE_PORT)
+        self.holder = Holder(run_dir + "/" + HOLD_NAME)
+        self.nat = self._open_nat()
+        self.ports = {IKE_PORT: self.udp, NAT_PORT: self.nat}
         self.icmp = host.EchoSocket()
         self.resolver = host.Resolver()
 
-    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
+    def _open_nat(self) -> UdpPort:
+        """UDP 4500, from the hold that a former isthmusd has left, or new."""
+        end = host.now() + HOLD_READY_MS
+        while True:
+            try:
+                return UdpPort(NAT_PORT, True, self.holder.take())
+            except OSError as error:
+                if not host.is_taken(error) or host.now() >= end:
+                    raise
+                host.rest(BRAKE_MS)  # a hold that has just been started is not to be found yet
+
+    def send(self, data: bytes, source: Endpoint, destination: Endpoint, probe: bool = False) -> None:
         """Lost where the system refuses: the engine sends again."""
         try:
-            self.udp.send(data, source, destination)
+            self.ports[source[1]].send(data, source, destination, probe)
         except OSError as error:
-            self._log.once("info", "ike", "cannot send to the peer: %s" % (error.strerror or "refused"))
+            if not probe:  # one that is too large for the interface is refused here
+                self._log.once("info", "ike", "cannot send to the peer: %s" % (error.strerror or "refused"))
+
+    def hold(self) -> None:
+        """See that UDP 4500 outlives us; without that the tunnels work all the same, as long as we do."""
+        try:
+            self.holder.keep(self.nat)
+        except OSError as error:
+            self._log.once("warning", "hold", "isthmus-hold cannot be started: %s" % (error.strerror or "refused"))
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.holder.stop()
+        for part in (self.udp, self.nat, self.icmp):
+            part.close()
 
     def resolve(self, name: str) -> None:
         """Beside the loop."""
@@ -96,12 +128,12 @@ class Daemon:
     """One daemon in one network namespace. `kernel` is the seam; the directories exist."""
 
     def __init__(self, kernel: Kernel, log: Log, config_dir: str, state_dir: str, run_dir: str) -> None:
-        """Raises OSError where UDP 500 cannot be had."""
+        """Raises OSError where UDP 500 or 4500 cannot be had."""
         self.log = log
         self.started_at = host.now()
         self.config_error: IsthmusError | None = None
         self.config_warnings: list[str] = []
-        self.edge = Edge(log, state_dir)
+        self.edge = Edge(log, state_dir, run_dir)
         self.site = Site(kernel, self.edge, log, host.random_bytes, self.started_at)
         self.loop = Loop()
         self._kernel = kernel
@@ -111,6 +143,7 @@ class Daemon:
         self._run_dir = run_dir
         self._stopping = False
         self._reload_wanted = False
+        self._hold_at: int | None = None
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -118,8 +151,10 @@ class Daemon:
         """The guard first, then everything else. Raises OSError, KernelError."""
         self._guard_from_state()
         self._control = ControlServer(self.loop, self._run_dir + "/" + SOCKET_NAME, self._answer)
-        for fd in self.edge.udp.fds():
-            self.loop.on_readable(fd, self._on_datagram)
+        for port in self.edge.ports.values():
+            for fd in port.fds():
+                self.loop.on_readable(fd, self._receiver(port))
+        self._hold()
         self.loop.on_readable(self.edge.icmp.fd(), self._on_echo)
         self.loop.on_readable(self.edge.resolver.fd(), self._on_resolved)
         for fd in self._kernel.event_fds():
@@ -152,10 +187,14 @@ class Daemon:
         self.log.notice("isthmusd", "stopping: tunnels are taken down, the guard stays")
         self._guarded("stop", self.site.stop, host.now())
         self._control.close()
+        self.edge.close()
 
     def turn(self) -> None:
         """One turn of the loop."""
-        fine = self._guarded("loop", self.loop.turn, max(0, self.site.get_timer() - host.now()))
+        timer = self.site.get_timer() if self._hold_at is None else min(self._hold_at, self.site.get_timer())
+        fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()))
+        if self._hold_at is not None and host.now() >= self._hold_at:
+            self._hold()
         if self._reload_wanted:
             self._reload_wanted = False
             self._guarded("config", self.reload)
@@ -182,10 +221,25 @@ class Daemon:
         else:
             self._reload_wanted = True
 
-    def _on_datagram(self, fd: int) -> None:
-        now = host.now()
-        for data, source, destination in self.edge.udp.receive(fd):
-            self._guarded("ike", self.site.receive, data, source, destination, now)
+    def _hold(self) -> None:
+        self._hold_at = None
+        self.edge.hold()
+        if self.edge.holder.fd() >= 0:
+            self.loop.on_readable(self.edge.holder.fd(), self._on_hold)
+
+    def _on_hold(self, fd: int) -> None:
+        """isthmus-hold has ended: it never says anything else."""
+        self.loop.forget(fd)
+        self.edge.holder.lost()
+        self._hold_at = host.now() + HOLD_RETRY_MS
+
+    def _receiver(self, port: UdpPort) -> Callable[[int], None]:
+        def receive(fd: int) -> None:
+            now = host.now()
+            for data, source, destination in port.receive(fd):
+                self._guarded("ike", self.site.receive, data, source, destination, now)
+
+        return receive
 
     def _on_echo(self, _fd: int) -> None:
         now = host.now()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from isthmus.tunnel import Tunnel
 
 IKE_PORT = 500  # RFC 7296 2
+NAT_PORT = 4500  # RFC 7296 2.23, RFC 3948
 RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
 
 

@@ -11,7 +11,7 @@ from isthmus.edge.log import Log
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import EINVAL, KernelError
 from isthmus.kernel.null import NullKernel
-from isthmus.kernel.objects import Way
+from isthmus.kernel.ways import Way
 from isthmus.policy.guard import guard_text
 from isthmus.wire.addr import Prefix
 from tests.edge.world import Folder, own_network
@@ -59,8 +59,7 @@ class DaemonTest(Folder):
     def start(self) -> module.Daemon:
         paths = [str(self.path / name) for name in ("config", "state", "run")]
         self.daemon = module.Daemon(self.kernel, self.log, *paths)
-        self.addCleanup(self.daemon.edge.udp.close)
-        self.addCleanup(self.daemon.edge.icmp.close)
+        self.addCleanup(self.daemon.edge.close)
         self.daemon.start()
         self.addCleanup(self.daemon._control.close)
         self.daemon.turn()
@@ -75,6 +74,17 @@ class DaemonTest(Folder):
         kept = self.path / "state" / module.GUARD_FILE
         self.assertIn("table inet isthmus", kept.read_text())
         self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+
+    def test_a_hold_that_ends_is_started_again(self) -> None:
+        daemon = self.start()
+        first = daemon.edge.holder._process
+        first.kill()
+        end = time.monotonic() + 20
+        while time.monotonic() < end and (daemon.edge.holder._process in (first, None)):
+            daemon.turn()
+        self.assertNotEqual(daemon.edge.holder._process, first)
+        self.assertTrue(daemon.edge.holder.fd() in daemon.loop._readers)
+        self.assertIsNone(daemon.edge.holder._process.poll())
 
     def test_a_spoiled_guard_file_stops_nobody(self) -> None:
         (self.path / "state" / module.GUARD_FILE).write_text(guard_text([]) + "# spoiled\n")

@@ -9,6 +9,7 @@ import time
 import unittest
 
 from isthmus.edge import os_cpython as host
+from isthmus.edge import os_cpython_udp as udp
 from isthmus.edge.loop import Loop
 from tests.edge.world import own_network, wait_for
 
@@ -24,7 +25,7 @@ def setUpModule() -> None:
 
 class UdpTest(unittest.TestCase):
     def setUp(self) -> None:
-        self.port = host.UdpPort(PORT)
+        self.port = udp.UdpPort(PORT)
         self.addCleanup(self.port.close)
 
     def peer(self, address: str) -> socket.socket:
@@ -70,7 +71,7 @@ class UdpTest(unittest.TestCase):
 
     def test_a_port_that_is_taken(self) -> None:
         with self.assertRaises(OSError) as caught:
-            host.UdpPort(PORT)
+            udp.UdpPort(PORT)
         self.assertEqual(caught.exception.errno, errno.EADDRINUSE)
 
     def test_a_flood_comes_in_portions_and_nothing_kills_it(self) -> None:

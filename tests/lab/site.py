@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus.edge.control import ask
+from isthmus.edge.os_cpython_udp import Holder
 from isthmus.errors import IsthmusError
 from isthmus.policy.derive import REQID_FIRST, REQID_LAST
 from tests.lab.namespace import wait_until
@@ -100,9 +101,13 @@ class Site:
         self.process = None
 
     def remove(self) -> None:
-        """End the daemon if it runs, delete the folder."""
+        """End the daemon if it runs and what it has left, delete the folder."""
         if self.process is not None:
             self.kill()
+        hold = Holder(str(self.folder / "run" / "hold.sock"))
+        for sock in hold.take():
+            sock.close()
+        hold.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(ETC / self.namespace.name, ignore_errors=True)
 

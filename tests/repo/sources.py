@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Files of firmware/isthmus that only CPython runs, and why they cannot be portable. A name may end in `*`.
 CPYTHON_ONLY = (
     ("firmware/isthmus/edge/os_cpython.py", "what differs between interpreters; MicroPython gets its own os_*.py"),
+    ("firmware/isthmus/edge/os_cpython_udp.py", "the same, for UDP: ancillary data, and processes that share sockets"),
+    ("firmware/isthmus/hold.py", "a process of its own, as small as CPython allows"),
     ("firmware/isthmus/kernel/real*.py", "pyroute2's CPython face and its exceptions"),
 )
 

@@ -21,7 +21,8 @@ PARTS = {
     "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.policy": (("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects"), True),
     "isthmus.kernel": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.guard"), False),
-    "isthmus.edge": (("isthmus.errors", "isthmus.wire"), False),
+    "isthmus.edge": (("isthmus.errors", "isthmus.wire", "isthmus.hold"), False),
+    "isthmus.hold": ((), False),
 }
 TUNNEL_MAY = (
     "isthmus.errors", "isthmus.wire", "isthmus.crypto", "isthmus.proto", "isthmus.config", "isthmus.policy",

@@ -19,16 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from isthmus.wire.addr import Endpoint
-
-IP_PKTINFO = 8  # linux/in.h
-IPV6_RECVPKTINFO = 49  # linux/in6.h
-IPV6_PKTINFO = 50
 ICMP6_FILTER = 1  # linux/icmpv6.h
 ICMPV6_ECHO_REPLY = 129  # RFC 4443 4.2
 SO_PEERCRED = 17
 DATAGRAMS_A_TURN = 64  # a flood may not keep timers and other sockets waiting
-LARGEST_DATAGRAM = 65535
 
 
 def now() -> int:
@@ -114,86 +108,7 @@ def only_instance(path: str) -> object | None:
     return file
 
 
-# --- datagrams --------------------------------------------------------------------------------------------------------
-
-
-class UdpPort:
-    """One UDP port on every local address, IPv4 and IPv6, that knows at which address a datagram arrived."""
-
-    def __init__(self, port: int) -> None:
-        """Raises OSError: EADDRINUSE where another program has the port, EACCES without the right to bind it."""
-        self.port = port
-        self._sockets: dict[int, socket.socket] = {}
-        self._by_family: dict[int, socket.socket] = {}
-        for family in (socket.AF_INET, socket.AF_INET6):
-            try:
-                sock = socket.socket(family, socket.SOCK_DGRAM)
-            except OSError:
-                if family == socket.AF_INET:
-                    raise
-                continue  # a kernel without IPv6 still has IPv4 peers
-            if family == socket.AF_INET:
-                sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-            else:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-            sock.setblocking(False)
-            try:
-                sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))  # noqa: S104 - IKE is spoken on every address
-            except OSError:
-                sock.close()
-                self.close()
-                raise
-            self._sockets[sock.fileno()] = sock
-            self._by_family[family] = sock
-
-    def fds(self) -> list[int]:
-        """What to poll for reading."""
-        return list(self._sockets)
-
-    def receive(self, fd: int) -> list[tuple[bytes, Endpoint, Endpoint]]:
-        """What has arrived: (datagram, source, destination), a bounded number at a time."""
-        sock = self._sockets[fd]
-        arrived: list[tuple[bytes, Endpoint, Endpoint]] = []
-        for _ in range(DATAGRAMS_A_TURN):
-            try:
-                data, ancillary, flags, sender = sock.recvmsg(LARGEST_DATAGRAM, 128)
-            except BlockingIOError:
-                break
-            except OSError:
-                continue  # an ICMP error for an earlier datagram, reported here; the next read tells more
-            destination = b""
-            for level, kind, value in ancillary:
-                if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
-                    destination = value[8:12]
-                elif level == socket.IPPROTO_IPV6 and kind == IPV6_PKTINFO:
-                    destination = value[:16]
-            if not destination or flags & socket.MSG_TRUNC:
-                continue
-            source = socket.inet_pton(sock.family, sender[0].split("%")[0])
-            arrived.append((data, (source, sender[1]), (destination, self.port)))
-        return arrived
-
-    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
-        """Send from the given local address. Raises OSError."""
-        address = destination[0]
-        family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
-        sock = self._by_family.get(family)
-        if sock is None:
-            raise OSError(errno.EAFNOSUPPORT, "no IPv6 here")
-        if family == socket.AF_INET:
-            information = struct.pack("@I4s4s", 0, source[0], bytes(4))
-            ancillary = [(socket.IPPROTO_IP, IP_PKTINFO, information)]
-        else:
-            information = source[0] + struct.pack("@I", 0)
-            ancillary = [(socket.IPPROTO_IPV6, IPV6_PKTINFO, information)]
-        sock.sendmsg([data], ancillary, 0, (socket.inet_ntop(family, address), destination[1]))
-
-    def close(self) -> None:
-        """Give the port back."""
-        for sock in self._sockets.values():
-            sock.close()
-        self._sockets = {}
+# --- probes -----------------------------------------------------------------------------------------------------------
 
 
 class EchoSocket:
@@ -404,11 +319,16 @@ def rest(milliseconds: int) -> None:
     time.sleep(milliseconds / 1000)
 
 
+def is_taken(error: OSError) -> bool:
+    """Another program has the port."""
+    return error.errno == errno.EADDRINUSE
+
+
 def describe_os_error(error: OSError) -> str:
     """What the system refused, and what to do about it."""
     what = "%s (%s)" % (error.strerror or "refused", error.filename or "socket")
     if error.errno == errno.EADDRINUSE:
-        return "another IKE program has UDP port 500: stop it (strongswan, libreswan), or remove it from the boot"
+        return "another IKE program has UDP port 500 or 4500: stop it (strongswan, libreswan), also from starting"
     if error.errno in (errno.EACCES, errno.EPERM):
         return what + ": run it as root"
     return what
