@@ -82,6 +82,7 @@ def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
         integrity=spec.encryption.integ,
         keys=SaKeys(spec.keys.encryption, spec.keys.integrity),
         selector=(here, there, L2TP_PROTOCOL),
+        encap=spec.encap,
     )
 
 

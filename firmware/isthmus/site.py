@@ -61,8 +61,8 @@ WAY_DEBOUNCE_MS = 200  # addresses and routes change in swarms
 class Outlet:
     """What a site needs of the world. The daemon's edge is one, a test's is another."""
 
-    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
-        """A datagram; may be lost."""
+    def send(self, data: bytes, source: Endpoint, destination: Endpoint, probe: bool = False) -> None:
+        """A datagram; may be lost. A probe goes whole, or not at all."""
         raise NotImplementedError
 
     def resolve(self, name: str) -> None:
@@ -288,7 +288,7 @@ class Site:
             return deliver
 
         return {
-            actions.SendDatagram: lambda action: self._outlet.send(action.data, action.source, action.destination),
+            actions.SendDatagram: lambda it: self._outlet.send(it.data, it.source, it.destination, it.probe),
             actions.InstallSa: self._install_inbound,
             actions.IkeUp: tell(Tunnel.ike_up),
             actions.ChildUp: tell(Tunnel.child_up),

@@ -94,7 +94,7 @@ class Host(Outlet):
     def tunnel(self) -> object:
         return self.site.tunnels["branch"]
 
-    def send(self, data: bytes, source: object, destination: object) -> None:
+    def send(self, data: bytes, source: object, destination: object, probe: bool = False) -> None:
         self.pair.carry(self, data, source, destination)
 
     def resolve(self, name: str) -> None:

@@ -28,7 +28,7 @@ class UpTest(SiteTest):
         said = []
         send = self.a.send
 
-        def note(data: bytes, source: object, destination: object) -> None:
+        def note(data: bytes, source: object, destination: object, probe: bool = False) -> None:
             said.append(closed(self.a))
             send(data, source, destination)
 
