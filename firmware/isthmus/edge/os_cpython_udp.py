@@ -220,8 +220,9 @@ class Holder:
             except OSError:
                 self.lost()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        numbers = [theirs.fileno(), *descriptors]
-        command = [sys.executable, "-I", "-S", hold.__file__, self._path, *[str(number) for number in numbers]]
+        numbers = [theirs.fileno()] + descriptors
+        command = [sys.executable, "-I", "-S", hold.__file__, self._path]
+        command += [str(number) for number in numbers]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own file, with numbers
                 command, pass_fds=numbers, env={}, cwd="/", start_new_session=True, stdin=subprocess.DEVNULL,
