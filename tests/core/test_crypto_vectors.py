@@ -7,8 +7,8 @@ import unittest
 
 from isthmus.crypto import dh, modp
 from isthmus.crypto.ciphers import AESGCM, AeadCipher, CbcHmacCipher, IntegrityError
-from isthmus.crypto.prf import is_equal, prf, prf_plus, sha1, sha256, wipe
-from isthmus.crypto.suites import CIPHERS, GROUPS, parse_ike_suite
+from isthmus.crypto.prf import HASHES, is_equal, prf, prf_plus, sha1, sha256, wipe
+from isthmus.crypto.suites import CIPHERS, GROUPS, SuiteError, parse_ike_suite
 from isthmus.proto.ike2.keys import compute_psk_auth, derive_child_keys, derive_ike_keys
 
 
@@ -54,8 +54,9 @@ class Vectors(unittest.TestCase):
 
     def test_prf_plus(self):
         for case in cases_of("prf_plus"):
-            out = prf_plus(unhex(case["key"]), unhex(case["seed"]), case["length"])
-            self.assertEqual(out.hex(), case["out"])
+            if case["hash"] in HASHES:
+                out = prf_plus(unhex(case["key"]), unhex(case["seed"]), case["length"], case["hash"])
+                self.assertEqual(out.hex(), case["out"])
 
     def test_prf_plus_ends_where_its_counter_ends(self):
         self.assertEqual(len(prf_plus(b"k", b"s", 255 * 32)), 255 * 32)
@@ -64,7 +65,9 @@ class Vectors(unittest.TestCase):
 
     def test_skeyseed(self):
         for case in cases_of("ikev2_skeyseed"):
-            self.assertEqual(prf(unhex(case["nonces"]), unhex(case["g_ir"])).hex(), case["skeyseed"])
+            if case["hash"] in HASHES:
+                found = prf(unhex(case["nonces"]), unhex(case["g_ir"]), case["hash"])
+                self.assertEqual(found.hex(), case["skeyseed"])
 
     def test_x25519(self):
         for case in cases_of("x25519"):
@@ -89,7 +92,10 @@ class Vectors(unittest.TestCase):
 
     def test_key_schedule(self):
         for case in cases_of("ikev2_keys"):
-            suite = parse_ike_suite(case["suite"])
+            try:
+                suite = parse_ike_suite(case["suite"])
+            except SuiteError:  # not on this interpreter: test_crypto_suites says what may be missing
+                continue
             nonce_i, nonce_r = unhex(case["nonce_i"]), unhex(case["nonce_r"])
             secret = bytearray(unhex(case["g_ir"]))
             keys = derive_ike_keys(
