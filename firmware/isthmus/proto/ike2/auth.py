@@ -18,6 +18,7 @@ from isthmus.proto.ike2.keys import compute_psk_auth, prf_of
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
+from isthmus.wire.addr import format_endpoint
 from isthmus.wire.ike_payloads import (
     AuthPayload,
     DeletePayload,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from isthmus.proto.ike2.incoming import Incoming
     from isthmus.wire.ike_payloads import Payload
 
+
+SHOWN = 8  # values in one sentence
 
 AFTER_REQUEST = (ESTABLISHED, DONE)
 AFTER_ANSWER = (ESTABLISHED, CLOSING, GONE)
@@ -252,12 +255,16 @@ def _find_connections(
     engine: Engine, sa: IkeSa, their_id: IdPayload, our_id: IdPayload | None
 ) -> list[Connection]:
     """Whose attempt this may be, by both identities; at least one. Raises IdentityMismatch."""
-    connections = engine.find_connections(sa.local, sa.remote)
+    connections = engine.connections.find(sa.local, sa.remote)
     known = [connection for connection in connections if connection.remote_id == their_id.identity]
     if not known:
         raise IdentityMismatch(
-            "the peer says it is %s; at its address this side expects %s"
-            % (their_id.identity, _list([connection.remote_id for connection in connections]))
+            "the peer at %s says it is %s; from there this side expects %s"
+            % (
+                format_endpoint(sa.remote),
+                their_id.identity,
+                _list([connection.remote_id for connection in connections]),
+            )
         )
     wanted = [connection for connection in known if our_id is None or connection.local_id == our_id.identity]
     if not wanted:
@@ -295,7 +302,10 @@ def _choose_connection(
 
 
 def _list(values: Sequence[object]) -> str:
-    return ", ".join([str(value) for value in values]) or "nobody"
+    shown = [str(value) for value in values[:SHOWN]]
+    if len(values) > SHOWN:
+        shown.append("%d more" % (len(values) - SHOWN))
+    return ", ".join(shown) or "nobody"
 
 
 # Both

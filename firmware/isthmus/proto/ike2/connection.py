@@ -97,9 +97,18 @@ class Connection(Value):
         self.fragment = fragment
         self.ppk = ppk
 
-    def is_between(self, local: bytes, remote: bytes) -> bool:
-        """True if datagrams between these two addresses may be this connection's."""
-        return self.local[0] == local and self.remote is not None and self.remote[0] == remote
+    def is_at(self, local: bytes) -> bool:
+        """True if datagrams to this address of ours may be this connection's; the unspecified one stands for any."""
+        return self.local[0] == local or self.local[0] == bytes(len(local))
+
+    def expects(self, remote: bytes) -> bool:
+        """True if its peer is configured to be at this address."""
+        return self.remote is not None and self.remote[0] == remote
+
+    @property
+    def is_roaming(self) -> bool:
+        """True if its peer may call from anywhere, and is known by its identity and its key alone."""
+        return self.remote is None or self.roams
 
     @property
     def is_lower(self) -> bool:

@@ -15,11 +15,13 @@ from isthmus.proto.actions import RESPONDER, Failed, PeerSeen, SendDatagram
 from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax
 from isthmus.proto.ike2 import crossing, endings, init, nat
 from isthmus.proto.ike2.connection import Retransmit
+from isthmus.proto.ike2.connections import Connections
 from isthmus.proto.ike2.cookie import Cookies
 from isthmus.proto.ike2.counters import Counters
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.incoming import Incoming
 from isthmus.proto.ike2.proposals import ESP_SPI, FIRST_SPI
+from isthmus.proto.ike2.quiet import Quiet
 from isthmus.proto.ike2.sa_table import SaTable
 from isthmus.proto.ike2.sealing import open_sk, read_plaintext
 from isthmus.proto.ike2.states import (
@@ -33,7 +35,7 @@ from isthmus.proto.ike2.states import (
     PENDING,
 )
 from isthmus.proto.ike2.tables import REQUEST, RESPONSE, find_row, find_rows
-from isthmus.proto.ike2.times import LINGER_MS, UNPROVEN_MS
+from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader, WireError
 from isthmus.wire.ike import (
@@ -66,11 +68,11 @@ class Engine:
         self.rng = rng
         self.table = SaTable()
         self.cookies = Cookies(rng)
-        self._connections: dict[str, Connection] = {}
+        self.connections = Connections()
         self._counters = Counters()
         self._actions: list[Action] = []
         self._order = 0
-        self._spoken_at: dict[str, int] = {}
+        self._quiet = Quiet()
 
     # Commands and results
 
@@ -81,11 +83,11 @@ class Engine:
 
     def set_connection(self, connection: Connection) -> None:
         """Add or replace by name. SAs that are up go on as they were agreed."""
-        self._connections[connection.name] = connection
+        self.connections.set(connection)
 
     def remove_connection(self, name: str) -> None:
         """Accept nothing more for this name. Its SAs stay until `delete`."""
-        self._connections.pop(name, None)
+        self.connections.remove(name)
 
     def initiate(self, name: str, now: int) -> None:
         """Start IKE_SA_INIT beside whatever is established; nothing if an own attempt is under way already.
@@ -95,7 +97,7 @@ class Engine:
         for sa in self.table.find_all(name):
             if sa.state in PENDING:
                 return
-        init.begin(self, self._connections[name], now)
+        init.begin(self, self.connections.get(name), now)
 
     def check_peer(self, name: str, now: int) -> None:
         """Ask the peer of the newest established IKE SA for a sign of life; an unanswered request is one already."""
@@ -174,7 +176,7 @@ class Engine:
             self.count("old-version")
             return
         self.count("new-version")
-        if not incoming.header.is_response and self._may_speak("version", now):
+        if not incoming.header.is_response and self._quiet.may_speak("version", b"", now):
             self.answer_clear(incoming, [NotifyPayload(num.INVALID_MAJOR_VERSION, bytes([MAJOR_VERSION]))])
 
     def _receive_first(self, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
@@ -189,7 +191,7 @@ class Engine:
         if header.spi_r != NO_SPI or header.message_id or not header.from_initiator:
             self.count("wrong-direction")
             return
-        if not self.find_connections(incoming.destination, incoming.source):
+        if not self.connections.find(incoming.destination, incoming.source):
             self.count("unknown-peer")
             return
         incoming.payloads = pull_payloads(reader, first)
@@ -204,10 +206,11 @@ class Engine:
         if error.notify is None:
             raise error
         self.answer_clear(incoming, [NotifyPayload(error.notify, error.get_notify_data())])
-        connections = self.find_connections(incoming.destination, incoming.source)
-        if not isinstance(error, InvalidKe) and self._may_speak("report", now, incoming.source):
-            name = connections[0].name if len(connections) == 1 else None
-            self.emit(Failed(name, incoming.source, RESPONDER, error))
+        if not isinstance(error, InvalidKe) and self._quiet.may_speak("report", incoming.source[0], now):
+            found = self.connections.find(incoming.destination, incoming.source)
+            # A stranger's fault is no tunnel's trouble, though its peer may be anywhere.
+            is_its_own = len(found) == 1 and found[0].expects(incoming.source[0])
+            self.emit(Failed(found[0].name if is_its_own else None, incoming.source, RESPONDER, error))
 
     def _receive_for_sa(self, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
         """Everything but an IKE_SA_INIT request belongs to an SA that we know."""
@@ -324,7 +327,7 @@ class Engine:
             raise error
         self.answer(sa, incoming, [NotifyPayload(error.notify, error.get_notify_data())])
         if sa.state == INIT_ANSWERED:
-            if self._may_speak("proof", now, incoming.source):
+            if self._quiet.may_speak("proof", incoming.source[0], now):
                 self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
             sa.set_state(DONE)
             sa.expire_at = now + LINGER_MS
@@ -349,14 +352,6 @@ class Engine:
     def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
         """One datagram to send."""
         self.emit(SendDatagram(data, source, destination))
-
-    def find_connections(self, local: Endpoint, remote: Endpoint) -> list[Connection]:
-        """The connections between these two addresses (ports are not compared), in order of their names."""
-        return [
-            self._connections[name]
-            for name in sorted(self._connections.keys())
-            if self._connections[name].is_between(local[0], remote[0])
-        ]
 
     def make_child_spi(self) -> bytes:
         """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""
@@ -403,17 +398,6 @@ class Engine:
         """Nothing is left of this SA."""
         self.table.remove(sa)
         sa.clear()
-
-    def _may_speak(self, subject: str, now: int, source: Endpoint | None = None) -> bool:
-        """True at most once in UNPROVEN_MS for each subject, for what anybody on the Internet can provoke. source: a
-        peer's, whose address some connection names; each has its own share, so that none can silence another.
-        """
-        about = subject + (source[0].hex() if source is not None else "")
-        spoken_at = self._spoken_at.get(about)
-        if spoken_at is not None and now - spoken_at < UNPROVEN_MS:
-            return False
-        self._spoken_at[about] = now
-        return True
 
 
 def _read(opened: tuple[SkPayload, bytes]) -> list[Payload]:

@@ -202,7 +202,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         answer = NotifyPayload(num.COOKIE, engine.cookies.make(sa.remote[0], incoming.header.spi_i, nonce_i, now))
         engine.answer_clear(incoming, [answer])
         return
-    connections = engine.find_connections(sa.local, sa.remote)
+    connections = engine.connections.find(sa.local, sa.remote)
     suites = _merge_suites(connections)
     suite, chosen = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE)
     ke = incoming.get(num.KE, KePayload)
