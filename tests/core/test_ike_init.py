@@ -376,7 +376,9 @@ class Gates(unittest.TestCase):
         self.assertEqual(self.send(Header(spi, spi, 34, FLAG_INITIATOR, 0), None, "wrong-direction"), [])
         self.assertEqual(self.send(Header(spi, NO_SPI, 34, FLAG_INITIATOR, 1), None, "wrong-direction"), [])
         self.assertEqual(self.send(Header(spi, NO_SPI, 34, 0, 0), None, "wrong-direction"), [])
-        self.assertEqual(self.send(Header(spi, spi, 35, FLAG_INITIATOR, 1), None, "unknown-spi"), [])
+        # An unknown SA is told of, once in a while and never in answer to an answer: test_ike_strays.py.
+        self.assertEqual(self.send(Header(spi, spi, 37, FLAG_RESPONSE, 1), None, "unknown-spi"), [])
+        self.assertEqual(len(self.send(Header(spi, spi, 35, FLAG_INITIATOR, 1), None, "unknown-spi")), 1)
         self.assertEqual(self.send(Header(spi, spi, 37, 0, 1), None, "unknown-spi"), [])
 
     def test_answer_from_elsewhere(self):

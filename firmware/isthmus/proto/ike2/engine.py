@@ -13,7 +13,7 @@ from isthmus.crypto.ciphers import IntegrityError
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import RESPONDER, Failed, PeerSeen, SendDatagram
 from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax
-from isthmus.proto.ike2 import crossing, endings, init, nat
+from isthmus.proto.ike2 import crossing, endings, init, nat, strays
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.connections import Connections
 from isthmus.proto.ike2.cookie import Cookies
@@ -72,7 +72,7 @@ class Engine:
         self._counters = Counters()
         self._actions: list[Action] = []
         self._order = 0
-        self._quiet = Quiet()
+        self.quiet = Quiet()
 
     # Commands and results
 
@@ -145,6 +145,7 @@ class Engine:
                 endings.give_up(self, sa)
             else:
                 self.send(sa.requests.repeat(now), sa.local, sa.remote)
+                strays.act(self, sa, now)
 
     # Datagrams
 
@@ -176,7 +177,7 @@ class Engine:
             self.count("old-version")
             return
         self.count("new-version")
-        if not incoming.header.is_response and self._quiet.may_speak("version", b"", now):
+        if not incoming.header.is_response and self.quiet.may_speak("version", b"", now):
             self.answer_clear(incoming, [NotifyPayload(num.INVALID_MAJOR_VERSION, bytes([MAJOR_VERSION]))])
 
     def _receive_first(self, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
@@ -206,7 +207,7 @@ class Engine:
         if error.notify is None:
             raise error
         self.answer_clear(incoming, [NotifyPayload(error.notify, error.get_notify_data())])
-        if not isinstance(error, InvalidKe) and self._quiet.may_speak("report", incoming.source[0], now):
+        if not isinstance(error, InvalidKe) and self.quiet.may_speak("report", incoming.source[0], now):
             found = self.connections.find(incoming.destination, incoming.source)
             # A stranger's fault is no tunnel's trouble, though its peer may be anywhere.
             is_its_own = len(found) == 1 and found[0].expects(incoming.source[0])
@@ -218,6 +219,7 @@ class Engine:
         sa = self.table.find(header.spi_r if header.from_initiator else header.spi_i)
         if sa is None:
             self.count("unknown-spi")
+            strays.answer(self, incoming, now)
         elif header.from_initiator != (sa.role == RESPONDER):
             self.count("wrong-direction")
         elif not nat.may_come(sa, incoming):
@@ -276,6 +278,7 @@ class Engine:
         if opened is None:
             return
         sa.requests.finish()
+        sa.is_doubted = False
         try:
             incoming.payloads = _read(opened)
             self._dispatch(sa, incoming, RESPONSE, now)
@@ -292,6 +295,7 @@ class Engine:
         sk = clear[0] if len(clear) == 1 else None
         if not isinstance(sk, SkPayload) or sa.cipher_in is None:
             self.count("not-encrypted")
+            strays.take_hint(sa, incoming, clear)
             return None
         try:
             plaintext = open_sk(sa.cipher_in, incoming.datagram, sk)
@@ -327,7 +331,7 @@ class Engine:
             raise error
         self.answer(sa, incoming, [NotifyPayload(error.notify, error.get_notify_data())])
         if sa.state == INIT_ANSWERED:
-            if self._quiet.may_speak("proof", incoming.source[0], now):
+            if self.quiet.may_speak("proof", incoming.source[0], now):
                 self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
             sa.set_state(DONE)
             sa.expire_at = now + LINGER_MS

@@ -72,6 +72,7 @@ class IkeSa:
 
         self.peer_is_isthmus = False
         self.nat = Nat()
+        self.is_doubted = False  # somebody says, unproven, that the peer no longer knows this SA
         self.children: list[ChildSa] = []  # the oldest first
         self.child_spi = b""  # initiator: our inbound SPI, offered and not yet agreed
         # Initiator, before the peer is authenticated. asked: what IKE_SA_INIT was sent with, (key pair, last request)
