@@ -143,7 +143,7 @@ class Engine:
                 continue
             if sa.requests.is_exhausted():
                 endings.give_up(self, sa)
-            else:
+            elif sa.state != INIT_SENT or not init.obey_cookie(self, sa, now):
                 self.send(sa.requests.repeat(now), sa.local, sa.remote)
                 strays.act(self, sa, now)
 

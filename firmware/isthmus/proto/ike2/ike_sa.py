@@ -79,7 +79,10 @@ class IkeSa:
         # by group. wishes: how many the peer has had. doubt: its last word that cannot be trusted; refusal: its first
         # that ends the attempt, unless a better one comes in time.
         self.asked: dict[int, tuple[KeyPair, bytes]] = {}
+        # cookie: the one we sent last; wished_cookie: one that we were asked for and have not sent yet.
         self.cookie = b""
+        self.wished_cookie = b""
+        self.is_patient = False
         self.wishes = 0
         self.doubt: IsthmusError | None = None
         self.refusal: IsthmusError | None = None

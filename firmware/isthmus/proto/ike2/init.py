@@ -39,12 +39,13 @@ AFTER_ANSWER = (AUTH_SENT,)
 AFTER_NOTIFY = (INIT_SENT,)
 
 
-def begin(engine: Engine, connection: Connection, now: int) -> IkeSa:
-    """Start as initiator. The connection says where its peer is."""
+def begin(engine: Engine, connection: Connection, now: int, is_patient: bool = False) -> IkeSa:
+    """Start as initiator. The connection says where its peer is. is_patient: see receive_notify."""
     if connection.remote is None:
         raise AssertionError("nobody knows where the peer of '%s' is" % connection.name)
     sa = IkeSa(engine.next_order(), INITIATOR, connection.local, connection.remote, connection.retransmit)
     sa.connection = connection
+    sa.is_patient = is_patient
     sa.spi_i = engine.table.make_spi(engine.rng)
     sa.nonce_i = engine.rng(NONCE_BYTES)
     _take_suite(engine, sa, connection.ike_proposals[0])
@@ -139,15 +140,21 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
 
 
 def receive_notify(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
-    """A wish (COOKIE, INVALID_KE_PAYLOAD), or bad news."""
+    """A wish (COOKIE, INVALID_KE_PAYLOAD), or bad news.
+
+    A cookie of somebody in between, obeyed at once, would spoil the proof: the peer answers what we asked first, and
+    we prove what we asked last. The answer does not say which it is to. So an attempt that has failed like that is
+    begun again (receive_disbelief), with patience: the cookie waits until the request would have been repeated anyhow.
+    """
     connection = sa.connection
     if connection is None:
         raise AssertionError("%r began without a connection" % sa)
     wish = incoming.find_notify(num.COOKIE)
     if wish is not None:
         if 1 <= len(wish.data) <= COOKIE_MAX and wish.data != sa.cookie and _may_obey(sa):
-            sa.cookie = wish.data
-            _send_request(engine, sa, connection, now)
+            sa.wished_cookie = wish.data
+            if not sa.is_patient:
+                obey_cookie(engine, sa, now)
         return
     notify = incoming.find_error()
     if notify is None:
@@ -163,6 +170,26 @@ def receive_notify(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
             sa.expire_at = now + REFUSED_MS
     else:
         raise PeerRefused("the peer answers %s" % num.name_of(num.NOTIFY_TYPES, notify.notify), notify.notify)
+
+
+def obey_cookie(engine: Engine, sa: IkeSa, now: int) -> bool:
+    """Ask again with the cookie that the peer wants. False if there is none that has not been sent yet."""
+    if not sa.wished_cookie or sa.connection is None:
+        return False
+    sa.cookie, sa.wished_cookie = sa.wished_cookie, b""
+    _send_request(engine, sa, sa.connection, now)
+    return True
+
+
+def receive_disbelief(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """IKE_AUTH is refused. If our proof may have been about the wrong request, ask once more."""
+    notify = incoming.find_error()
+    failed = notify is not None and notify.notify == num.AUTHENTICATION_FAILED
+    if failed and sa.cookie and not sa.is_patient and sa.connection is not None:
+        engine.forget(sa)
+        begin(engine, sa.connection, now, is_patient=True)
+    else:
+        auth.receive_refusal(engine, sa, incoming, now)
 
 
 def _use_other_group(engine: Engine, sa: IkeSa, connection: Connection, data: bytes, now: int) -> None:

@@ -113,7 +113,7 @@ ROWS = (
     Row("our proof is refused: HDR, SK {N}",
         (INITIATOR,), (AUTH_SENT,), num.IKE_AUTH, RESPONSE,
         (num.NOTIFY,), (num.VENDOR,),
-        auth.receive_refusal, auth.AFTER_ANSWER),
+        init.receive_disbelief, auth.AFTER_ANSWER),
     Row("an attempt that we have given up is accepted after all",
         (INITIATOR,), (ABANDONED,), num.IKE_AUTH, RESPONSE,
         (num.IDR, num.AUTH), (num.SA, num.TSI, num.TSR) + _EXTRAS,

@@ -1,0 +1,157 @@
+"""Classes 6, 8 and 9: notifies that lie about their length or prove nothing, fragments, and rekeying by a lie."""
+
+from __future__ import annotations
+
+from isthmus.proto import actions
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike import FLAG_RESPONSE, NO_SPI, Header
+from isthmus.wire.ike_payloads import NotifyPayload
+from tests.core.attacks.case import AttackTest
+from tests.core.attacks.scenes import (
+    SEALING,
+    all_scenes,
+    make_scene,
+    raw_chain,
+    raw_message,
+    raw_payload,
+    sealing_scenes,
+    thin,
+)
+
+# Of every registered notify, and some that nobody has registered.
+NOTIFIES = [number for number, _, _ in num.NOTIFY_TYPES] + [0, 2, 8191, 16383, 40959, 40960, 65535]
+
+REKEY_SA = 16393
+
+# Notify bodies whose SPI does not fit into them.
+SHORT = (
+    b"", b"\x00", b"\x01\x08\x40\x09", b"\x03\x04\x40\x09", b"\x03\x04\x40\x09abc", b"\x03\xff\x40\x09" + bytes(254),
+    b"\x00\x01\x40\x06", b"\x01\xff\x00\x18",
+)  # fmt: skip
+
+
+class Notifies(AttackTest):
+    def test_06_cve_2020_1763_data_out_of_bounds_in_the_clear(self):
+        for scene in all_scenes():
+            if scene.name == "init-sent":
+                continue
+            datagrams = []
+            for body in SHORT:
+                for exchange in (num.IKE_SA_INIT, num.INFORMATIONAL):
+                    for is_response in (False, True):
+                        header = scene.header(exchange, is_response)
+                        datagrams.append(raw_message(header, num.NOTIFY, raw_payload(0, body)))
+            self.unmoved(scene, datagrams)
+
+    def test_06_cve_2020_1763_data_out_of_bounds_under_the_right_keys(self):
+        for name, body in thin([(name, body) for name in SEALING for body in SHORT]):
+            for exchange in (num.IKE_AUTH, num.CREATE_CHILD_SA, num.INFORMATIONAL):
+                scene = make_scene(name)
+                inner, chain = raw_chain([(num.NOTIFY, body)])
+                self.survived(scene, scene.sealed(exchange, inner, chain), body.hex())
+
+    def test_06_cve_2019_12312_notify_of_a_stranger_in_every_state(self):
+        for scene in all_scenes():
+            datagrams = []
+            for notify in NOTIFIES:
+                content = [NotifyPayload(notify, bytes(2))]
+                for exchange in (num.IKE_AUTH, num.CREATE_CHILD_SA, num.INFORMATIONAL):
+                    for is_response in (False, True):
+                        datagrams.append(scene.clear(exchange, content, is_response))
+            self.unmoved(scene, datagrams)
+
+    def test_06_cve_2019_12312_notify_in_place_of_the_answer(self):
+        # IKE_SA_INIT is answered by a stranger first. Whatever he says, the true answer still counts.
+        for notify in NOTIFIES:
+            for data in (b"", b"\x00", bytes(2), b"\x00\x0e", b"\x04\x01", bytes(64), bytes(65), bytes(1000)):
+                scene = make_scene("init-sent")
+                header = Header(scene.sa.spi_i, NO_SPI, num.IKE_SA_INIT, FLAG_RESPONSE, 0)
+                before = scene.picture()
+                body = b"\x00\x00" + notify.to_bytes(2, "big") + data
+                scene.pair.flight.extend(scene.hit(raw_message(header, num.NOTIFY, raw_payload(0, body))))
+                self.assertEqual(scene.picture(), before, (notify, data.hex()))
+                if (notify * 7 + len(data)) % 31 == 0:  # the whole story for some of them
+                    scene.pair.transfer()
+                    self.assertEqual(scene.pair.a.states(), ["established"], (notify, data.hex()))
+
+    def test_06_every_notify_under_the_right_keys(self):
+        for name, notify in thin([(name, notify) for notify in NOTIFIES for name in SEALING]):
+            scene = make_scene(name)
+            inner, chain = raw_chain([(num.NOTIFY, b"\x00\x00" + notify.to_bytes(2, "big") + bytes(20))])
+            self.survived(scene, scene.sealed(num.INFORMATIONAL, inner, chain), notify)
+
+
+class Fragments(AttackTest):
+    """Fragments (RFC 7383): number, total, then what one SK would hold."""
+
+    NUMBERS = ((0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (1, 65535), (65535, 65535), (3, 2))
+
+    def test_08_cve_2013_6076_fragments_of_a_stranger(self):
+        for scene in all_scenes():
+            datagrams = []
+            for number, total in self.NUMBERS:
+                front = number.to_bytes(2, "big") + total.to_bytes(2, "big")
+                for size in (0, 1, 24, 40, 1000):
+                    for exchange in (num.IKE_AUTH, num.INFORMATIONAL):
+                        for is_response in (False, True):
+                            header = scene.header(exchange, is_response)
+                            body = front + bytes(size)
+                            datagrams.append(raw_message(header, 53, raw_payload(num.IDI, body)))
+                            datagrams.append(raw_message(header, 53, raw_payload(0, body[:size])))
+            self.unmoved(scene, datagrams)
+
+
+class Rekeying(AttackTest):
+    SELECTOR = bytes([1, 0, 0, 0, 8, 115]) + b"\x00\x28\x00\x00\xff\xff"
+
+    def bodies(self, scene, protocol, spi, others=True):
+        """A CREATE_CHILD_SA request that says it rekeys the SA with this protocol and SPI."""
+        notify = bytes([protocol, len(spi)]) + REKEY_SA.to_bytes(2, "big") + spi
+        transform = bytes([3, 0, 0, 12, 1, 0, 0, 20, 0x80, 14, 0, 128]) + bytes([0, 0, 0, 8, 5, 0, 0, 0])
+        inside = bytes([1, 3, 4, 2]) + b"\x00\x00\x77\x77" + transform
+        sa = bytes([0, 0]) + (4 + len(inside)).to_bytes(2, "big") + inside
+        here = scene.pair.a.engine
+        connection = here._connections["branch"]
+        inner_a, inner_b = connection.ts_local.first, connection.ts_remote.first
+        ours, theirs = (inner_b, inner_a) if scene.victim is scene.pair.a else (inner_a, inner_b)
+        rest = [
+            (num.SA, sa),
+            (num.NONCE, bytes(range(32))),
+            (num.TSI, self.SELECTOR + ours * 2),
+            (num.TSR, self.SELECTOR + theirs * 2),
+        ]
+        return [(num.NOTIFY, notify)] + (rest if others else [])
+
+    def test_09_cve_2023_38710_rekey_notify_of_a_protocol_that_is_none(self):
+        spis = (b"", b"\x00\x00\x12\x34", bytes(8), bytes(255))
+        stories = [(name, protocol, spi) for name in SEALING for protocol in (0, 1, 2, 4, 255) for spi in spis]
+        for name, protocol, spi in thin(stories):
+            scene = make_scene(name)
+            up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
+            inner, chain = raw_chain(self.bodies(scene, protocol, spi))
+            scene.pair.flight.extend(scene.hit(scene.sealed(num.CREATE_CHILD_SA, inner, chain)))
+            now_up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
+            self.assertEqual(now_up, up, (name, protocol, spi.hex()))
+            self.survived(scene, b"", name)
+
+    def test_09_cve_2023_38711_rekey_of_an_sa_that_is_not_there(self):
+        spis = (b"\x00\x00\x12\x34", b"\xff\xff\xff\xff", bytes(4), b"", b"\x01", bytes(8))
+        for name, spi in thin([(name, spi) for name in SEALING for spi in spis]):
+            scene = make_scene(name)
+            up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
+            inner, chain = raw_chain(self.bodies(scene, num.PROTO_ESP, spi))
+            scene.pair.flight.extend(scene.hit(scene.sealed(num.CREATE_CHILD_SA, inner, chain)))
+            now_up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
+            self.assertEqual(now_up, up, (name, spi.hex()))
+            self.survived(scene, b"", name)
+
+    def test_09_cve_2023_30570_selectors_missing_or_twice(self):
+        for scene in sealing_scenes():
+            bodies = self.bodies(scene, num.PROTO_ESP, b"\x00\x00\x12\x34")
+            for story in thin((bodies[:1], bodies[:-1], bodies[1:4], bodies + bodies[-1:], bodies * 2, bodies[3:])):
+                fresh = make_scene(scene.name)
+                up = len(fresh.victim.of(actions.ChildUp))
+                inner, chain = raw_chain(story)
+                fresh.pair.flight.extend(fresh.hit(fresh.sealed(num.CREATE_CHILD_SA, inner, chain)))
+                self.assertEqual(len(fresh.victim.of(actions.ChildUp)), up, scene.name)
+                self.survived(fresh, b"", scene.name)
