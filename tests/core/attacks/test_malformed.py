@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from isthmus.crypto.dh import MODP2048_PRIME
+from isthmus.crypto.modp import PRIMES
+from isthmus.crypto.suites import GROUPS
 from isthmus.proto import actions
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
@@ -24,6 +25,8 @@ from tests.core.ike_tamper import open_up
 
 MODP = "aes128-sha256-prfsha256-modp2048"
 BOTH = "aes128gcm16-prfsha256-x25519 " + MODP
+ALL_GROUPS = [group.name for group in GROUPS]
+EVERY = " ".join([c + "-prfsha256-" + g for c in ("aes128gcm16", "aes128-sha256") for g in ALL_GROUPS])
 X25519_SMALL = (bytes(32), bytes([1]) + bytes(31), bytes([0xEC]) + bytes([0xFF]) * 30 + bytes([0x7F]))
 
 GOOD_TRANSFORMS = [(1, 20, b"\x80\x0e\x00\x80"), (2, 5, b""), (4, 31, b"")]
@@ -82,7 +85,7 @@ def put(bodies, kind, body):
 class Malformed(AttackTest):
     def first(self, bodies, wanted, why):
         """As an IKE_SA_INIT request to a responder in peace: refused or dropped, no SA kept, others get in."""
-        pair = Pair(0, make_connection("A", BOTH), make_connection("B", BOTH))
+        pair = Pair(0, None, make_connection("B", EVERY))
         first, chain = raw_chain(bodies)
         pair.b.engine.receive(raw_message(first_header(), first, chain), A, B, pair.now)
         answers = pair.b.collect()
@@ -124,14 +127,24 @@ class KeyExchange(Malformed):
             self.first(put(bodies, num.KE, bytes([0, 31, 0, 0]) + value), [num.INVALID_SYNTAX], value.hex())
 
     def test_02_cve_2023_41913_public_value_out_of_range(self):
-        bodies = begin_bodies(MODP)
-        size = 256
-        for value in (0, 1, MODP2048_PRIME - 1, MODP2048_PRIME, MODP2048_PRIME + 1, (1 << 2048) - 1):
-            body = bytes([0, 14, 0, 0]) + value.to_bytes(size, "big")
-            self.first(put(bodies, num.KE, body), [num.INVALID_SYNTAX], hex(value)[:40])
-        for count in (0, 1, 255, 257, 4096):
-            body = bytes([0, 14, 0, 0]) + bytes([2]) * count
-            self.first(put(bodies, num.KE, body), [num.INVALID_SYNTAX], count)
+        for bits, number in thin(((2048, 14), (3072, 15), (4096, 16))):
+            bodies = begin_bodies("aes128-sha256-prfsha256-modp%d" % bits)
+            prime, front = PRIMES[bits][0], bytes([0, number, 0, 0])
+            for value in (0, 1, prime - 1, prime, prime + 1, (1 << bits) - 1):
+                body = front + value.to_bytes(bits // 8, "big")
+                self.first(put(bodies, num.KE, body), [num.INVALID_SYNTAX], hex(value)[:40])
+            for count in (0, 1, bits // 8 - 1, bits // 8 + 1, 4096):
+                self.first(put(bodies, num.KE, front + bytes([2]) * count), [num.INVALID_SYNTAX], count)
+
+    def test_02_points_that_are_on_no_curve(self):
+        for group in [group for group in GROUPS if group.name[:3] == "ecp"]:
+            size = {"ecp256": 32, "ecp384": 48}[group.name]
+            bodies = begin_bodies("aes128-sha256-prfsha256-" + group.name)
+            front = bytes([0, group.id, 0, 0])
+            points = [bytes(2 * size), bytes([255]) * 2 * size, bytes(2 * size - 1) + b"\x01"]
+            points += [bytes([4]) + bytes(2 * size), bytes(size), bytes([2]) + bytes(size), b"", bytes(1000)]
+            for point in points:
+                self.first(put(bodies, num.KE, front + point), [num.INVALID_SYNTAX], point.hex())
 
     def test_02_the_answer_s_public_value(self):
         # The same at the initiator: an answer in the clear that it must not believe, and then the true one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
+from isthmus.proto.ike2 import init
 from isthmus.proto.ike2.cookie import THRESHOLD
 from isthmus.proto.ike2.init import MAX_WISHES
 from isthmus.wire import ike_numbers as num
@@ -33,6 +34,42 @@ def group(number):
 
 
 class ForgedNews(unittest.TestCase):
+    def test_06_forged_cookie_in_front_of_the_answer(self):
+        # The peer wants none: it answers the first request, and the proof must be about that one.
+        pair = Pair()
+        pair.initiate()
+        forge(pair, num.COOKIE, b"a cookie of nobody")
+        self.assertEqual(len(pair.flight), 2)
+        pair.transfer()
+        pair.wait(60_000)
+        self.assertTrue(agreed(pair))
+        self.assertEqual(pair.a.of(actions.Failed), [])
+
+    def test_forged_cookies_in_front_of_every_answer(self):
+        pair = Pair()
+        pair.initiate()
+        for number in range(20):
+            forge(pair, num.COOKIE, b"cookie %d" % number)
+            if not pair.flight:
+                break
+            pair.deliver()
+        pair.transfer()
+        self.assertTrue(agreed(pair))
+
+    def test_patience_still_obeys_a_true_cookie(self):
+        pair = Pair()
+        for number in range(THRESHOLD + 1):
+            stranger = Pair(number + 1)
+            stranger.b = pair.b
+            stranger.initiate()
+            stranger.deliver()
+        pair.a.engine.table.list_all()
+        init.begin(pair.a.engine, make_connection("A"), pair.now, is_patient=True)
+        pair.transfer()
+        self.assertEqual(pair.a.states(), ["init-sent"])
+        pair.wait(600)
+        self.assertEqual(pair.a.states(), ["established"])
+
     def test_refusal_in_front_of_the_answer(self):
         pair = Pair()
         pair.initiate()

@@ -59,7 +59,7 @@ class NullState(AttackTest):
         )
         for name, story in thin([(name, story) for story in stories for name in SEALING]):
             scene = make_scene(name)
-            spis = [sa.child.outbound_spi for sa in scene.victim.engine.table.list_all() if sa.child is not None]
+            spis = [child.outbound_spi for sa in scene.victim.engine.table.list_all() for child in sa.children]
             inner, chain = raw_chain([(num.DELETE, body) for body in story(spis or [b"\x00\x00\x12\x34"])])
             for _ in range(2):
                 scene.pair.flight.extend(scene.hit(scene.sealed(num.INFORMATIONAL, inner, chain)))
