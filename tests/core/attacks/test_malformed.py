@@ -110,6 +110,7 @@ class Malformed(AttackTest):
         for name in thin(SEALING):
             for is_response in (False, True):
                 scene = make_scene(name)
+                self.assertTrue(scene.can_seal(), name)
                 self.survived(scene, scene.sealed(exchange, inner, chain, is_response), (why, name))
 
 

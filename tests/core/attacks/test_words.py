@@ -98,10 +98,11 @@ class Words(AttackTest):
 class Source(AttackTest):
     def test_17_no_shell_anywhere(self):
         # Programs are started by list, never through a shell; nft reads its text from standard input.
-        if not hasattr(os, "walk"):
+        walk = getattr(os, "walk", None)
+        if walk is None:
             self.skipTest("CPython only")
         found = []
-        for folder, _, names in os.walk("firmware/isthmus"):
+        for folder, _, names in walk("firmware/isthmus"):
             for name in names:
                 if name[-3:] != ".py":
                     continue
