@@ -8,7 +8,7 @@ from tests.core.attacks.scenes import answers, goes_on, good_peer_gets_in
 
 
 class AttackTest(unittest.TestCase):
-    def unmoved(self, scene, datagrams, why="", source=None):
+    def assert_unmoved(self, scene, datagrams, why="", source=None):
         """An outsider's datagrams: nothing changes, no more is sent than was received, and the story goes on."""
         before = scene.picture()
         for data in datagrams:
@@ -17,7 +17,7 @@ class AttackTest(unittest.TestCase):
             self.assertTrue(sent <= len(data), (scene.name, why, "%d bytes out of %d" % (sent, len(data))))
         self.assertTrue(goes_on(scene), (scene.name, why))
 
-    def survived(self, scene, datagram, why=""):
+    def assert_survived(self, scene, datagram, why=""):
         """An insider's datagram: whatever he loses by it, nothing is raised and a fresh handshake works."""
         scene.pair.flight.extend(scene.hit(datagram))
         scene.pair.transfer()

@@ -111,7 +111,7 @@ class Malformed(AttackTest):
             for is_response in (False, True):
                 scene = make_scene(name)
                 self.assertTrue(scene.can_seal(), name)
-                self.survived(scene, scene.sealed(exchange, inner, chain, is_response), (why, name))
+                self.assert_survived(scene, scene.sealed(exchange, inner, chain, is_response), (why, name))
 
 
 class KeyExchange(Malformed):
