@@ -69,7 +69,10 @@ def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
     """
     if not any(spec.keys.encryption):
         raise SpentKeysError("the SA 0x%s was installed before" % spec.spi.hex())
-    here, there = Prefix(derived.local.inner, 128), Prefix(derived.remote.inner, 128)
+    beet = derived.mode == BEET
+    here, there = host(derived.local.inner), host(derived.remote.inner)
+    if not beet:  # the addresses are those of the SA itself, and through NAT the peer knows others than we do
+        here = there = Prefix(bytes(len(spec.source)), 0)
     if spec.direction == INBOUND:
         here, there = there, here
     return Sa(
@@ -77,7 +80,7 @@ def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
         spi=int.from_bytes(spec.spi, "big"),
         source=spec.source,
         reqid=derived.reqid,
-        mode=BEET,
+        mode=kernel.BEET if beet else kernel.TRANSPORT,
         encryption=spec.encryption.encr,
         integrity=spec.encryption.integ,
         keys=SaKeys(spec.keys.encryption, spec.keys.integrity),

@@ -159,12 +159,13 @@ class Keeper:
         self.made = {mark for mark in self.made if mark in there} | {(item.kind, item.key()) for item in wanted}
         self.released &= there
         steps = [(verb, item) for verb, item in plan(wanted, actual) if verb != "remove" or self._may_go(item)]
-        bare: set[bytes] = set()
+        bare: set[tuple[bytes, bytes]] = set()
         for verb, item in steps:
-            if verb == "add" and isinstance(item, Tunnel) and item.local in bare:
+            if verb == "add" and isinstance(item, Tunnel) and (item.local, item.remote) in bare:
                 continue
             if not self._step(verb, item) and isinstance(item, Policy):
-                bare.update((item.source.address, item.destination.address))
+                ends = (item.source.address, item.destination.address)
+                bare.update((ends, (ends[1], ends[0])))
         return not steps
 
     def _close_only(self, unknown: list[str], actual: list[KernelObject]) -> bool:

@@ -17,10 +17,15 @@ PARTS = {
     "isthmus.crypto": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.proto": (("isthmus.errors", "isthmus.wire", "isthmus.crypto"), True),
     "isthmus.config": (("isthmus.errors", "isthmus.wire"), True),
-    "isthmus.kernel.objects": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive"), True),
+    "isthmus.kernel.objects": (
+        ("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.given"), True,
+    ),
     "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.policy": (("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects"), True),
-    "isthmus.kernel": (("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.guard"), False),
+    "isthmus.kernel": (
+        ("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.given", "isthmus.policy.guard"),
+        False,
+    ),
     "isthmus.edge": (("isthmus.errors", "isthmus.wire", "isthmus.hold"), False),
     "isthmus.hold": ((), False),
 }

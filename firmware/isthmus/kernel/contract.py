@@ -15,14 +15,16 @@ What the kernel finds out for itself, so that nobody is surprised by it:
 - A link comes with its session, down and with a random MAC. add(link) and replace(link) make it what it should be: the
   same call. Another MAC on a link that is up takes it down in between, and a link that goes down loses its IPv6
   addresses, its neighbours and its routes. remove(link) takes it down; it goes with its session.
-- A tunnel needs its local address on this machine and a route to the remote one; a session needs its tunnel; an
+- A tunnel needs its local address on this machine and a route to the remote one; one between outer addresses needs the
+  outbound policy of ours that vouches for it: a required template, transport mode, protocol 115, exactly these two
+  addresses, and the reqid that follows from the two tunnel ids (policy/given.py); a session needs its tunnel; an
   address and a neighbour need their link; a route needs its interface up, and its preferred source on this machine.
 
 What is ours: SAs and policies whose reqid lies in 0x69000000-0x69ffffff; addresses on `lo` and tunnels whose local
-address lies in fd69:7374:686d::/48; the sessions of those tunnels, their links, and the link-local addresses and
-permanent neighbours on them; routes of the main table with protocol number 115, and those into that prefix which the
-kernel did not make itself; the nft table `inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not
-list.
+address lies in fd69:7374:686d::/48, and tunnels that a policy of ours vouches for; the sessions of those tunnels, their
+links, and on them the link-local addresses, the addresses of metric 115, and the permanent neighbours; routes of the
+main table with protocol number 115, and those into that prefix which the kernel did not make itself; the nft table
+`inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not list.
 """
 from __future__ import annotations
 
@@ -31,6 +33,7 @@ import errno
 from isthmus.errors import IsthmusError
 from isthmus.kernel import objects
 from isthmus.policy.derive import REQID_FIRST, REQID_LAST
+from isthmus.policy.given import given_reqid
 from isthmus.policy.guard import TABLE
 
 TYPE_CHECKING = False
@@ -181,8 +184,11 @@ class Kernel:
         raise NotImplementedError
 
 
-def refuse_foreign(item: KernelObject, verb: str, session_links: list[str]) -> None:
-    """Raise KernelError for an object that would not be ours; session_links: names of our sessions' interfaces.
+def refuse_foreign(
+    item: KernelObject, verb: str, session_links: list[str], policies: list[KernelObject] | None = None
+) -> None:
+    """Raise KernelError for an object that would not be ours; session_links: names of our sessions' interfaces,
+    policies: ours, for a tunnel.
 
     ENODEV for an interface that is none of theirs, whether it exists or not; EINVAL for everything else.
     """
@@ -190,15 +196,15 @@ def refuse_foreign(item: KernelObject, verb: str, session_links: list[str]) -> N
     number = EINVAL
     if isinstance(item, (objects.Policy, objects.Sa)) and not objects.is_our_reqid(item.reqid):
         reason = "its reqid is not in 0x%08x-0x%08x" % (REQID_FIRST, REQID_LAST)
-    elif isinstance(item, objects.Tunnel) and not objects.is_inner(item.local):
-        reason = "its local address is not in %s" % objects.INNER
+    elif isinstance(item, objects.Tunnel) and not is_our_tunnel(item, policies or []):
+        reason = "its local address is not in %s, and no policy of ours vouches for it" % objects.INNER
     elif isinstance(item, (objects.Link, objects.Address, objects.Neighbour)):
         on_loopback = item.kind == "address" and item.ifname == objects.LOOPBACK
         if item.ifname not in session_links and not on_loopback:
             number = ENODEV
             reason = "%s is not the interface of a session of ours" % item.ifname
-        elif isinstance(item, objects.Address) and not is_our_address(item.ifname, item.address, session_links):
-            reason = "ours are those of %s on lo, and link-local ones on the interfaces of our sessions" % objects.INNER
+        elif on_loopback and isinstance(item, objects.Address) and not objects.is_inner(item.address):
+            reason = "ours on lo are those of %s" % objects.INNER
     if reason:
         raise KernelError(number, "%s %s %s" % (verb, item.kind, item.words()), kind=item.kind, detail=reason)
 
@@ -210,11 +216,29 @@ def is_reencapsulation(before: objects.Sa, after: objects.Sa) -> bool:
     return (before.source, before.reqid, before.mode) == (after.source, after.reqid, after.mode)
 
 
-def is_our_address(ifname: str, address: bytes, session_links: list[str]) -> bool:
-    """True for an inner address on `lo`, and for a link-local address on a session's interface."""
+def is_our_address(ifname: str, address: bytes, metric: int, session_links: list[str]) -> bool:
+    """True for an inner address on `lo`, and for a link-local one, or one of our metric, on a session's interface."""
     if ifname == objects.LOOPBACK:
         return objects.is_inner(address)
-    return ifname in session_links and objects.LINK_LOCAL.contains(address)
+    return ifname in session_links and (objects.LINK_LOCAL.contains(address) or metric == objects.ADDRESS_METRIC)
+
+
+def is_our_tunnel(tunnel: objects.Tunnel, policies: list[KernelObject]) -> bool:
+    """True for a tunnel between inner addresses, and for one that a policy among `policies` vouches for."""
+    return objects.is_inner(tunnel.local) or find_voucher(tunnel, policies) is not None
+
+
+def find_voucher(tunnel: objects.Tunnel, policies: list[KernelObject]) -> objects.Policy | None:
+    """The outbound policy without which this tunnel would speak in the clear; its reqid tells the tunnel's two ids."""
+    ends = (tunnel.local, tunnel.remote)
+    for policy in policies:
+        if not isinstance(policy, objects.Policy) or policy.direction != objects.OUT:
+            continue
+        if (policy.source.address, policy.destination.address) != ends or policy.mode != objects.TRANSPORT:
+            continue
+        if policy.reqid == given_reqid(tunnel.tunnel_id, tunnel.peer_tunnel_id):
+            return policy
+    return None
 
 
 def refuse_foreign_guard(text: str) -> None:

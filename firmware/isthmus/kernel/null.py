@@ -25,7 +25,7 @@ from isthmus.kernel.contract import (
     refuse_foreign,
     refuse_foreign_guard,
 )
-from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel, must_go_down
+from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel, is_kept_when_down, must_go_down
 from isthmus.kernel.ways import Mapping
 from isthmus.policy.guard import REMOVE
 from isthmus.wire.addr import format_ip
@@ -89,7 +89,7 @@ class NullKernel(Kernel):
         """Keep it, if the kernel would."""
         try:
             self._maybe_fail("add", item.words(), item.kind)
-            refuse_foreign(item, "add", self._session_links())
+            refuse_foreign(item, "add", self._session_links(), list(self._kept["policy"].values()))
             kept = self._kept[item.kind]
             # A session's link is there as soon as the session is; adding it means making it what it should be.
             if item.key() in kept and item.kind != "link":
@@ -306,13 +306,14 @@ class NullKernel(Kernel):
         if not isinstance(link, Link):
             return
         self._kept["link"][key] = Link(link.ifname, link.mtu, link.mac, False)
-        self._drop_on(link.ifname)
+        self._drop_on(link.ifname, down=True)
 
-    def _drop_on(self, ifname: str) -> None:
+    def _drop_on(self, ifname: str, down: bool = False) -> None:
+        """What is on a link goes; down: the link stays."""
         for kind in ("address", "neighbour", "route"):
             for key, item in list(self._kept[kind].items()):
                 on = item.oif if isinstance(item, Route) else item.ifname  # type: ignore[attr-defined]
-                if on == ifname:
+                if on == ifname and not (down and is_kept_when_down(item)):
                     del self._kept[kind][key]
 
     def _drop(self, kind: str, key: tuple[object, ...]) -> None:

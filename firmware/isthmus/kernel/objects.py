@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 
 from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH, REQID_FIRST, REQID_LAST
-from isthmus.wire.addr import Prefix, format_ip
+from isthmus.policy.given import MARK_MASK
+from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
 
 # In the order of installation (DESIGN.md); plan.py refines it for what must stand before a tunnel can.
 KINDS = ("policy", "sa", "tunnel", "session", "link", "address", "neighbour", "route")
@@ -40,6 +41,7 @@ AUTH_HMAC_SHA2_512_256 = 14  # RFC 4868
 
 # What is ours (DESIGN.md).
 ROUTE_PROTOCOL = 115
+ADDRESS_METRIC = 115  # of an address on a session's interface: the route that comes with it has this metric
 INNER = Prefix(INNER_PREFIX + bytes(16 - len(INNER_PREFIX)), INNER_PREFIX_LENGTH)
 LINK_LOCAL = Prefix(b"\xfe\x80" + bytes(14), 64)  # RFC 4291 2.5.6
 
@@ -115,12 +117,13 @@ class Policy(KernelObject):
 
     direction: IN, OUT or FORWARD; source, destination: Prefix; protocol: IP protocol number, 0 for any;
     outer_source, outer_destination: addresses of the template, of either family (all zero: not known yet);
-    mode: TRANSPORT, TUNNEL or BEET; reqid; action: ALLOW (through ESP only) or BLOCK; priority: lower wins.
+    mode: TRANSPORT, TUNNEL or BEET; reqid; action: ALLOW (through ESP only) or BLOCK; priority: lower wins; mark: of
+    the packets it is for, under MARK_MASK; 0: of all.
     """
 
     kind = "policy"
     fields = ("direction", "source", "destination", "protocol", "outer_source", "outer_destination", "mode", "reqid",
-              "action", "priority")
+              "action", "priority", "mark")
 
     def __init__(
         self,
@@ -134,7 +137,10 @@ class Policy(KernelObject):
         reqid: int,
         action: int = ALLOW,
         priority: int = 0,
+        mark: int = 0,
     ) -> None:
+        if mark & ~MARK_MASK:
+            raise ValueError("mark 0x%08x has bits outside 0x%08x" % (mark, MARK_MASK))
         if len(source.address) != len(destination.address):
             raise ValueError("a policy between %s and %s: both must be of one family" % (source, destination))
         if len(outer_source) != len(outer_destination):
@@ -149,10 +155,11 @@ class Policy(KernelObject):
         self.reqid = reqid
         self.action = action
         self.priority = priority
+        self.mark = mark
 
     def key(self) -> tuple[object, ...]:
-        """Direction and selector."""
-        return (self.direction, self.source, self.destination, self.protocol)
+        """Direction, selector and mark."""
+        return (self.direction, self.source, self.destination, self.protocol, self.mark)
 
     def body(self) -> tuple[object, ...]:
         """Template, action and priority."""
@@ -160,10 +167,10 @@ class Policy(KernelObject):
 
     def words(self) -> str:
         """Selector, template and action."""
-        return "%s %s to %s protocol %d, %s %s to %s reqid 0x%08x %s" % (
+        return "%s %s to %s protocol %d, %s %s to %s reqid 0x%08x %s%s" % (
             DIRECTION_NAMES.get(self.direction, "?"), self.source, self.destination, self.protocol,
             MODE_NAMES.get(self.mode, "?"), format_ip(self.outer_source), format_ip(self.outer_destination), self.reqid,
-            ACTION_NAMES.get(self.action, "?"))
+            ACTION_NAMES.get(self.action, "?"), " mark 0x%08x" % self.mark if self.mark else "")
 
 
 class SaKeys:
@@ -192,8 +199,8 @@ class Sa(KernelObject):
 
     destination, source: outer addresses; spi; reqid; mode; encap: None, or the UDP ports (source, destination) that
     ESP travels in (RFC 3948). encryption and integrity: transform ids of RFC 7296 3.3.2. Given once, for add() alone:
-    keys, and the inner selector as (source Prefix, destination Prefix, protocol). Counters, where it came from a dump:
-    packets, bytes, replayed, forged.
+    keys, the inner selector as (source Prefix, destination Prefix, protocol), and mark: what packets get that come out
+    of it, under MARK_MASK. Counters, where it came from a dump: packets, bytes, replayed, forged.
     """
 
     kind = "sa"
@@ -210,6 +217,7 @@ class Sa(KernelObject):
         keys: SaKeys | None = None,
         selector: tuple[Prefix, Prefix, int] | None = None,
         encap: tuple[int, int] | None = None,
+        mark: int = 0,
     ) -> None:
         if len(source) != len(destination):
             raise ValueError("the outer addresses of an SA must be of one family")
@@ -225,6 +233,7 @@ class Sa(KernelObject):
         self.keys = keys
         self.selector = selector
         self.encap = encap
+        self.mark = mark
         self.packets = 0
         self.bytes = 0
         self.replayed = 0
@@ -233,7 +242,7 @@ class Sa(KernelObject):
     def copy(self) -> Sa:
         """The same value again, without keys, selector and counters."""
         ends = (self.destination, self.spi, self.source)
-        return Sa(*ends, self.reqid, self.mode, self.encryption, self.integrity, encap=self.encap)
+        return Sa(*ends, self.reqid, self.mode, self.encryption, self.integrity, encap=self.encap, mark=self.mark)
 
     def clear_keys(self) -> None:
         """Overwrite and forget the keys: an SA is installed once."""
@@ -257,7 +266,9 @@ class Sa(KernelObject):
 
 
 class Tunnel(KernelObject):
-    """A kernel-managed L2TPv3 tunnel over IP protocol 115: ids, and the inner addresses it runs between."""
+    """A kernel-managed L2TPv3 tunnel over IP protocol 115: ids, and the addresses it runs between: inner ones in BEET
+    mode, outer ones in transport mode.
+    """
 
     kind = "tunnel"
     fields = ("tunnel_id", "peer_tunnel_id", "local", "remote")
@@ -285,17 +296,19 @@ class Tunnel(KernelObject):
 
 
 class Session(KernelObject):
-    """An Ethernet pseudowire without L2-specific sublayer; its interface comes and goes with it.
+    """An Ethernet pseudowire; its interface comes and goes with it.
 
     cookie: what we send; peer_cookie: what must be in the frames we take; 0, 4 or 8 bytes each (RFC 3931 4.1).
+    sublayer: frames carry the default L2-specific sublayer (RFC 3931 4.6), 4 bytes.
     Counters, where it came from a dump: received and sent packets and bytes, wrong cookies, other errors on receipt.
     """
 
     kind = "session"
-    fields = ("tunnel_id", "session_id", "peer_session_id", "cookie", "peer_cookie", "ifname")
+    fields = ("tunnel_id", "session_id", "peer_session_id", "cookie", "peer_cookie", "ifname", "sublayer")
 
     def __init__(
-        self, tunnel_id: int, session_id: int, peer_session_id: int, cookie: bytes, peer_cookie: bytes, ifname: str
+        self, tunnel_id: int, session_id: int, peer_session_id: int, cookie: bytes, peer_cookie: bytes, ifname: str,
+        sublayer: bool = False,
     ) -> None:
         for length in (len(cookie), len(peer_cookie)):
             if length not in (0, 4, 8):
@@ -306,6 +319,7 @@ class Session(KernelObject):
         self.cookie = bytes(cookie)
         self.peer_cookie = bytes(peer_cookie)
         self.ifname = _checked_name(ifname)
+        self.sublayer = sublayer
         self.rx_packets = 0
         self.rx_bytes = 0
         self.tx_packets = 0
@@ -318,10 +332,10 @@ class Session(KernelObject):
         return (self.tunnel_id, self.session_id)
 
     def body(self) -> tuple[object, ...]:
-        """The peer's id, a digest of both cookies, and the interface."""
+        """The peer's id, a digest of both cookies, the interface, and the sublayer."""
         # RFC 3931 4.1.2: who knows the cookie can inject frames, so even an equality test works on a digest.
         digest = hashlib.sha256(b"%d:" % len(self.cookie) + self.cookie + self.peer_cookie).digest()[:8]
-        return (self.peer_session_id, digest, self.ifname)
+        return (self.peer_session_id, digest, self.ifname, self.sublayer)
 
     def words(self) -> str:
         """Ids and interface."""
@@ -358,8 +372,15 @@ def must_go_down(before: Link, after: Link) -> bool:
     return before.up and (before.mac != after.mac or not after.up)
 
 
+def is_kept_when_down(item: KernelObject) -> bool:
+    """True for what stays on a link that goes down: IPv4 addresses."""
+    return isinstance(item, Address) and len(item.address) == IPV4_BYTES
+
+
 class Address(KernelObject):
-    """An address on an interface, without duplicate address detection."""
+    """An address on an interface, without duplicate address detection. On the interface of a session: a link-local
+    one, or any other, which brings a route of metric ADDRESS_METRIC to its network.
+    """
 
     kind = "address"
     fields = ("ifname", "address", "length")

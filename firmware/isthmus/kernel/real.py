@@ -11,8 +11,8 @@ It acts in the network namespace it is made in, and needs CAP_NET_ADMIN there.
 """
 from __future__ import annotations
 
-from isthmus.kernel.contract import EINVAL, ENOENT, REPLACEABLE, Kernel, KernelError, is_our_address, refuse_foreign
-from isthmus.kernel.objects import Address, Link, Neighbour, Sa
+from isthmus.kernel.contract import EINVAL, ENOENT, REPLACEABLE, Kernel, KernelError, refuse_foreign
+from isthmus.kernel.objects import Address, Link, Neighbour, Sa, Tunnel, is_inner
 from isthmus.kernel.real_events import Events
 from isthmus.kernel.real_ipsec import Ipsec
 from isthmus.kernel.real_l2tp import L2tp
@@ -33,7 +33,7 @@ class RealKernel(Kernel):
 
     def __init__(self) -> None:
         self._ipsec = Ipsec()
-        self._l2tp = L2tp()
+        self._l2tp = L2tp(lambda: self._ipsec.dump("policy"))
         self._routing = Routing()
         self._guard = Guard()
         self._events = Events(self._l2tp_group())
@@ -57,7 +57,8 @@ class RealKernel(Kernel):
     def add(self, item: KernelObject) -> None:
         """See Kernel."""
         try:
-            refuse_foreign(item, "add", self._links_for(item))
+            policies = self._ipsec.dump("policy") if isinstance(item, Tunnel) and not is_inner(item.local) else []
+            refuse_foreign(item, "add", self._links_for(item), policies)
             if item.kind in _IPSEC:
                 self._ipsec.add(item)
             elif item.kind in _L2TP:
@@ -132,7 +133,7 @@ class RealKernel(Kernel):
 
     def _is_ours(self, item: KernelObject) -> bool:
         if isinstance(item, Address):
-            return is_our_address(item.ifname, item.address, self._l2tp.link_names())
+            return item in self._routing.dump("address", self._l2tp.link_names())
         if isinstance(item, (Link, Neighbour)):
             return item.ifname in self._l2tp.link_names()
         return True  # a route: by its protocol number, which the kernel itself compares

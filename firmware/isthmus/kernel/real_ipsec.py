@@ -29,6 +29,7 @@ from isthmus.kernel.real_netlink import (
     family_of,
     message,
 )
+from isthmus.policy.given import MARK_MASK
 from isthmus.wire.addr import Prefix
 
 TYPE_CHECKING = False
@@ -101,14 +102,20 @@ def push_policy(policy: Policy) -> nlmsg:
         "ealgos": _ANY_ALGORITHM,
         "calgos": _ANY_ALGORITHM,
     }
-    return message(xfrm.userpolicy_info, fields, [("XFRMA_TMPL", template)])
+    attributes: list[tuple[str, object]] = [("XFRMA_TMPL", template)]
+    return message(xfrm.userpolicy_info, fields, attributes + _push_mark(policy))
 
 
 def push_policy_id(policy: Policy) -> nlmsg:
     """userpolicy_id: what a policy is found by."""
     fields = _push_selector(policy.source, policy.destination, policy.protocol)
     fields["dir"] = policy.direction
-    return message(xfrm.userpolicy_id, fields, [])
+    return message(xfrm.userpolicy_id, fields, _push_mark(policy))
+
+
+def _push_mark(policy: Policy) -> list[tuple[str, object]]:
+    """The mark of the packets that a policy is for: a part of what it is found by."""
+    return [("XFRMA_MARK", {"v": policy.mark, "m": MARK_MASK})] if policy.mark else []
 
 
 def pull_policy(msg: nlmsg) -> Policy | None:
@@ -121,6 +128,9 @@ def pull_policy(msg: nlmsg) -> Policy | None:
         source, destination, protocol = _pull_selector(msg)
     except ValueError:  # host bits set: not made by us, whatever its reqid
         return None
+    mark = msg.get_attr("XFRMA_MARK")
+    if mark is not None and (mark["m"] != MARK_MASK or mark["v"] & ~MARK_MASK or not mark["v"]):
+        return None  # nor is this
     return Policy(
         msg["dir"],
         source,
@@ -132,6 +142,7 @@ def pull_policy(msg: nlmsg) -> Policy | None:
         template["reqid"],
         msg["action"],
         msg["priority"],
+        mark["v"] if mark is not None else 0,
     )
 
 
@@ -184,6 +195,8 @@ def push_sa(sa: Sa) -> nlmsg:
     if sa.encap is not None:
         ports = {"encap_type": xfrm.UDP_ENCAP_ESPINUDP, "encap_sport": sa.encap[0], "encap_dport": sa.encap[1]}
         attributes.append(("XFRMA_ENCAP", dict(ports, encap_oa=bytes(16))))
+    if sa.mark:
+        attributes += [("XFRMA_SET_MARK", sa.mark), ("XFRMA_SET_MARK_MASK", MARK_MASK)]
     return message(xfrm.usersa_info, fields, attributes)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 import time
 
 from isthmus.kernel import l2tp_messages as l2tp
-from isthmus.kernel.contract import EINVAL, ENODEV, ENOENT, ETIMEDOUT, KernelError
+from isthmus.kernel.contract import EINVAL, ENODEV, ENOENT, ETIMEDOUT, KernelError, is_our_tunnel
 from isthmus.kernel.objects import Session, Tunnel, is_inner
 from isthmus.kernel.real_netlink import DO, GET, LIST, NETLINK_GENERIC, Transport, ctrlmsg, message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from isthmus.kernel.objects import KernelObject
     from isthmus.kernel.real_netlink import nlmsg
 
@@ -42,25 +44,32 @@ def push_tunnel(tunnel: Tunnel) -> nlmsg:
 
 
 def pull_tunnel(msg: nlmsg) -> Tunnel | None:
-    """The tunnel of an answer; None if it is not ours."""
-    local = msg.get_attr("L2TP_ATTR_IP6_SADDR")
-    remote = msg.get_attr("L2TP_ATTR_IP6_DADDR")
-    version = msg.get_attr("L2TP_ATTR_PROTO_VERSION")
-    if local is None or remote is None or not is_inner(local) or version != l2tp.L2TP_VERSION:
+    """The tunnel of an answer; None if it is not of a kind that we make."""
+    local = msg.get_attr("L2TP_ATTR_IP6_SADDR") or msg.get_attr("L2TP_ATTR_IP_SADDR")
+    remote = msg.get_attr("L2TP_ATTR_IP6_DADDR") or msg.get_attr("L2TP_ATTR_IP_DADDR")
+    if local is None or remote is None or msg.get_attr("L2TP_ATTR_PROTO_VERSION") != l2tp.L2TP_VERSION:
+        return None
+    if msg.get_attr("L2TP_ATTR_ENCAP_TYPE") != l2tp.L2TP_ENCAPTYPE_IP:
         return None
     return Tunnel(msg.get_attr("L2TP_ATTR_CONN_ID"), msg.get_attr("L2TP_ATTR_PEER_CONN_ID"), local, remote)
 
 
 def push_session(session: Session) -> nlmsg:
-    """SESSION_CREATE of an Ethernet pseudowire without sublayer."""
+    """SESSION_CREATE of an Ethernet pseudowire.
+
+    The kernel does not list the sublayer. What it lists is LNS_MODE, which decides about sequence numbers alone, and
+    those travel in the sublayer: in a session without one it changes nothing, and so it can say that there is none.
+    """
     attributes: list[tuple[str, object]] = [
         ("L2TP_ATTR_CONN_ID", session.tunnel_id),
         ("L2TP_ATTR_SESSION_ID", session.session_id),
         ("L2TP_ATTR_PEER_SESSION_ID", session.peer_session_id),
         ("L2TP_ATTR_PW_TYPE", l2tp.L2TP_PWTYPE_ETH),
-        ("L2TP_ATTR_L2SPEC_TYPE", l2tp.L2TP_L2SPECTYPE_NONE),
+        ("L2TP_ATTR_L2SPEC_TYPE", l2tp.L2TP_L2SPECTYPE_DEFAULT if session.sublayer else l2tp.L2TP_L2SPECTYPE_NONE),
         ("L2TP_ATTR_IFNAME", session.ifname),
     ]
+    if not session.sublayer:
+        attributes.append(("L2TP_ATTR_LNS_MODE", 1))
     if session.cookie:
         attributes.append(("L2TP_ATTR_COOKIE", session.cookie))
     if session.peer_cookie:
@@ -77,6 +86,7 @@ def pull_session(msg: nlmsg) -> Session:
         msg.get_attr("L2TP_ATTR_COOKIE") or b"",
         msg.get_attr("L2TP_ATTR_PEER_COOKIE") or b"",
         msg.get_attr("L2TP_ATTR_IFNAME") or "?",  # its interface has just gone
+        not msg.get_attr("L2TP_ATTR_LNS_MODE"),
     )
     stats = msg.get_attr("L2TP_ATTR_STATS")
     if stats is not None:
@@ -90,9 +100,12 @@ def pull_session(msg: nlmsg) -> Session:
 
 
 class L2tp:
-    """Tunnels and sessions over one generic netlink socket."""
+    """Tunnels and sessions over one generic netlink socket. list_policies: ours, which vouch for tunnels between outer
+    addresses.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, list_policies: Callable[[], list[KernelObject]]) -> None:
+        self._list_policies = list_policies
         self._transport = Transport(NETLINK_GENERIC, "l2tp", {GENL_ID_CTRL: ctrlmsg})
         self._family = 0
 
@@ -120,6 +133,7 @@ class L2tp:
             tunnel = pull_tunnel(answer)
             if tunnel is not None:
                 tunnels.append(tunnel)
+        tunnels = self._ours(tunnels)
         if kind == "tunnel" or not tunnels:
             return tunnels if kind == "tunnel" else []
         ids = {tunnel.key()[0] for tunnel in tunnels}
@@ -128,6 +142,11 @@ class L2tp:
             if answer.get_attr("L2TP_ATTR_CONN_ID") in ids:
                 sessions.append(pull_session(answer))
         return sessions
+
+    def _ours(self, tunnels: list[KernelObject]) -> list[KernelObject]:
+        outer = [tunnel for tunnel in tunnels if isinstance(tunnel, Tunnel) and not is_inner(tunnel.local)]
+        policies = self._list_policies() if outer else []
+        return [tunnel for tunnel in tunnels if isinstance(tunnel, Tunnel) and is_our_tunnel(tunnel, policies)]
 
     def link_names(self) -> list[str]:
         """The interfaces of our sessions; none where the kernel has no L2TP at all."""
@@ -178,7 +197,8 @@ class L2tp:
             if error.number in {ENODEV, ENOENT, EINVAL}:
                 return None
             raise
-        return pull_tunnel(answers[0]) if answers else None
+        tunnel = pull_tunnel(answers[0]) if answers else None
+        return tunnel if tunnel is not None and self._ours([tunnel]) else None
 
     def _request(self, msg: nlmsg, flags: int, doing: str, kind: str = "l2tp") -> list[nlmsg]:
         if not self._family:

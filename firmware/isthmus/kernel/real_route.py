@@ -14,6 +14,8 @@ from isthmus.kernel.contract import (
     is_our_address,
 )
 from isthmus.kernel.objects import (
+    ADDRESS_METRIC,
+    LINK_LOCAL,
     LOOPBACK,
     ROUTE_PROTOCOL,
     UNICAST,
@@ -97,12 +99,14 @@ def push_link(index: int, fields: dict[str, object], attributes: list[tuple[str,
 
 def push_address(item: Address, index: int) -> nlmsg:
     """The ifaddrmsg of an address. The inner ones are deprecated from the start, so that nothing else takes them as a
-    source.
+    source; what an administrator gives a session's interface is told from other programs' addresses by its metric.
     """
     text = format_ip(item.address)
     attributes: list[tuple[str, object]] = [("IFA_LOCAL", text), ("IFA_ADDRESS", text)]
     if item.ifname == LOOPBACK:
         attributes.append(("IFA_CACHEINFO", {"ifa_preferred": 0, "ifa_valid": FOREVER}))
+    elif not LINK_LOCAL.contains(item.address):
+        attributes.append(("IFA_RT_PRIORITY", ADDRESS_METRIC))
     fields: dict[str, object] = {
         "family": family_of(item.address),
         "prefixlen": item.length,
@@ -197,13 +201,18 @@ class Routing:
 
     def addresses(self) -> list[tuple[str, bytes, int]]:
         """(interface name, address, prefix length) of all addresses."""
+        return [row[:3] for row in self._list_addresses()]
+
+    def _list_addresses(self) -> list[tuple[str, bytes, int, int]]:
+        """The same with the metric, 0 where there is none."""
         names = self.links()
         out = []
         for msg in self._transport.request(ifaddrmsg(), RTM_GETADDR, LIST, "list the addresses"):
             # For IPv4 on a point-to-point link IFA_ADDRESS is the other end; IPv6 has no IFA_LOCAL there.
             text = msg.get_attr("IFA_LOCAL") or msg.get_attr("IFA_ADDRESS")
             if text and msg["index"] in names:
-                out.append((names[msg["index"]], parse_ip(text), msg["prefixlen"]))
+                metric = msg.get_attr("IFA_RT_PRIORITY") or 0
+                out.append((names[msg["index"]], parse_ip(text), msg["prefixlen"], metric))
         return out
 
     def dump(self, kind: str, session_links: list[str]) -> list[KernelObject]:
@@ -211,8 +220,9 @@ class Routing:
         if kind == "link":
             return self._dump_links(session_links)
         if kind == "address":
-            listed = self.addresses()
-            return [Address(row[0], row[1], row[2]) for row in listed if is_our_address(row[0], row[1], session_links)]
+            listed = self._list_addresses()
+            ours = [row for row in listed if is_our_address(row[0], row[1], row[3], session_links)]
+            return [Address(row[0], row[1], row[2]) for row in ours]
         return self._dump_neighbours(session_links) if kind == "neighbour" else self._dump_routes()
 
     def _dump_links(self, session_links: list[str]) -> list[KernelObject]:

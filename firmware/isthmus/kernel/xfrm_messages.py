@@ -140,6 +140,12 @@ class replay_state_esn(nla):  # noqa: N801
     )
 
 
+class xfrm_mark(nla):  # noqa: N801
+    """struct xfrm_mark: value and mask."""
+
+    fields = (("v", "I"), ("m", "I"))
+
+
 class xfrmmsg(nlmsg):  # noqa: N801
     """What the messages share: attributes of enum xfrm_attr_type_t. "hex" stands for those that are not used here."""
 
@@ -165,9 +171,16 @@ class xfrmmsg(nlmsg):  # noqa: N801
         ("XFRMA_ALG_AEAD", "algo_aead"),
         ("XFRMA_KMADDRESS", "hex"),
         ("XFRMA_ALG_AUTH_TRUNC", "algo_auth"),
-        ("XFRMA_MARK", "hex"),
+        ("XFRMA_MARK", "xfrm_mark"),
         ("XFRMA_TFCPAD", "uint32"),
         ("XFRMA_REPLAY_ESN_VAL", "replay_state_esn"),
+        ("XFRMA_SA_EXTRA_FLAGS", "uint32"),
+        ("XFRMA_PROTO", "uint8"),
+        ("XFRMA_ADDRESS_FILTER", "hex"),
+        ("XFRMA_PAD", "hex"),
+        ("XFRMA_OFFLOAD_DEV", "hex"),
+        ("XFRMA_SET_MARK", "uint32"),
+        ("XFRMA_SET_MARK_MASK", "uint32"),
     )
 
     algo = algo
@@ -175,6 +188,7 @@ class xfrmmsg(nlmsg):  # noqa: N801
     algo_aead = algo_aead
     encap_tmpl = encap_tmpl
     user_tmpl = user_tmpl
+    xfrm_mark = xfrm_mark
     replay_state_esn = replay_state_esn
 
 

@@ -23,6 +23,9 @@ LINK_LOCAL_PREFIX = b"\xfe\x80" + bytes(6)  # RFC 4291 2.5.6
 REQID_FIRST = 0x69000000  # our SAs and policies are told from others' by this range: 24 bits for the pair
 REQID_LAST = 0x69FFFFFF
 
+BEET = "beet"  # modes of ESP, as in proto/actions.py
+TRANSPORT = "transport"
+
 LINK_VERSION = 1
 LINK_L2TPV3_IP = 1  # Ethernet pseudowire over IP protocol 115, 8-byte cookies, no layer 2 sublayer
 
@@ -49,18 +52,25 @@ class End:
 
 
 class Derived:
-    """Everything two sites derive, seen from this one.
+    """Everything two sites derive, or are given (given.py), seen from this one.
 
     local, remote: `End`; side: 0 or 1, ours; reqid: of every SA and policy of the pair; link: the bytes announced in
-    IKE so that two ends which derived differently find out before they build anything.
+    IKE so that two ends which derived differently find out before they build anything. mode: BEET, or TRANSPORT, where
+    the inner addresses are the outer ones; sublayer: frames carry the default L2-specific sublayer; mark: of this
+    tunnel's packets where several peers share an outer address (given.py), 0 in BEET mode.
     """
 
-    def __init__(self, local: End, remote: End, side: int, reqid: int, link: bytes) -> None:
+    def __init__(
+        self, local: End, remote: End, side: int, reqid: int, link: bytes, mode: str = BEET, sublayer: bool = False
+    ) -> None:
         self.local = local
         self.remote = remote
         self.side = side
         self.reqid = reqid
         self.link = link
+        self.mode = mode
+        self.sublayer = sublayer
+        self.mark = 0
 
 
 def _sized(data: bytes) -> bytes:
@@ -100,18 +110,20 @@ def derive(local_id: bytes, remote_id: bytes, instance: int, key: bytes) -> Deri
     seed = hashlib.sha256(LABEL + instance.to_bytes(2, "big") + _sized(lower) + _sized(upper)).digest()
     ends = [_end(seed, 0, key), _end(seed, 1, key)]
     pair = hashlib.sha256(seed + b"pair").digest()
-    reqid = REQID_FIRST | int.from_bytes(pair[0:3], "big")
+    reqid = REQID_FIRST | (int.from_bytes(pair[0:3], "big") or 1)  # the first one is nobody's (desired.py)
     link = bytes([LINK_VERSION, LINK_L2TPV3_IP]) + instance.to_bytes(2, "big") + pair[3:11]
     return Derived(local=ends[side], remote=ends[1 - side], side=side, reqid=reqid, link=link)
 
 
 def share_ids(one: Derived, two: Derived) -> bool:
     """True where two tunnels of one site cannot stand beside each other: whoever may use one could enter the other."""
-    if one.reqid == two.reqid:
+    if one.reqid == two.reqid or one.local.tunnel_id == two.local.tunnel_id:
+        return True
+    beet = one.mode == BEET and two.mode == BEET  # outer addresses may be shared, and other peers count as they like
+    if beet and one.remote.tunnel_id == two.remote.tunnel_id:
         return True
     for mine, theirs in ((one.local, two.local), (one.remote, two.remote)):
-        same = (mine.tunnel_id == theirs.tunnel_id, mine.session_id == theirs.session_id, mine.inner == theirs.inner)
-        if True in same:
+        if mine.session_id == theirs.session_id or (beet and mine.inner == theirs.inner):
             return True
     return False
 

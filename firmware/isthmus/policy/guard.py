@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from isthmus.policy import mtu as mtu_of
 from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH
+from isthmus.policy.given import MARK_MASK
 from isthmus.wire.addr import format_ip
 
 TABLE = "isthmus"
@@ -20,10 +21,11 @@ REMOVE = "table inet %s\ndelete table inet %s\n" % (TABLE, TABLE)
 class Session:
     """What the guard knows of one tunnel: the ids that may pass, only under its own reqid.
 
-    ifname: of the L2TP device; local_id, remote_id: session ids; reqid: of the pair's SAs; mtu: of the device.
+    ifname: of the L2TP device; local_id, remote_id: session ids; reqid: of the pair's SAs; mtu: of the device; mark:
+    what its packets need where several peers share an outer address, else 0.
     """
 
-    def __init__(self, ifname: str, local_id: int, remote_id: int, reqid: int, mtu: int) -> None:
+    def __init__(self, ifname: str, local_id: int, remote_id: int, reqid: int, mtu: int, mark: int = 0) -> None:
         if not is_safe_name(ifname):
             raise ValueError("interface name %r does not belong into nft text" % ifname)
         self.ifname = ifname
@@ -31,6 +33,7 @@ class Session:
         self.remote_id = remote_id
         self.reqid = reqid
         self.mtu = mtu
+        self.mark = mark
 
 
 def is_safe_name(ifname: str) -> bool:
@@ -54,11 +57,11 @@ def _clamp(session: Session) -> list[str]:
     return rules
 
 
-def _chain(name: str, hook: str, rules: list[str]) -> list[str]:
+def _chain(name: str, hook: str, rules: list[str], kind: str = "filter", priority: int = -300) -> list[str]:
     """A chain; hook: "" for one that others lead to."""
     lines = ["\tchain %s {" % name]
     if hook:
-        lines.append("\t\ttype filter hook %s priority -300; policy accept;" % hook)
+        lines.append("\t\ttype %s hook %s priority %d; policy accept;" % (kind, hook, priority))
     lines += ["\t\t" + rule for rule in rules]
     lines.append("\t}")
     return lines
@@ -86,6 +89,21 @@ def _sides(sessions: list[Session]) -> list[str]:
     return lines
 
 
+def _marks(sessions: list[Session]) -> list[str]:
+    """Several peers at one outer address: the session tells whose policy, and so whose SA, a packet is for.
+
+    The kernel looks for the route and the policy again when a mark has changed, before the guard sees the packet.
+    """
+    rules = []
+    for session in sessions:
+        if session.mark:
+            rules.append(
+                "meta l4proto 115 @th,0,32 %d meta mark set meta mark & 0x%08x | 0x%08x"
+                % (session.remote_id, MARK_MASK ^ 0xFFFFFFFF, session.mark)
+            )
+    return _chain("mark", "output", rules, "route", -310) if rules else []
+
+
 def guard_text(sessions: list[Session]) -> str:
     """The whole table as one nft transaction: made if missing, emptied, filled.
 
@@ -101,6 +119,7 @@ def guard_text(sessions: list[Session]) -> str:
     for session in sessions:
         clamp += _clamp(session)
     lines = ["table inet %s" % TABLE, "delete table inet %s" % TABLE, "table inet %s {" % TABLE]
+    lines += _marks(sessions)
     lines += _sides(sessions)
     lines += _chain("inner_forward", "", ["ip6 %s %s counter drop" % (end, INNER) for end in ("daddr", "saddr")])
     lines += _chain("fit", "", clamp)

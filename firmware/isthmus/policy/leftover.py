@@ -1,13 +1,14 @@
 """What a former life of the daemon left running, for the guard: frames of those sessions stay in their own SAs as well.
 
 A restarted daemon knows the ids of a tunnel only when it knows its peer. Until then the kernel's own lists tell which
-session belongs to which pair: session -> tunnel -> inner addresses -> policy -> reqid.
+session belongs to which pair: session -> tunnel -> its addresses (between outer ones: its ids, too) -> policy -> reqid.
 """
 
 from __future__ import annotations
 
-from isthmus.kernel.objects import OUT, Link, Policy, Session, Tunnel
+from isthmus.kernel.objects import OUT, Link, Policy, Session, Tunnel, is_inner
 from isthmus.policy import guard
+from isthmus.policy.given import given_reqid
 from isthmus.policy.mtu import SMALLEST
 
 TYPE_CHECKING = False
@@ -20,14 +21,15 @@ def leftover_sessions(actual: list[KernelObject]) -> list[guard.Session]:
     found = []
     for session in actual:
         if isinstance(session, Session) and guard.is_safe_name(session.ifname):
-            reqid = _reqid_of(session, actual)
-            if reqid is not None:
-                row = (session.session_id, session.peer_session_id, reqid, _mtu_of(session.ifname, actual))
-                found.append(guard.Session(session.ifname, row[0], row[1], row[2], row[3]))
+            policy = _policy_of(session, actual)
+            if policy is not None:
+                ids = (session.session_id, session.peer_session_id)
+                mtu = _mtu_of(session.ifname, actual)
+                found.append(guard.Session(session.ifname, ids[0], ids[1], policy.reqid, mtu, policy.mark))
     return found
 
 
-def _reqid_of(session: Session, actual: list[KernelObject]) -> int | None:
+def _policy_of(session: Session, actual: list[KernelObject]) -> Policy | None:
     for tunnel in actual:
         if not isinstance(tunnel, Tunnel) or tunnel.tunnel_id != session.tunnel_id:
             continue
@@ -35,8 +37,10 @@ def _reqid_of(session: Session, actual: list[KernelObject]) -> int | None:
         for policy in actual:
             if not isinstance(policy, Policy) or policy.direction != OUT:
                 continue
-            if (policy.source.address, policy.destination.address) == ends:
-                return policy.reqid
+            if (policy.source.address, policy.destination.address) != ends:
+                continue
+            if is_inner(tunnel.local) or policy.reqid == given_reqid(tunnel.tunnel_id, tunnel.peer_tunnel_id):
+                return policy
     return None
 
 

@@ -12,6 +12,7 @@ UDP_HEADER = 8
 ESP_HEADER = 8  # SPI and sequence number
 ESP_TRAILER = 2  # pad length and next header, inside the encrypted part
 L2TP_SESSION_ID = 4
+L2TP_SUBLAYER = 4  # RFC 3931 4.6
 ETHERNET_HEADER = 14
 TCP_HEADER = 20
 
@@ -19,18 +20,26 @@ SMALLEST = 1280  # IPv6 asks this of every link (RFC 8200 5)
 
 
 def inner_mtu(
-    outer_mtu: int, outer_ipv6: bool, block: int, iv: int, icv: int, cookie: int, encapsulated: bool = False
+    outer_mtu: int,
+    outer_ipv6: bool,
+    block: int,
+    iv: int,
+    icv: int,
+    cookie: int,
+    encapsulated: bool = False,
+    sublayer: bool = False,
 ) -> int:
     """Largest inner IP packet, in bytes, over BEET or transport mode ESP.
 
     block: what the cipher pads to (1 for AEAD), iv and icv: bytes in each packet; cookie: 0, 4 or 8; encapsulated: ESP
-    in UDP (RFC 3948).
+    in UDP (RFC 3948); sublayer: frames carry the default L2-specific sublayer.
     """
     room = outer_mtu - (IPV6_HEADER if outer_ipv6 else IPV4_HEADER) - (UDP_HEADER if encapsulated else 0)
     room -= ESP_HEADER + iv + icv
     align = max(4, block)  # RFC 4303 2.4: the trailer ends on four bytes whatever the cipher needs
     room -= room % align
-    return room - ESP_TRAILER - L2TP_SESSION_ID - cookie - ETHERNET_HEADER
+    l2tp = L2TP_SESSION_ID + cookie + (L2TP_SUBLAYER if sublayer else 0)
+    return room - ESP_TRAILER - l2tp - ETHERNET_HEADER
 
 
 def mss(mtu: int, ipv6: bool) -> int:

@@ -19,7 +19,7 @@ Three things the order is made of beside DESIGN.md's:
 from __future__ import annotations
 
 from isthmus.errors import IsthmusError
-from isthmus.kernel.objects import IN, Link, Policy, Route, Sa, Session, must_go_down
+from isthmus.kernel.objects import IN, Link, Policy, Route, Sa, Session, is_kept_when_down, must_go_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def plan(desired: list[KernelObject], actual: list[KernelObject]) -> Steps:
     for item in wanted.values():
         before = found.get((item.kind, item.key()))
         if isinstance(item, Link) and isinstance(before, Link) and must_go_down(before, item):
-            _forget_on(item.ifname, found)
+            _forget_on(item.ifname, found, down=True)
     steps: Steps = []
     for row in ORDER:
         steps += _coming(row, desired, wanted, found, in_the_way, l2tp)
@@ -180,9 +180,9 @@ def _forget(root: KernelObject, found: Found) -> None:
         _forget_on(root.ifname, found)
 
 
-def _forget_on(ifname: str, found: Found) -> None:
-    """Take out of `found` what an interface loses when it goes down."""
+def _forget_on(ifname: str, found: Found, down: bool = False) -> None:
+    """Take out of `found` what an interface loses when it goes, or goes down."""
     for item in list(found.values()):
         on = item.oif if isinstance(item, Route) else getattr(item, "ifname", "")
-        if on == ifname and item.kind in {"address", "neighbour", "route"}:
+        if on == ifname and item.kind in {"address", "neighbour", "route"} and not (down and is_kept_when_down(item)):
             found.pop((item.kind, item.key()))

@@ -8,7 +8,12 @@ class ifaddrmsg(nlmsg):
     """Struct ifaddrmsg."""
 
     fields = (("family", "B"), ("prefixlen", "B"), ("flags", "B"), ("scope", "B"), ("index", "I"))
-    nla_map = ((1, "IFA_ADDRESS", "ipaddr"), (2, "IFA_LOCAL", "ipaddr"), (6, "IFA_CACHEINFO", "cacheinfo"))
+    nla_map = (
+        (1, "IFA_ADDRESS", "ipaddr"),
+        (2, "IFA_LOCAL", "ipaddr"),
+        (6, "IFA_CACHEINFO", "cacheinfo"),
+        (9, "IFA_RT_PRIORITY", "uint32"),
+    )
 
     class cacheinfo(nla):
         """Lifetimes in seconds."""

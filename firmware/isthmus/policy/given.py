@@ -1,0 +1,56 @@
+"""What two ends of a static session are given instead of deriving it: ids and cookies from the configuration.
+
+L2TP runs between the outer addresses, in ESP transport mode. What is not written down follows from what is: the reqid
+of the tunnel's SAs and policies from its two L2TP tunnel ids, so that a policy of ours vouches for exactly one L2TP
+tunnel, and MAC and link-local address of this end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from isthmus.policy.derive import LINK_LOCAL_PREFIX, REQID_FIRST, TRANSPORT, Derived, End
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.config.static import StaticSession
+
+LABEL = b"isthmus static session 1"
+ALL_NODES = b"\xff\x02" + bytes(13) + b"\x01"  # RFC 4291 2.7.1: whoever is at the other end of the interface
+
+# Several peers behind one outer address: their packets are told apart by a mark. The highest byte is the one that no
+# other program on a router uses (mwan3 0x3f00, pbr 0xff0000, captive portals and QoS the low bits).
+MARK_MASK = 0xFF000000
+MARK_SHIFT = 24
+MARKS = 255
+
+
+def given_reqid(tunnel_id: int, peer_tunnel_id: int) -> int:
+    """The reqid that vouches for an L2TP tunnel of these ids."""
+    seed = LABEL + tunnel_id.to_bytes(4, "big") + peer_tunnel_id.to_bytes(4, "big")
+    return REQID_FIRST | (int.from_bytes(hashlib.sha256(seed).digest()[:3], "big") or 1)
+
+
+def given(static: StaticSession, local_id: bytes, remote_id: bytes, local: bytes, remote: bytes) -> Derived:
+    """The two ends as derive() would give them. local_id, remote_id: kind and data; local, remote: outer addresses."""
+    reqid = given_reqid(static.tunnel_id, static.peer_tunnel_id)
+    seed = LABEL
+    for number in (static.tunnel_id, static.peer_tunnel_id, static.session_id, static.peer_session_id):
+        seed += number.to_bytes(4, "big")
+    pair = hashlib.sha256(seed + bytes([len(local_id)]) + local_id + remote_id).digest()
+    mac = bytes([(pair[0] & 0xFC) | 0x02]) + pair[1:6]  # unicast, locally administered
+    # A cookie here is what arriving frames of that end must hold.
+    here = End(
+        static.tunnel_id, static.session_id, local, LINK_LOCAL_PREFIX + pair[6:14], mac, static.peer_cookie
+    )
+    there = End(static.peer_tunnel_id, static.peer_session_id, remote, ALL_NODES, b"", static.cookie)
+    return Derived(here, there, 0, reqid, pair[14:22], TRANSPORT, static.sublayer)
+
+
+def free_mark(reqid: int, taken: list[int]) -> int:
+    """A mark under MARK_MASK that is not among `taken`: the same for a reqid wherever that is free."""
+    for step in range(MARKS):
+        mark = (1 + (reqid + step) % MARKS) << MARK_SHIFT
+        if mark not in taken:
+            return mark
+    raise ValueError("all %d marks are taken" % MARKS)
