@@ -9,8 +9,10 @@ under the same key.
 
 from __future__ import annotations
 
-from isthmus.kernel.objects import BEET, Sa, SaKeys
-from isthmus.policy.desired import L2TP_PROTOCOL
+from isthmus.kernel import objects
+from isthmus.kernel.objects import Sa, SaKeys
+from isthmus.policy.derive import BEET
+from isthmus.policy.desired import L2TP_PROTOCOL, host
 from isthmus.proto.actions import INBOUND, INITIATOR
 from isthmus.troubles import SpentKeysError
 from isthmus.wire.addr import Prefix
@@ -80,12 +82,13 @@ def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
         spi=int.from_bytes(spec.spi, "big"),
         source=spec.source,
         reqid=derived.reqid,
-        mode=kernel.BEET if beet else kernel.TRANSPORT,
+        mode=objects.BEET if beet else objects.TRANSPORT,
         encryption=spec.encryption.encr,
         integrity=spec.encryption.integ,
         keys=SaKeys(spec.keys.encryption, spec.keys.integrity),
         selector=(here, there, L2TP_PROTOCOL),
         encap=spec.encap,
+        mark=derived.mark if spec.direction == INBOUND else 0,
     )
 
 
@@ -139,6 +142,10 @@ class Children:
     def cipher(self) -> Cipher | None:
         """The cipher of the newest pair, None while only adopted ones are known."""
         return self.newest.outbound.encryption if self.newest is not None else None
+
+    def is_encapsulated(self) -> bool:
+        """The newest pair travels in UDP."""
+        return self.newest is not None and self.newest.outbound.encap is not None
 
     def moving(self) -> bool:
         """The kernel should be asked often: a move waits for the first packet."""

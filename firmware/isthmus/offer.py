@@ -8,7 +8,6 @@ from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
 from isthmus.policy.derive import COOKIE_BYTES
 from isthmus.policy.desired import L2TP_PROTOCOL
 from isthmus.policy.mtu import SMALLEST, inner_mtu
-from isthmus.proto.actions import BEET
 from isthmus.proto.ike2.connection import Connection, Retransmit
 from isthmus.wire.ike_ts import Selector
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from isthmus.crypto.suites import Suite
+    from isthmus.policy.derive import Derived
     from isthmus.tunnel import Tunnel
 
 IKE_PORT = 500  # RFC 7296 2
@@ -46,7 +46,7 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
         esp_proposals=_offered(config.esp_proposals, parse_esp_suite),
         ts_local=Selector(L2TP_PROTOCOL, 0, 65535, here, here),
         ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
-        mode=BEET,
+        mode=tunnel.derived.mode,
         link=tunnel.derived.link,
         retransmit=Retransmit(config.retransmit_ms, RETRANSMIT_FACTOR, config.retransmit_tries + 1),
     )
@@ -66,9 +66,24 @@ def mtu_of(tunnel: Tunnel) -> int:
             cipher = _offered(tunnel.config.esp_proposals, parse_esp_suite)[0].cipher
         except SuiteError:  # nothing can be agreed at all
             return SMALLEST
-    ipv6 = len(tunnel.road.way.source) == 16
-    mtu = inner_mtu(tunnel.road.way.mtu, ipv6, cipher.block, cipher.iv_bytes, cipher.icv_bits // 8, COOKIE_BYTES)
+    mtu = inner_mtu(
+        tunnel.road.way.mtu,
+        len(tunnel.road.way.source) == 16,
+        cipher.block,
+        cipher.iv_bytes,
+        cipher.icv_bits // 8,
+        _cookie_bytes(tunnel.derived),
+        tunnel.children.is_encapsulated(),
+        tunnel.derived is not None and tunnel.derived.sublayer,
+    )
     return max(SMALLEST, mtu)
+
+
+def _cookie_bytes(derived: Derived | None) -> int:
+    """Of the longer cookie: both ends have the same MTU then."""
+    if derived is None:
+        return COOKIE_BYTES
+    return max(len(derived.local.cookie), len(derived.remote.cookie))
 
 
 def _offered(texts: list[str], parse: Callable[[str], Suite]) -> list[Suite]:

@@ -6,7 +6,8 @@ Sans-IO and without a clock: the tunnel asks the name server and the kernel, and
 from __future__ import annotations
 
 from isthmus.kernel.ways import Way
-from isthmus.policy.derive import Derived, derive, share_ids
+from isthmus.policy.derive import TRANSPORT, Derived, derive, share_ids
+from isthmus.policy.given import free_mark, given
 from isthmus.troubles import NoAddressError, NoWayError, PeerInsideError, SamePeerError
 from isthmus.wire.addr import format_ip
 from isthmus.wire.identity import Identity, identity_of_address
@@ -93,18 +94,29 @@ class Road:
         self.local_id = self.config.local_id or identity_of_address(local)
         self.remote_id = self.config.remote_id or identity_of_address(remote)
         former = self.derived
-        derived = derive(
-            bytes([self.local_id.kind]) + self.local_id.data,
-            bytes([self.remote_id.kind]) + self.remote_id.data,
-            self.config.instance,
-            self.config.psk,
-        )
+        ids = [bytes([identity.kind]) + identity.data for identity in (self.local_id, self.remote_id)]
+        if self.config.static is not None:
+            derived = given(self.config.static, ids[0], ids[1], local, remote)
+            if former is not None and former.reqid == derived.reqid:
+                derived.mark = former.mark
+            else:
+                derived.mark = free_mark(derived.reqid, [other.mark for _, other in others])
+        else:
+            derived = derive(ids[0], ids[1], self.config.instance, self.config.psk)
         for name, other in others:
             if share_ids(derived, other):
                 text = "between %s and %s there is tunnel %s already: both would have the same ids"
                 raise SamePeerError(text % (self.local_id, self.remote_id, name))
         self.derived = derived
         return former is not None and former.link != derived.link
+
+    def ends(self) -> tuple[bytes, bytes] | None:
+        """The outer addresses, local and remote, that L2TP itself runs between; None in BEET mode or as long as they
+        are unknown.
+        """
+        if self.derived is None or self.derived.mode != TRANSPORT or self.way is None or self.remote is None:
+            return None
+        return (self.way.source, self.remote)
 
     def leave(self) -> None:
         """The engine does not know the road any more: the next take() is a move."""

@@ -412,6 +412,9 @@ class Site:
         self.keeper.rest(now)
         tunnels = list(self.tunnels.values())
         self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
+        ends = [tunnel.road.ends() for tunnel in tunnels]
+        for tunnel in tunnels:
+            tunnel.shared = tunnel.road.ends() is not None and ends.count(tunnel.road.ends()) > 1
         text = guard_text(self._guard_sessions()) if tunnels or self.guarded else None
         if (text or "") != self._remembered:
             self._remembered = text or ""

@@ -67,6 +67,10 @@ class SpentKeysError(IsthmusError):
     remedy = "a mistake in Isthmus itself, please report it; new keys are agreed"
 
 
+NO_ISTHMUS = "the peer is no Isthmus: set option session 'static' here, with the ids that are set at the peer"
+NOT_STATIC = "the peer is an Isthmus with option session 'derived': make option session equal on both sides"
+
+
 class Refusal:
     """The last time that the peer, or somebody in its place, called and was refused."""
 
@@ -78,6 +82,10 @@ class Refusal:
 
 def explained(error: IsthmusError) -> IsthmusError:
     """The error as an administrator understands it: of two link announcements, which part differs and how."""
-    if not isinstance(error, LinkMismatch) or error.ours is None or error.theirs is None:
+    if not isinstance(error, LinkMismatch):
         return error
+    if error.ours is None or error.theirs is None:
+        told = LinkMismatch(str(error), error.ours, error.theirs)
+        told.remedy = NOT_STATIC if error.ours is None else NO_ISTHMUS
+        return told
     return LinkMismatch(explain_link(error.ours, error.theirs), error.ours, error.theirs)

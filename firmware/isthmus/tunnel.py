@@ -11,6 +11,7 @@ from isthmus.children import Children
 from isthmus.errors import IsthmusError
 from isthmus.offer import connection_of, mtu_of
 from isthmus.policy.desired import Facts, guard_session, objects_of
+from isthmus.policy.given import may_answer
 from isthmus.probe import Probe
 from isthmus.proto.actions import DELETED, INITIATOR
 from isthmus.proto.errors import CrossedAttempt
@@ -61,6 +62,7 @@ class Tunnel:
         self.refusal: Refusal | None = None
         self.attempting = False
         self.carried = False
+        self.shared = False  # another tunnel in transport mode has the same outer addresses: set by whoever sees all
         self.holding = False  # SAs are lost and new ones on their way: L2TP and routes wait, the policies see to it
         self.road = Road(config)
         self.adopted_mtu: int | None = None
@@ -122,7 +124,7 @@ class Tunnel:
         return guard_session(self._facts())
 
     def _facts(self) -> Facts:
-        way = self.road.way
+        way, static = self.road.way, self.config.static
         return Facts(
             ifname=self.config.ifname,
             mtu=self.mtu(),
@@ -134,6 +136,9 @@ class Tunnel:
             derived=self.derived,
             addresses=self.road.addresses,
             live=self.wanted and (self.children.usable() or self.holding),
+            own=static.addresses if static is not None else [],
+            next_hops=static.next_hops if static is not None else [],
+            shared=self.shared,
         )
 
     def mtu(self) -> int:
@@ -390,7 +395,7 @@ class Tunnel:
     def echo(self, message: bytes, source: bytes, now: int) -> None:
         """An ICMPv6 message has come in on this tunnel's interface."""
         reply = pull_echo_reply(message)
-        if reply is None or self.derived is None or source != self.derived.remote.link_local:
+        if reply is None or self.derived is None or not may_answer(self.derived, source):
             return
         self.probe.answered(reply[1], reply[2], now)
         if self.probe.answering:

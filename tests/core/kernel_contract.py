@@ -21,7 +21,8 @@ from isthmus.kernel.ways import Way
 from isthmus.policy.guard import guard_text
 from isthmus.policy.plan import find_lost, plan
 from isthmus.wire.addr import Prefix, parse_ip, parse_prefix
-from tests.core.kernel_contract_guard import IFNAME, REQID, GuardContract
+from tests.core.kernel_contract_guard import IFNAME, REQID
+from tests.core.kernel_contract_outer import OuterContract
 
 UPLINK = "wan0"
 US4, PEER4, MOVED4 = parse_ip("192.0.2.1"), parse_ip("192.0.2.2"), parse_ip("192.0.2.3")
@@ -107,7 +108,7 @@ CIPHERS = (
 )
 
 
-class Contract(GuardContract):
+class Contract(OuterContract):
     """Every test begins with nothing of ours in the kernel and ends so."""
 
     def carry(self) -> None:

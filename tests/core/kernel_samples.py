@@ -7,7 +7,9 @@ from isthmus.kernel import real_ipsec, real_l2tp, real_route
 from isthmus.kernel import xfrm_messages as xfrm
 from isthmus.kernel.nft_messages import NFT_MSG_GETGEN, genmsg
 from isthmus.kernel.real_netlink import CREATE, DO, GET, LIST, REPLACE
+from isthmus.wire.addr import Prefix
 from tests.core import kernel_contract as contract
+from tests.core import kernel_contract_outer as outer
 
 L2TP_FAMILY = 0x1B  # what a kernel might answer
 
@@ -18,6 +20,10 @@ def samples():
     over6 = k.Sa(contract.PEER6, 0x2000, contract.US6, contract.REQID, k.TRANSPORT, 12, 12, cbc_keys)
     session = contract.session()
     ids = [("L2TP_ATTR_CONN_ID", session.tunnel_id), ("L2TP_ATTR_SESSION_ID", session.session_id)]
+    gcm_keys = k.SaKeys(bytearray(range(36)), bytearray())
+    anywhere = Prefix(bytes(4), 0)
+    marked = k.Sa(outer.US, 0x1000, outer.PEER, outer.policy().reqid, k.TRANSPORT, 20, 0, gcm_keys,
+                  (anywhere, anywhere, 115), (4500, 4500), 0x07000000)
     via6 = k.Route(contract.LAN, 100, oif="wan0", via=contract.PEER_LL, prefsrc=contract.US4)
     plain6 = k.Route(contract.LAN6, 100, oif="wan0", via=contract.PEER_LL)
     return [
@@ -33,6 +39,14 @@ def samples():
         ("sa remove", real_ipsec.push_sa_id(contract.sa()), xfrm.XFRM_MSG_DELSA, DO),
         ("tunnel add", real_l2tp.push_tunnel(contract.tunnel()), L2TP_FAMILY, DO),
         ("session add", real_l2tp.push_session(session), L2TP_FAMILY, DO),
+        ("policy add, transport mode and a mark", real_ipsec.push_policy(outer.policy(mark=0x07000000)),
+         xfrm.XFRM_MSG_NEWPOLICY, DO),
+        ("policy remove, with a mark", real_ipsec.push_policy_id(outer.policy(mark=0x07000000)),
+         xfrm.XFRM_MSG_DELPOLICY, DO),
+        ("sa add, transport mode and a mark", real_ipsec.push_sa(marked), xfrm.XFRM_MSG_NEWSA, DO),
+        ("tunnel add, over IPv4", real_l2tp.push_tunnel(outer.tunnel()), L2TP_FAMILY, DO),
+        ("session add, with sublayer", real_l2tp.push_session(outer.session()), L2TP_FAMILY, DO),
+        ("address add, on an interface", real_route.push_address(outer.ON_LINK, 5), real_route.RTM_NEWADDR, CREATE),
         ("session remove", real_l2tp.push_command(l2tp.L2TP_CMD_SESSION_DELETE, ids), L2TP_FAMILY, DO),
         ("session list", real_l2tp.push_command(l2tp.L2TP_CMD_SESSION_GET, []), L2TP_FAMILY, LIST),
         ("address add", real_route.push_address(k.Address("lo", contract.INNER, 128), 1),

@@ -25,6 +25,11 @@ CASES = {
         Session("ist-branch", 0x01020304, 0xFFFFFFFF, 0x69FFFFFF, 1420),
         Session(LONGEST_NAME, 0x80000000, 7, 0x69000002, 1280),
     ]),
+    "shared": guard_text([  # two peers behind one address, and one elsewhere
+        Session("ist-depot", 11, 21, 0x69000001, 1396, 0x05000000),
+        Session("ist-plant", 12, 22, 0x69000002, 1396, 0xFF000000),
+        Session("ist-branch", 0x01020304, 0x05060708, 0x69000003, 1420),
+    ]),
     "remove": REMOVE,
 }  # fmt: skip
 
@@ -74,12 +79,12 @@ class NftTest(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
 
     def test_setting_it_twice_is_setting_it_once(self) -> None:
-        for name in ("one", "two", "none"):
+        for name in ("one", "shared", "two", "none"):
             self.nft("-f", "-", text=CASES[name])
             first = self.nft("list", "ruleset")
             self.nft("-f", "-", text=CASES[name])
             self.assertEqual(self.nft("list", "ruleset"), first)
-            self.assertEqual(first.count("priority raw"), 3, "that is -300")
+            self.assertEqual(first.count("priority raw"), 4 if name == "shared" else 3, "that is -300, and -310")
         self.nft("-f", "-", text=CASES["remove"])
         self.nft("-f", "-", text=CASES["remove"])
         self.assertEqual(self.nft("list", "ruleset"), "")

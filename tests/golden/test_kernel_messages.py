@@ -18,6 +18,7 @@ from isthmus.kernel.l2tp_messages import l2tpmsg
 from isthmus.kernel.real_netlink import rtmsg
 from isthmus.kernel.ways import Mapping
 from tests.core import kernel_contract as contract
+from tests.core import kernel_contract_outer as outer
 from tests.core.kernel_samples import samples
 
 GOLDEN = Path(__file__).parents[1] / "vectors" / "kernel_messages.txt"
@@ -83,6 +84,10 @@ class GoldenTest(unittest.TestCase):
             ("sa add, AES-GCM in BEET", xfrm.usersa_info, real_ipsec.pull_sa, contract.sa()),
             ("sa add, in UDP", xfrm.usersa_info, real_ipsec.pull_sa, contract.sa(encap=(4500, 61000))),
             ("sa replace, in UDP", xfrm.usersa_info, real_ipsec.pull_sa, contract.sa(encap=(4500, 61000))),
+            ("policy add, transport mode and a mark", xfrm.userpolicy_info, real_ipsec.pull_policy,
+             outer.policy(mark=0x07000000)),
+            ("tunnel add, over IPv4", l2tpmsg, real_l2tp.pull_tunnel, outer.tunnel()),
+            ("session add, with sublayer", l2tpmsg, real_l2tp.pull_session, outer.session()),
             ("tunnel add", l2tpmsg, real_l2tp.pull_tunnel, contract.tunnel()),
             ("session add", l2tpmsg, real_l2tp.pull_session, contract.session()),
             ("route add, IPv4 via IPv6", rtmsg, lambda msg: real_route.pull_route(msg, {5: "wan0"}),
@@ -95,6 +100,11 @@ class GoldenTest(unittest.TestCase):
                 message.decode()
                 self.assertEqual(pull(message), expected)
 
+    def test_a_mark_is_read_back(self) -> None:
+        message = xfrm.usersa_info(bytearray(read_golden()["sa add, transport mode and a mark"]))
+        message.decode()
+        self.assertEqual(real_ipsec.pull_sa(message).mark, 0x07000000)
+
     def test_no_key_is_in_an_update(self) -> None:
         golden = read_golden()
         key = bytes(range(36))
@@ -106,6 +116,12 @@ class GoldenTest(unittest.TestCase):
         message = xfrm.userpolicy_info(bytearray(encode(foreign, xfrm.XFRM_MSG_NEWPOLICY, 0)))
         message.decode()
         self.assertEqual(real_ipsec.pull_policy(message), None)
+        for value, mask in ((1, 0xFF), (0x01000000, 0xFFFFFFFF), (0, 0xFF000000)):
+            foreign = real_ipsec.push_policy(outer.policy(mark=0x01000000))
+            foreign["attrs"][-1] = ("XFRMA_MARK", {"v": value, "m": mask})
+            message = xfrm.userpolicy_info(bytearray(encode(foreign, xfrm.XFRM_MSG_NEWPOLICY, 0)))
+            message.decode()
+            self.assertEqual(real_ipsec.pull_policy(message), None)
         route = real_route.push_route(k.Route(contract.LAN, 100, oif="x"), 5)
         route["proto"] = 4
         message = rtmsg(bytearray(encode(route, real_route.RTM_NEWROUTE, 0)))

@@ -83,6 +83,7 @@ FOREIGN_TUNNEL = """
     ip l2tp add session name foreign0 tunnel_id 77 session_id 771 peer_session_id 772
     ip link set foreign0 up
     ip addr add fe80::77/64 dev foreign0 nodad
+    ip addr add 10.77.0.1/24 dev foreign0
     ip neigh add fe80::78 lladdr 02:00:00:00:00:78 dev foreign0 nud permanent
 """
 LISTS = (

@@ -228,7 +228,8 @@ def pull_sa(msg: nlmsg) -> Sa | None:
     ports = msg.get_attr("XFRMA_ENCAP")
     encap = None if ports is None else (ports["encap_sport"], ports["encap_dport"])
     ends = (_short(msg["id_daddr"], family), msg["id_spi"], _short(msg["saddr"], family))
-    sa = Sa(*ends, msg["reqid"], msg["mode"], encap=encap)
+    mark = msg.get_attr("XFRMA_SET_MARK") or 0
+    sa = Sa(*ends, msg["reqid"], msg["mode"], encap=encap, mark=mark)
     sa.packets = msg["curlft_packets"]
     sa.bytes = msg["curlft_bytes"]
     sa.replayed = msg["stats_replay"]

@@ -47,6 +47,15 @@ def given(static: StaticSession, local_id: bytes, remote_id: bytes, local: bytes
     return Derived(here, there, 0, reqid, pair[14:22], TRANSPORT, static.sublayer)
 
 
+def may_answer(derived: Derived, source: bytes) -> bool:
+    """Whether a probe's answer may come from this address: the peer's derived one; in a static session its link-local
+    one, whichever that is, since all nodes are asked, and this router's own kernel answers as well.
+    """
+    if derived.remote.link_local != ALL_NODES:
+        return source == derived.remote.link_local
+    return source[:8] == LINK_LOCAL_PREFIX and source != derived.local.link_local
+
+
 def free_mark(reqid: int, taken: list[int]) -> int:
     """A mark under MARK_MASK that is not among `taken`: the same for a reqid wherever that is free."""
     for step in range(MARKS):

@@ -101,7 +101,7 @@ def _marks(sessions: list[Session]) -> list[str]:
                 "meta l4proto 115 @th,0,32 %d meta mark set meta mark & 0x%08x | 0x%08x"
                 % (session.remote_id, MARK_MASK ^ 0xFFFFFFFF, session.mark)
             )
-    return _chain("mark", "output", rules, "route", -310) if rules else []
+    return _chain("mark_out", "output", rules, "route", -310) if rules else []
 
 
 def guard_text(sessions: list[Session]) -> str:
