@@ -89,6 +89,7 @@ def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
         selector=(here, there, L2TP_PROTOCOL),
         encap=spec.encap,
         mark=derived.mark if spec.direction == INBOUND else 0,
+        esn=spec.esn,
     )
 
 

@@ -18,6 +18,8 @@ def samples():
     """[(name, message, type, flags)]: as they are handed to nlm_request()."""
     cbc_keys = k.SaKeys(bytearray(range(16)), bytearray(range(32)))
     over6 = k.Sa(contract.PEER6, 0x2000, contract.US6, contract.REQID, k.TRANSPORT, 12, 12, cbc_keys)
+    long_numbers = contract.sa()
+    long_numbers.esn = True
     session = contract.session()
     ids = [("L2TP_ATTR_CONN_ID", session.tunnel_id), ("L2TP_ATTR_SESSION_ID", session.session_id)]
     gcm_keys = k.SaKeys(bytearray(range(36)), bytearray())
@@ -34,6 +36,7 @@ def samples():
         ("policy list", xfrm.no_body(), xfrm.XFRM_MSG_GETPOLICY, LIST),
         ("sa add, AES-GCM in BEET", real_ipsec.push_sa(contract.sa()), xfrm.XFRM_MSG_NEWSA, DO),
         ("sa add, AES-CBC and HMAC over IPv6", real_ipsec.push_sa(over6), xfrm.XFRM_MSG_NEWSA, DO),
+        ("sa add, extended sequence numbers", real_ipsec.push_sa(long_numbers), xfrm.XFRM_MSG_NEWSA, DO),
         ("sa add, in UDP", real_ipsec.push_sa(contract.sa(encap=(4500, 61000))), xfrm.XFRM_MSG_NEWSA, DO),
         ("sa replace, in UDP", real_ipsec.push_sa_update(contract.sa(encap=(4500, 61000))), xfrm.XFRM_MSG_UPDSA, DO),
         ("sa remove", real_ipsec.push_sa_id(contract.sa()), xfrm.XFRM_MSG_DELSA, DO),

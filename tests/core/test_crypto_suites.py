@@ -8,8 +8,8 @@ import unittest
 from isthmus.config import proposal
 from isthmus.crypto import suites
 from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
-from isthmus.proto.errors import NoProposalChosen
-from isthmus.proto.ike2.proposals import choose, describe, make_offer
+from isthmus.proto.errors import InvalidSyntax, NoProposalChosen
+from isthmus.proto.ike2.proposals import check_choice, choose, describe, make_offer, uses_esn
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Writer
 from isthmus.wire.ike_sa import Proposal, Transform, push_proposals
@@ -41,6 +41,16 @@ class Words(unittest.TestCase):
                 self.assertEqual(row in there, row.name not in lacking, row.name)
                 if row.name in lacking:
                     self.assertRaises(SuiteError, parse, text % row.name)
+
+    def test_extended_sequence_numbers(self):
+        for text, esn in (("aes128gcm16", None), ("aes128gcm16-esn", True), ("aes128-sha256-noesn", False)):
+            suite = parse_esp_suite(text)
+            self.assertEqual((suite.esn, str(suite)), (esn, text))
+            self.assertEqual(proposal.parse_esp(text.upper()), text)
+        for text in ("esn", "aes128gcm16-esn-noesn", "aes128gcm16-esn-esn", "-esn"):
+            self.assertRaises(SuiteError, parse_esp_suite, text)
+            self.assertRaises(proposal.BadValue, proposal.parse_esp, text)
+        self.assertRaises(SuiteError, parse_ike_suite, "aes128gcm16-prfsha256-x25519-esn")
 
     def test_refused(self):
         for parse, text, found, allowed in (
@@ -138,6 +148,34 @@ class Choice(unittest.TestCase):
         offered = offer(GCM)
         offered[0].transforms.append(Transform(num.INTEG, num.INTEG_NONE))
         self.assertEqual(self.choose([GCM], offered)[2][-1], (num.INTEG, num.INTEG_NONE))
+
+    def test_extended_sequence_numbers_are_both_sides_choice(self):
+        # RFC 7296 3.3.3: whoever can have them offers both; the responder takes them if it can.
+        for ours, theirs, esn in (
+            ("aes128gcm16", "aes128gcm16", True),
+            ("aes128gcm16", "aes128gcm16-noesn", False),
+            ("aes128gcm16-noesn", "aes128gcm16", False),
+            ("aes128gcm16-esn", "aes128gcm16", True),
+            ("aes128gcm16-esn", "aes128gcm16-noesn", None),
+            ("aes128gcm16-noesn", "aes128gcm16-esn", None),
+        ):
+            offered = make_offer([parse_esp_suite(theirs)], num.PROTO_ESP, b"spi1")
+            if esn is None:
+                self.assertRaises(NoProposalChosen, choose, [parse_esp_suite(ours)], offered, num.PROTO_ESP)
+                continue
+            _, answer = choose([parse_esp_suite(ours)], offered, num.PROTO_ESP)
+            self.assertEqual(uses_esn(answer), esn)
+            self.assertEqual(check_choice([parse_esp_suite(theirs)], [answer], num.PROTO_ESP)[1], answer)
+
+    def test_both_kinds_of_sequence_numbers_are_no_answer(self):
+        suites_offered = [parse_esp_suite("aes128gcm16")]
+        answer = make_offer(suites_offered, num.PROTO_ESP, b"spi1")
+        self.assertEqual(len(answer[0].of_type(num.ESN)), 2)
+        self.assertRaises(InvalidSyntax, check_choice, suites_offered, answer, num.PROTO_ESP)
+        answer[0].transforms.pop()
+        self.assertTrue(uses_esn(check_choice(suites_offered, answer, num.PROTO_ESP)[1]))
+        answer[0].transforms.pop()
+        self.assertRaises(InvalidSyntax, check_choice, suites_offered, answer, num.PROTO_ESP)
 
     def test_no_part_may_be_missing_or_left_over(self):
         for index in range(3):

@@ -221,12 +221,12 @@ class Request(unittest.TestCase):
             self.assertEqual(pair.b.of(actions.ChildUp), [], spi)
             self.assertEqual(pair.b.error(), "no-proposal")
 
-    def test_extended_sequence_numbers_are_not_chosen(self):
+    def test_unknown_sequence_numbers_are_not_chosen(self):
         def change(payloads):
             for payload in payloads:
                 if isinstance(payload, SaPayload):
                     for transform in payload.proposals[0].of_type(num.ESN):
-                        transform.id = 1
+                        transform.id = 2
             return payloads
 
         self.refuse(change, "no-proposal")

@@ -44,6 +44,13 @@ class Exchange(unittest.TestCase):
             keys = pair.a.of(actions.InstallSa)[0].spec.keys
             self.assertEqual((len(keys.encryption), len(keys.integrity)), (cipher.key_bytes, cipher.integ_key_bytes))
 
+    def test_extended_sequence_numbers_where_both_have_them(self):
+        for ours, theirs, esn in ((ESP, ESP, True), (ESP + "-noesn", ESP, False), (ESP, ESP + "-noesn", False)):
+            pair = Pair(1, make_connection("A", IKE, ours), make_connection("B", IKE, theirs)).connect()
+            for side in (pair.a, pair.b):
+                up = side.of(actions.ChildUp)[0]
+                self.assertEqual((up.inbound.esn, up.outbound.esn), (esn, esn))
+
     def test_the_two_directions_have_different_keys(self):
         up = Pair().connect().a.of(actions.ChildUp)[0]
         self.assertNotEqual(bytes(up.inbound.keys.encryption), bytes(up.outbound.keys.encryption))

@@ -292,10 +292,9 @@ class CarryTest(unittest.TestCase):
     def ends(
         self,
         outer: tuple[bytes, bytes],
-        encryption: int,
-        integrity: int,
+        encryption: int, integrity: int,
         wrong_cookie: bool = False,
-        encap: tuple[int, int] | None = None,
+        encap: tuple[int, int] | None = None, esn: bool = False,
     ) -> None:
         """Install both ends."""
         inner = (contract.INNER, contract.PEER_INNER)
@@ -310,8 +309,8 @@ class CarryTest(unittest.TestCase):
             desired = [
                 self.policy(k.OUT, outer, inner, us),
                 self.policy(k.IN, outer, inner, them),
-                self.sa(outer, inner, us, encryption, integrity, encap),
-                self.sa(outer, inner, them, encryption, integrity, encap),
+                self.sa(outer, inner, us, encryption, integrity, encap, esn),
+                self.sa(outer, inner, them, encryption, integrity, encap, esn),
                 k.Address("lo", inner[us], 128),
                 k.Route(contract.one(inner[them]), 1024, oif="wan0"),
                 k.Tunnel(11 + us, 11 + them, inner[us], inner[them]),
@@ -341,6 +340,7 @@ class CarryTest(unittest.TestCase):
         encryption: int,
         integrity: int,
         encap: tuple[int, int] | None = None,
+        esn: bool = False,
     ) -> k.Sa:
         other = 1 - sender
         for row in contract.CIPHERS:  # the first one has the shortest key
@@ -350,7 +350,7 @@ class CarryTest(unittest.TestCase):
         selector = (contract.one(inner[sender]), contract.one(inner[other]), 115)
         spi = 0x100 + sender
         ends = (outer[other], spi, outer[sender], contract.REQID, k.BEET)
-        return k.Sa(*ends, encryption, integrity, keys, selector, encap)
+        return k.Sa(*ends, encryption, integrity, keys, selector, encap, esn=esn)
 
     def ping(self) -> str:
         enter(self.left)
@@ -431,10 +431,12 @@ class CarryTest(unittest.TestCase):
         self.assertEqual([sa.forged + sa.replayed for sa in kernel.dump("sa")], [0, 0])
 
     def test_frames_cross_under_every_cipher(self) -> None:
-        for cipher, check in ((k.ENCR_CHACHA20_POLY1305, 0), (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_384_192),
-                              (k.ENCR_AES_CBC, k.AUTH_HMAC_SHA2_512_256)):
-            self.ends((contract.US4, contract.PEER4), cipher, check)
-            self.assertTrue(" 0% packet loss" in self.ping(), (cipher, check))
+        gcm, chacha, cbc = k.ENCR_AES_GCM_16, k.ENCR_CHACHA20_POLY1305, k.ENCR_AES_CBC
+        for cipher, check, esn in ((chacha, 0, False), (cbc, k.AUTH_HMAC_SHA2_384_192, False), (gcm, 0, True),
+                                   (chacha, 0, True), (cbc, k.AUTH_HMAC_SHA2_512_256, True)):
+            self.ends((contract.US4, contract.PEER4), cipher, check, esn=esn)
+            self.assertTrue(" 0% packet loss" in self.ping(), (cipher, check, esn))
+            self.assertEqual(shell("ip xfrm state").count("flag esn"), 2 if esn else 0, (cipher, check))
             self.tearDown()
             self.setUp()
 

@@ -2,6 +2,7 @@
 
     IKE  cipher-prf-group    aes256gcm16-prfsha256-x25519    aes256-sha256-prfsha256-modp2048
     ESP  cipher              aes128gcm16                     aes256-sha256
+         and at its end esn or noesn, if extended sequence numbers are not to be the peer's choice
 
 Words only: what an algorithm is, and whether this interpreter has it, `crypto/suites.py` knows. A core test holds the
 two tables together.
@@ -82,7 +83,8 @@ DEFAULT_IKE = (
 DEFAULT_ESP = ("aes256gcm16", "aes128gcm16", "chacha20poly1305", "aes256-sha256", "aes128-sha256")
 
 IKE_ALLOWED = "CIPHER-PRF-GROUP of %s; %s; %s" % (", ".join(CIPHERS), ", ".join(PRFS), ", ".join(GROUPS))
-ESP_ALLOWED = ", ".join(CIPHERS)
+ESN_WORDS = ("esn", "noesn")
+ESP_ALLOWED = "%s; -esn or -noesn after it" % ", ".join(CIPHERS)
 
 
 def _words(text: str) -> list[str]:
@@ -143,8 +145,9 @@ def parse_esp(text: str) -> str:
     """Canonical words of an ESP proposal. Raises BadValue."""
     words = _words(text)
     cipher = _take_cipher(words)
+    end = ["-" + words.pop()] if words and words[-1] in ESN_WORDS else []
     if not words:
-        return cipher
+        return "".join([cipher] + end)
     remedy = "write %s" % cipher
     if words[0] in GROUPS:
         remedy += ": every new key of ESP here comes from a new IKE key exchange"

@@ -2,6 +2,7 @@
 
     ike suite   cipher-prf-group    aes256gcm16-prfsha256-x25519    aes128-sha256-prfsha256-modp2048
     esp suite   cipher              aes128gcm16                     aes256-sha256
+                cipher-esn, cipher-noesn: only with, only without extended sequence numbers; else the peer may choose
 
 A cipher is encryption with its integrity: in GCM they are one algorithm, in CBC two, and they are only ever used
 together. Each cipher row also carries what the kernel calls it, so that nobody else needs a table of ciphers.
@@ -167,14 +168,19 @@ GROUPS = tuple([row for row in ALL_GROUPS if row.is_available])
 
 
 class Suite(Value):
-    """One proposal: a cipher and, for IKE, prf and group; for ESP these are None."""
+    """One proposal: a cipher and, for IKE, prf and group; for ESP these are None. esn: extended sequence numbers (RFC
+    4304) for ESP: True with, False without, None as the peer likes.
+    """
 
-    fields = ("cipher", "prf", "group")
+    fields = ("cipher", "prf", "group", "esn")
 
-    def __init__(self, cipher: Cipher, prf: Prf | None = None, group: Group | None = None) -> None:
+    def __init__(
+        self, cipher: Cipher, prf: Prf | None = None, group: Group | None = None, esn: bool | None = None
+    ) -> None:
         self.cipher = cipher
         self.prf = prf
         self.group = group
+        self.esn = esn
 
     def __str__(self) -> str:
         return format_suite(self)
@@ -187,6 +193,8 @@ def format_suite(suite: Suite) -> str:
         words.append(suite.prf.name)
     if suite.group is not None:
         words.append(suite.group.name)
+    if suite.esn is not None:
+        words.append("esn" if suite.esn else "noesn")
     return "-".join(words)
 
 
@@ -212,13 +220,17 @@ def parse_ike_suite(text: str) -> Suite:
 
 def parse_esp_suite(text: str) -> Suite:
     """`cipher`. Raises SuiteError with the part that is wrong and what is allowed in its place."""
-    cipher, rest = _take_cipher(text, "esp")
+    esn = None
+    words = text.split("-")
+    if words[-1] in ESN_WORDS:
+        esn = ESN_WORDS[words.pop()]
+    cipher, rest = _take_cipher("-".join(words), "esp")
     if rest:
         raise SuiteError(
             "esp proposal '%s' has '%s' after its cipher; nothing belongs there" % (text[:80], rest[:40]),
             "write %s" % cipher.name,
         )
-    return Suite(cipher)
+    return Suite(cipher, esn=esn)
 
 
 def _take_cipher(text: str, protocol: str) -> tuple[Cipher, str]:
@@ -237,4 +249,5 @@ def _unknown(protocol: str, text: str, part: str, found: str, allowed: list[str]
     )
 
 
+ESN_WORDS = {"esn": True, "noesn": False}
 IKE_EXAMPLE = "aes128gcm16-prfsha256-x25519"

@@ -199,8 +199,9 @@ class Sa(KernelObject):
 
     destination, source: outer addresses; spi; reqid; mode; encap: None, or the UDP ports (source, destination) that
     ESP travels in (RFC 3948). encryption and integrity: transform ids of RFC 7296 3.3.2. Given once, for add() alone:
-    keys, the inner selector as (source Prefix, destination Prefix, protocol), and mark: what packets get that come out
-    of it, under MARK_MASK. Counters, where it came from a dump: packets, bytes, replayed, forged.
+    keys, the inner selector as (source Prefix, destination Prefix, protocol), mark: what packets get that come out of
+    it, under MARK_MASK, and esn: extended sequence numbers (RFC 4304). Counters, where it came from a dump: packets,
+    bytes, replayed, forged.
     """
 
     kind = "sa"
@@ -218,6 +219,7 @@ class Sa(KernelObject):
         selector: tuple[Prefix, Prefix, int] | None = None,
         encap: tuple[int, int] | None = None,
         mark: int = 0,
+        esn: bool = False,
     ) -> None:
         if len(source) != len(destination):
             raise ValueError("the outer addresses of an SA must be of one family")
@@ -234,6 +236,7 @@ class Sa(KernelObject):
         self.selector = selector
         self.encap = encap
         self.mark = mark
+        self.esn = esn
         self.packets = 0
         self.bytes = 0
         self.replayed = 0

@@ -184,6 +184,7 @@ def push_sa(sa: Sa) -> nlmsg:
         "reqid": sa.reqid,
         "family": family_of(sa.destination),
         "mode": sa.mode,
+        "flags": xfrm.XFRM_STATE_ESN if sa.esn else 0,
     })
     # The window travels in the attribute alone: the byte in the fixed part reaches no further than 32.
     window = {

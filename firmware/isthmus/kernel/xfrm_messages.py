@@ -31,6 +31,7 @@ XFRMNLGRP_MAPPING = 8
 
 XFRM_INF = 0xFFFFFFFFFFFFFFFF  # no limit; 0 would be a limit reached at once
 IPPROTO_ESP = 50
+XFRM_STATE_ESN = 128
 UDP_ENCAP_ESPINUDP = 2  # linux/udp.h; RFC 3948
 
 REPLAY_WINDOW = 128  # packets; a multiple of 32. RFC 4303 3.4.3 wants at least 32, parallel cipher engines reorder more

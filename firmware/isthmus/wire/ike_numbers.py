@@ -243,6 +243,7 @@ ECP256 = _number(GROUP_IDS, "ECP256")
 ECP384 = _number(GROUP_IDS, "ECP384")
 X25519 = _number(GROUP_IDS, "X25519")
 NO_ESN = _number(ESN_IDS, "NO_ESN")
+WITH_ESN = _number(ESN_IDS, "ESN")
 
 PROTO_IKE = _number(PROTOCOL_IDS, "IKE")
 PROTO_ESP = _number(PROTOCOL_IDS, "ESP")

@@ -106,11 +106,12 @@ def add(
     else:
         keys_in, keys_out, ts_ours, ts_theirs = from_i, from_r, terms.ts_r, terms.ts_i
     here, there, mode = sa.local[0], sa.remote[0], connection.mode
+    esn = proposals.uses_esn(terms.proposal)
     ports = nat.get_encap(sa)
     mirrored = (ports[1], ports[0]) if ports is not None else None
     return (
-        SaSpec(INBOUND, child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, mode, mirrored),
-        SaSpec(OUTBOUND, child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, mode, ports),
+        SaSpec(INBOUND, child.inbound_spi, there, here, cipher, keys_in, ts_theirs, ts_ours, mode, mirrored, esn),
+        SaSpec(OUTBOUND, child.outbound_spi, here, there, cipher, keys_out, ts_ours, ts_theirs, mode, ports, esn),
     )
 
 

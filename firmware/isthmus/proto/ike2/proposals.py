@@ -19,12 +19,16 @@ FIRST_SPI = 256  # smaller ones are reserved, RFC 4303 section 2.1
 SHOWN_PROPOSALS = 4
 SHOWN_CHARACTERS = 300
 
+ESN_CHOICES = {None: (num.WITH_ESN, num.NO_ESN), True: (num.WITH_ESN,), False: (num.NO_ESN,)}
+
 # What it means not to want a transform type that the peer lists all the same.
 NOTHING = {num.INTEG: num.INTEG_NONE, num.GROUP: num.NO_GROUP, num.ESN: num.NO_ESN}
 
 
 def list_transforms(suite: Suite, protocol: int) -> list[Transform]:
-    """The transforms that are this suite, in the order of their types."""
+    """The transforms that are this suite, in the order of their types: one of each type, but that ESP without a word
+    about extended sequence numbers offers both (RFC 7296 section 3.3.3), with them first.
+    """
     cipher = suite.cipher
     transforms = [Transform(num.ENCR, cipher.encr, cipher.key_bits)]
     if suite.prf is not None:
@@ -34,7 +38,7 @@ def list_transforms(suite: Suite, protocol: int) -> list[Transform]:
     if suite.group is not None:
         transforms.append(Transform(num.GROUP, suite.group.id))
     if protocol == num.PROTO_ESP:
-        transforms.append(Transform(num.ESN, num.NO_ESN))
+        transforms += [Transform(num.ESN, esn) for esn in ESN_CHOICES[suite.esn]]
     return transforms
 
 
@@ -80,19 +84,21 @@ def _fit(suite: Suite, proposal: Proposal) -> list[Transform]:
     missing = list_transforms(suite, proposal.protocol)
     chosen: list[Transform] = []
     for transform_type in _types_of(proposal):
+        wishes = [wanted for wanted in missing if wanted.type == transform_type]
+        if not wishes and transform_type in NOTHING:
+            wishes = [Transform(transform_type, NOTHING[transform_type])]
         on_offer = proposal.of_type(transform_type)
-        for wanted in missing:
-            if wanted.type == transform_type:
-                break
-        else:
-            if transform_type not in NOTHING:
-                return []
-            wanted = Transform(transform_type, NOTHING[transform_type])
-        if wanted not in on_offer:
+        wishes = [wanted for wanted in wishes if wanted in on_offer]
+        if not wishes:
             return []
-        chosen.append(wanted)
-        missing = [other for other in missing if other is not wanted]
+        chosen.append(wishes[0])
+        missing = [other for other in missing if other.type != transform_type]
     return [] if missing else chosen
+
+
+def uses_esn(proposal: Proposal) -> bool:
+    """True if a chosen ESP proposal has extended sequence numbers."""
+    return Transform(num.ESN, num.WITH_ESN) in proposal.transforms
 
 
 def _types_of(proposal: Proposal) -> list[int]:
@@ -109,8 +115,9 @@ def check_choice(suites: list[Suite], answer: list[Proposal], protocol: int) -> 
         proposal = answer[0]
         if _is_usable(proposal, protocol) and 1 <= proposal.number <= len(suites):
             suite = suites[proposal.number - 1]
-            offered = list_transforms(suite, protocol)
-            if len(proposal.transforms) == len(offered) and _fit(suite, proposal):
+            types = [transform.type for transform in list_transforms(suite, protocol)]
+            # One of each type, and no other: NO_ESN beside ESN, say, is no choice.
+            if len(proposal.transforms) == len(_types_of(proposal)) == len(set(types)) and _fit(suite, proposal):
                 return suite, proposal
     raise InvalidSyntax("the peer chose %s, which this side did not offer" % describe(answer))
 
