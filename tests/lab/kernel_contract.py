@@ -299,8 +299,7 @@ class CarryTest(unittest.TestCase):
         """Install both ends."""
         inner = (contract.INNER, contract.PEER_INNER)
         link_local = (contract.LOCAL_LL, contract.PEER_LL)
-        macs = (contract.MAC, contract.OTHER_MAC)
-        cookies = (b"cookie-l", b"cookie-r")
+        macs, cookies = (contract.MAC, contract.OTHER_MAC), (b"cookie-l", b"cookie-r")
         for us, namespace in enumerate((self.left, self.right)):
             enter(namespace)
             kernel = self.kernels[namespace]
@@ -435,8 +434,8 @@ class CarryTest(unittest.TestCase):
         for cipher, check, esn in ((chacha, 0, False), (cbc, k.AUTH_HMAC_SHA2_384_192, False), (gcm, 0, True),
                                    (chacha, 0, True), (cbc, k.AUTH_HMAC_SHA2_512_256, True)):
             self.ends((contract.US4, contract.PEER4), cipher, check, esn=esn)
-            self.assertTrue(" 0% packet loss" in self.ping(), (cipher, check, esn))
-            self.assertEqual(shell("ip xfrm state").count("flag esn"), 2 if esn else 0, (cipher, check))
+            found = (" 0% packet loss" in self.ping(), shell("ip xfrm state").count("flag esn"))
+            self.assertEqual(found, (True, 2 if esn else 0), (cipher, check))
             self.tearDown()
             self.setUp()
 
