@@ -5,14 +5,14 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
-from isthmus.proto.ike2 import cookie, sa_table
+from isthmus.proto.ike2 import cookie
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.times import REFUSED_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header, pull_message, push_message
 from isthmus.wire.ike_payloads import KePayload, NoncePayload, NotifyPayload, OpaquePayload, SaPayload
-from tests.core.ike_pair import IKE, NAME, A, B, Pair, Random, agreed, make_connection
+from tests.core.ike_pair import IKE, NAME, A, B, Pair, Random, Side, agreed, make_connection
 
 MODP = "aes128-sha256-prfsha256-modp2048"
 
@@ -161,14 +161,15 @@ class Cookie(unittest.TestCase):
 
     def test_half_open_are_bounded_and_expire(self):
         pair = self.crowd()
-        for number in range(sa_table.MAX_HALF_OPEN):
+        limit = pair.b.engine.table.limit = 40
+        for number in range(limit):
             datagram, answers = begin(pair, "crowd %d" % number)
             demand = read(answers[0])
             paid = pull_message(Reader(datagram))
             paid.payloads.insert(0, demand.payloads[0])
             pair.b.engine.receive(push_message(paid.header, paid.payloads), A, B, pair.now)
             self.assertEqual(len(read(pair.b.collect()[0]).payloads) >= 3, True)
-        self.assertEqual(len(pair.b.engine.table), sa_table.MAX_HALF_OPEN)
+        self.assertEqual(len(pair.b.engine.table), limit)
         pair.transfer()
         self.assertTrue(agreed(pair), "a good peer gets in all the same")
         pair.wait(30_000)
@@ -181,7 +182,8 @@ class Cookie(unittest.TestCase):
         pair.initiate()
         pair.first = pair.flight.pop()
         begin(pair, "good")
-        for number in range(sa_table.MAX_HALF_OPEN + 4):
+        limit = pair.b.engine.table.limit = 40
+        for number in range(limit + 4):
             datagram, answers = begin(pair, number, other)
             if types(answers[0]) == [num.NOTIFY]:
                 paid = pull_message(Reader(datagram))
@@ -189,8 +191,35 @@ class Cookie(unittest.TestCase):
                 pair.b.engine.receive(push_message(paid.header, paid.payloads), other, B, pair.now)
                 pair.b.collect()
         sources = [sa.remote for sa in pair.b.engine.table.list_half_open()]
-        self.assertEqual(len(sources), sa_table.MAX_HALF_OPEN)
+        self.assertEqual(len(sources), limit)
         self.assertEqual(sources.count(A), 1)
+
+    def test_many_good_peers_at_once_do_not_push_each_other_out(self):
+        pair = Pair()
+        hub = pair.b.engine
+        hub.table.limit = 12
+        crowd = []
+        for number in range(40):
+            endpoint = (bytes([203, 0, 113, number]), 500)
+            hub.set_connection(make_connection("B", remote=endpoint, name="peer%d" % number))
+            crowd.append(Side(endpoint, make_connection("A", local=endpoint), number))
+            crowd[-1].engine.initiate(NAME, pair.now)
+        sides = {side.endpoint: side for side in crowd}
+        sides[B] = pair.b
+        for _ in range(4):  # the first answers of all come before the second request of anyone
+            wave = [datagram for side in [pair.b] + crowd for datagram in side.collect()]
+            while wave:
+                for datagram in wave:
+                    sides[datagram.destination].engine.receive(
+                        datagram.data, datagram.source, datagram.destination, pair.now)
+                self.assertLessEqual(hub.table.count_half_open(), 12)
+                wave = [datagram for side in [pair.b] + crowd for datagram in side.collect()]
+            pair.now += 1000
+            for side in crowd:
+                side.engine.handle_timer(pair.now)
+        self.assertEqual({side.states()[0] for side in crowd}, {"established"})
+        self.assertGreater(hub.counters["busy"], 0)
+        self.assertEqual(pair.b.of(actions.Failed), [])
 
 
 class Refusals(unittest.TestCase):

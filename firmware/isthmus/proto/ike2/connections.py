@@ -8,18 +8,22 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """By name."""
+    """By name, and by addresses: a hub with hundreds of peers looks here for every datagram of an unknown one."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Connection] = {}
+        self._expected: dict[bytes, list[Connection]] | None = None  # by the peer's address; None: to be made anew
+        self._roaming: list[Connection] = []
 
     def set(self, connection: Connection) -> None:
         """Add, or replace the one of the same name."""
         self._by_name[connection.name] = connection
+        self._expected = None
 
     def remove(self, name: str) -> None:
         """Forget it; one that is not there is fine."""
         self._by_name.pop(name, None)
+        self._expected = None
 
     def get(self, name: str) -> Connection:
         """Raises KeyError."""
@@ -29,14 +33,19 @@ class Connections:
         """Those whose datagrams may travel between these addresses (ports are not compared): first the ones that expect
         their peer just there, then the ones whose peer may be anywhere, each in order of their names.
         """
-        expected: list[Connection] = []
-        anywhere: list[Connection] = []
+        if self._expected is None:
+            self._expected = self._index()
+        expected = [row for row in self._expected.get(remote[0], []) if row.is_at(local[0])]
+        anywhere = [row for row in self._roaming if row.is_at(local[0]) and not row.expects(remote[0])]
+        return expected + anywhere
+
+    def _index(self) -> dict[bytes, list[Connection]]:
+        expected: dict[bytes, list[Connection]] = {}
+        self._roaming = []
         for name in sorted(self._by_name.keys()):
             connection = self._by_name[name]
-            if not connection.is_at(local[0]):
-                continue
-            if connection.expects(remote[0]):
-                expected.append(connection)
-            elif connection.is_roaming:
-                anywhere.append(connection)
-        return expected + anywhere
+            if connection.remote is not None:
+                expected.setdefault(connection.remote[0], []).append(connection)
+            if connection.is_roaming:
+                self._roaming.append(connection)
+        return expected

@@ -13,6 +13,7 @@ DROP_REASONS = tuple(["malformed-" + reason for reason in WIRE_REASONS]) + (
     "wrong-spi",  # the peer's SPI is not the SA's
     "wrong-source",  # not between the two addresses of the SA; IKE_SA_INIT answered from another port
     "unknown-peer",  # IKE_SA_INIT from an address that no connection names
+    "busy",  # IKE_SA_INIT while as many others are being let in as may be at once; the peer asks again
     "message-id",  # not the next one, nor the last one again
     "not-asked",  # a response that nothing waits for
     "not-now",  # an exchange that this state has no row for

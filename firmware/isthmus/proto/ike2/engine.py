@@ -359,12 +359,9 @@ class Engine:
 
     def make_child_spi(self) -> bytes:
         """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""
-        taken = [sa.child_spi for sa in self.table.get_all()]
-        for sa in self.table.get_all():
-            taken += [child.inbound_spi for child in sa.children]
         while True:
             spi = self.rng(ESP_SPI)
-            if int.from_bytes(spi, "big") >= FIRST_SPI and spi not in taken:
+            if int.from_bytes(spi, "big") >= FIRST_SPI and not self.table.has_child_spi(spi):
                 return spi
 
     def request(self, sa: IkeSa, exchange: int, payloads: list[Payload], now: int) -> None:

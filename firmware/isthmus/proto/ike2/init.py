@@ -235,7 +235,9 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     ke = incoming.get(num.KE, KePayload)
     if ke.group != _group_of(suite).id:
         raise InvalidKe("%s is chosen, and the key is for group %d" % (suite, ke.group), _group_of(suite).id)
-    engine.table.make_room(engine.forget)
+    if not engine.table.make_room(now, engine.forget):
+        engine.count("busy")  # the initiator asks again
+        return
     sa.connection = None
     sa.spi_i = incoming.header.spi_i
     sa.spi_r = engine.table.make_spi(engine.rng)

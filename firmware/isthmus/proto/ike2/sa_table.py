@@ -1,6 +1,7 @@
 """SaTable: every IKE SA of the engine, found by SPI, by first message or by connection; half-open ones are bounded."""
 from __future__ import annotations
 
+from isthmus.proto.ike2.times import FINISH_MS, HALF_OPEN_MS
 from isthmus.wire.ike import NO_SPI, SPI
 
 TYPE_CHECKING = False
@@ -10,15 +11,17 @@ if TYPE_CHECKING:
     from isthmus.proto.ike2.ike_sa import IkeSa
     from isthmus.wire.addr import Endpoint
 
-MAX_HALF_OPEN = 64
+MAX_HALF_OPEN = 256  # each takes about 10 kB
 
 
 class SaTable:
-    """IKE SAs by our own SPI."""
+    """IKE SAs by our own SPI. limit: of half-open ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_HALF_OPEN) -> None:
+        self.limit = limit
         self._by_spi: dict[bytes, IkeSa] = {}
         self._by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}
+        self._half_open: dict[bytes, IkeSa] = {}  # and some that are not any more: see list_half_open
 
     def __len__(self) -> int:
         return len(self._by_spi)
@@ -35,11 +38,14 @@ class SaTable:
         self._by_spi[sa.our_spi] = sa
         if sa.init_digest:
             self._by_first[sa.init_digest, sa.init_source] = sa
+        if sa.is_half_open:
+            self._half_open[sa.our_spi] = sa
 
     def remove(self, sa: IkeSa) -> None:
         """Make an SA unfindable; one that is not there is fine."""
         self._by_spi.pop(sa.our_spi, None)
         self._by_first.pop((sa.init_digest, sa.init_source), None)
+        self._half_open.pop(sa.our_spi, None)
 
     def find(self, our_spi: bytes) -> IkeSa | None:
         """The SA that a message with this SPI of ours belongs to."""
@@ -61,37 +67,54 @@ class SaTable:
 
     def find_all(self, name: str) -> list[IkeSa]:
         """Every SA of one connection, the oldest first."""
-        return sorted([sa for sa in self.get_all() if sa.name == name], key=_order)
+        # Not by the property `name`: with hundreds of SAs the call would cost more than all else here.
+        found = [sa for sa in self._by_spi.values() if sa.connection is not None and sa.connection.name == name]
+        return sorted(found, key=_order)
 
     def list_half_open(self) -> list[IkeSa]:
         """Every responder's SA whose peer has not proved itself, the oldest first."""
-        return sorted([sa for sa in self.get_all() if sa.is_half_open], key=_order)
+        for sa in list(self._half_open.values()):
+            if not sa.is_half_open:
+                self._half_open.pop(sa.our_spi)
+        return sorted(self._half_open.values(), key=_order)
 
     def count_half_open(self) -> int:
         """How many responder's SAs there are whose peer has not proved itself."""
-        count = 0
-        for sa in self.get_all():
-            if sa.is_half_open:
-                count += 1
-        return count
+        return len(self.list_half_open())
 
-    def make_room(self, forget: Callable[[IkeSa], None]) -> None:
-        """Bound the half-open SAs: before one more is added to a full table, an old one is forgotten.
+    def has_child_spi(self, spi: bytes) -> bool:
+        """True if an inbound CHILD SA has this SPI, or will have it when the peer agrees."""
+        for sa in self._by_spi.values():
+            if sa.child_spi == spi:
+                return True
+            for child in sa.children:
+                if child.inbound_spi == spi:
+                    return True
+        return False
+
+    def make_room(self, now: int, forget: Callable[[IkeSa], None]) -> bool:
+        """Bound the half-open SAs: before one more is added to a full table, an old one is forgotten. False if that
+        must not be: the newcomer has to wait.
 
         It is the oldest of the address that has most of them: whoever fills the table pushes out his own, and a peer
-        from elsewhere always gets in.
+        from elsewhere always gets in. Where every address has but one, many good peers may be coming at once, as after
+        a hub's restart. Then whoever has been let in gets the time to finish: if he were pushed out by the next one,
+        and he by his next, nobody would ever get through.
         """
         half_open = self.list_half_open()
-        if len(half_open) < MAX_HALF_OPEN:
-            return
+        if len(half_open) < self.limit:
+            return True
         counts: dict[bytes, int] = {}
         for sa in half_open:
             counts[sa.remote[0]] = counts.get(sa.remote[0], 0) + 1
         most = max(counts.values())
         for sa in half_open:
             if counts[sa.remote[0]] == most:
-                forget(sa)
-                return
+                break
+        if most == 1 and sa.expire_at is not None and sa.expire_at - now > HALF_OPEN_MS - FINISH_MS:
+            return False
+        forget(sa)
+        return True
 
 
 def _order(sa: IkeSa) -> int:

@@ -5,6 +5,7 @@ None of these is in a specification; RFC 7296 leaves them to the implementation.
 from __future__ import annotations
 
 HALF_OPEN_MS = 30_000  # from IKE_SA_INIT to a valid IKE_AUTH, at the responder
+FINISH_MS = 2_000  # of it, how long a peer is left in peace when others want its place in a full table
 REFUSED_MS = 2_000  # how long the refusal of an IKE_SA_INIT, which nothing proves, waits for a better answer
 LINGER_MS = 30_000  # how long the last answer of an SA that is over is kept, in case it was lost
 REPLACED_MS = 5_000  # how long an SA that a newer one has replaced waits for the peer's DELETE
