@@ -10,13 +10,13 @@ class Quiet:
     """Lets each subject speak once in UNPROVEN_MS; of MAX_SUBJECTS at the same time, so that it does not grow."""
 
     def __init__(self) -> None:
-        self._spoken_at: dict[str, int] = {}
+        self._spoken_at: dict[tuple[str, bytes], int] = {}
 
     def may_speak(self, subject: str, address: bytes, now: int) -> bool:
         """True if it has been silent for long enough. address: whose it is (each has its own share, so that none can
         silence another), b"" if it is nobody's.
         """
-        about = subject + address.hex()
+        about = (subject, address)
         spoken_at = self._spoken_at.get(about)
         if spoken_at is not None and now - spoken_at < UNPROVEN_MS:
             return False
