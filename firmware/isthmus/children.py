@@ -154,6 +154,9 @@ class Children:
 
     def child_up(self, action: ChildUp, now: int) -> list[SaSpec]:
         """The engine has agreed a pair; its inbound SA is in the kernel already."""
+        if action.spare:
+            self._retiring.append((key_of(action.inbound), now + LINGER_MS))
+            return []
         superseded = self.newest
         child = Child(action.ike_id, action.role, action.inbound, action.outbound, now)
         if superseded is not None and superseded is not self.current:

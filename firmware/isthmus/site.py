@@ -293,8 +293,10 @@ class Site:
             actions.IkeUp: tell(Tunnel.ike_up),
             actions.ChildUp: tell(Tunnel.child_up),
             actions.ChildGone: tell(Tunnel.child_gone),
+            actions.IkeRekeyed: tell(Tunnel.ike_rekeyed),
             actions.IkeGone: tell(Tunnel.ike_gone),
             actions.PeerMoved: lambda _: None,
+            actions.RekeyRefused: tell(Tunnel.rekey_refused),
             actions.PeerSeen: tell(Tunnel.peer_seen),
             actions.Failed: self._failed,
         }

@@ -13,7 +13,7 @@ from isthmus.offer import connection_of, mtu_of
 from isthmus.policy.desired import Facts, guard_session, objects_of
 from isthmus.policy.given import may_answer
 from isthmus.probe import Probe
-from isthmus.proto.actions import DELETED, INITIATOR
+from isthmus.proto.actions import DELETED, INITIATOR, IkeUp
 from isthmus.proto.errors import CrossedAttempt
 from isthmus.road import Road
 from isthmus.troubles import NoWayError, PeerClosedError, Refusal, SaLostError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from isthmus.policy.derive import Derived
     from isthmus.policy.desired import LocalAddress
     from isthmus.policy.guard import Session as GuardSession
-    from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeUp, PeerSeen, SaSpec
+    from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeRekeyed, PeerSeen, RekeyRefused, SaSpec
     from isthmus.proto.ike2.connection import Connection
     from isthmus.road import Others
 
@@ -295,6 +295,22 @@ class Tunnel:
         self.ike_at = now
         self.peer_seen_at = now
         self.refusal = None
+
+    def ike_rekeyed(self, action: IkeRekeyed, now: int) -> None:
+        """The IKE SA goes on under another number, with fresh keys."""
+        if self.ike is not None and self.ike.ike_id == action.ike_id:
+            was = self.ike
+            self.ike = IkeUp(
+                was.name, action.new_ike_id, was.role, action.suite, was.peer_is_isthmus, was.nat, was.mobike
+            )
+            self.ike_at = now
+
+    def rekey_refused(self, action: RekeyRefused, now: int) -> None:
+        """The peer will not renew what is up: a fresh IKE SA does it, and people are told why."""
+        if self.wanted:
+            self.error = action.error
+            self.error_at = now
+            self.retry_at = now
 
     def child_up(self, action: ChildUp, now: int) -> None:
         """ESP is agreed; the outbound SA goes in as `children.py` says."""

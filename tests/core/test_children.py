@@ -26,6 +26,7 @@ class Up:
     def __init__(self, role: str, spi: int) -> None:
         self.ike_id = spi
         self.role = role
+        self.spare = False
         self.inbound = Spec(spi, THERE, HERE)
         self.outbound = Spec(spi + 1, HERE, THERE)
 

@@ -213,14 +213,14 @@ class Requests(unittest.TestCase):
         self.assertEqual((header.is_response, inner), (True, num.NOTIFY))
         return int.from_bytes(chain[6:8], "big")
 
-    def test_new_child_sas_are_refused(self):
+    def test_further_child_sas_are_refused(self):
         good = [payload for payload in open_auth() if payload.type in (num.SA, num.TSI, num.TSR)]
         nonce = NoncePayload(bytes(32))
         pair = self.send([good[0], nonce] + good[1:], num.CREATE_CHILD_SA)
         self.assertEqual(self.notify_in_answer(pair), num.NO_ADDITIONAL_SAS)
         self.assertTrue(agreed(pair))
         key = KePayload(31, bytes(32))
-        self.assertEqual(self.notify_in_answer(self.send([good[0], nonce, key], 36)), num.NO_ADDITIONAL_SAS)
+        self.assertEqual(self.notify_in_answer(self.send([good[0], nonce, key], 36)), num.NO_PROPOSAL_CHOSEN)
 
     def test_new_child_sa_in_one_that_is_closing(self):
         pair = Pair().connect()

@@ -182,6 +182,10 @@ class Suite(Value):
         self.group = group
         self.esn = esn
 
+    def without_group(self) -> Suite:
+        """The same algorithms without the key exchange."""
+        return Suite(self.cipher, self.prf, None, self.esn)
+
     def __str__(self) -> str:
         return format_suite(self)
 

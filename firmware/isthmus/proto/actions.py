@@ -22,7 +22,7 @@ OUTBOUND = "out"
 # Reasons of ChildGone.
 DELETED = "deleted"  # the peer said so
 CLOSED = "closed"  # we said so
-REPLACED = "replaced"  # a newer IKE SA with the same peer has taken over
+REPLACED = "replaced"  # a newer IKE SA with the same peer, or a newer pair, has taken over
 DEAD = "dead"  # the peer no longer answers, or went wrong beyond repair
 
 # How ESP wraps the packet (SaSpec.mode).
@@ -116,13 +116,22 @@ class InstallSa(Action):
 
 class ChildUp(Action):
     """Both directions of a CHILD SA are agreed. inbound has been given by InstallSa; outbound goes in when the tunnel
-    decides. replaces: the inbound SPI of the pair that this one takes over from, None for a pair of its own.
+    decides. replaces: the inbound SPI of the pair that this one takes over from, None for a pair of its own. spare: two
+    crossing rekeyings have made one pair too many, and it is this one: what comes in on it is heard until its
+    ChildGone, and nothing is sent on it.
     """
 
-    fields = ("name", "ike_id", "role", "inbound", "outbound", "replaces")
+    fields = ("name", "ike_id", "role", "inbound", "outbound", "replaces", "spare")
 
     def __init__(
-        self, name: str, ike_id: int, role: str, inbound: SaSpec, outbound: SaSpec, replaces: bytes | None = None
+        self,
+        name: str,
+        ike_id: int,
+        role: str,
+        inbound: SaSpec,
+        outbound: SaSpec,
+        replaces: bytes | None = None,
+        spare: bool = False,
     ) -> None:
         self.name = name
         self.ike_id = ike_id
@@ -130,6 +139,7 @@ class ChildUp(Action):
         self.inbound = inbound
         self.outbound = outbound
         self.replaces = replaces
+        self.spare = spare
 
 
 class ChildGone(Action):
@@ -198,6 +208,32 @@ class IkeGone(Action):
     def __init__(self, name: str, ike_id: int, error: IsthmusError | None) -> None:
         self.name = name
         self.ike_id = ike_id
+        self.error = error
+
+
+class IkeRekeyed(Action):
+    """The IKE SA `ike_id` goes on as `new_ike_id`, with the same CHILD SAs; nothing else is said of the old one."""
+
+    fields = ("name", "ike_id", "new_ike_id", "suite")
+
+    def __init__(self, name: str, ike_id: int, new_ike_id: int, suite: Suite) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.new_ike_id = new_ike_id
+        self.suite = suite
+
+
+class RekeyRefused(Action):
+    """The peer refuses for good to rekey a CHILD SA (inbound_spi) or the IKE SA (None): what is up stays up, and only
+    a fresh handshake renews it.
+    """
+
+    fields = ("name", "ike_id", "inbound_spi", "error")
+
+    def __init__(self, name: str, ike_id: int, inbound_spi: bytes | None, error: IsthmusError) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.inbound_spi = inbound_spi
         self.error = error
 
 

@@ -21,6 +21,10 @@ class IkeError(IsthmusError):
         """What goes into the notify beside its type."""
         return b""
 
+    def get_notify_about(self) -> tuple[int, bytes]:
+        """The protocol and the SPI that the notify is about; (0, b"") where it is about neither."""
+        return 0, b""
+
 
 class NoProposalChosen(IkeError):
     """No proposal in common."""
@@ -164,6 +168,30 @@ class NoAdditionalSas(IkeError):
     code = "no-additional-sas"
     notify = num.NO_ADDITIONAL_SAS
     remedy = "nothing to do: the peer starts a new IKE SA"
+
+
+class ChildSaNotFound(IkeError):
+    """The peer names a CHILD SA that is not there. protocol, spi: as it named it."""
+
+    code = "child-not-found"
+    notify = num.CHILD_SA_NOT_FOUND
+    remedy = "nothing to do: a new one is agreed"
+
+    def __init__(self, message: str, protocol: int, spi: bytes) -> None:
+        super().__init__(message)
+        self.protocol = protocol
+        self.spi = spi
+
+    def get_notify_about(self) -> tuple[int, bytes]:
+        """See IkeError."""
+        return self.protocol, self.spi
+
+
+class PeerTemporary(IkeError):
+    """The peer has put us off as often as we ask."""
+
+    code = "put-off"
+    remedy = "nothing to do: a fresh IKE SA is tried; if this comes back, read the peer's log"
 
 
 class Unreachable(IkeError):

@@ -104,7 +104,8 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         return
     try:
         link.check_link(connection, incoming)
-        terms = child.check_choice(engine, sa, connection, connection.esp_proposals, incoming)
+        suites = child.without_groups(connection.esp_proposals)
+        terms = child.check_choice(engine, sa, connection, suites, incoming)
     except IkeError as error:
         # The peer has the IKE SA by now, and perhaps the CHILD SA: it must hear that we do not want it.
         endings.abort(engine, sa, error, DeletePayload(num.PROTO_IKE, []), now)
@@ -228,7 +229,8 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         proof.extend(link.make_link(connection))
     try:
         link.check_link(connection, incoming)
-        terms = child.choose(engine, sa, connection, connection.esp_proposals, incoming, RESPONDER)
+        suites = child.without_groups(connection.esp_proposals)
+        terms = child.choose(engine, sa, connection, suites, incoming, RESPONDER)
     except IkeError as error:
         if error.notify is None:
             raise AssertionError("%r cannot be told to the peer" % error) from error

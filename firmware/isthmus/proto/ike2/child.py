@@ -42,6 +42,16 @@ class Terms:
         self.mode = mode
 
 
+def without_groups(suites: list[Suite]) -> list[Suite]:
+    """For IKE_AUTH, whose CHILD SA has no key exchange of its own (RFC 7296 section 1.2): each cipher once."""
+    plain: list[Suite] = []
+    for suite in suites:
+        bare = suite.without_group()
+        if bare not in plain:
+            plain.append(bare)
+    return plain
+
+
 def make_offer(sa: IkeSa, connection: Connection, suites: list[Suite], spi: bytes) -> list[Payload]:
     """Mode, SA, TSi and TSr of an initiator whose inbound SPI is `spi`."""
     offered: list[Payload] = transport.make_notify(connection.mode)

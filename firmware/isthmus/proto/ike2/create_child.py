@@ -1,8 +1,9 @@
-"""CREATE_CHILD_SA: requests are refused until rekeying is built. RFC 7296 sections 1.3 and 2.25."""
+"""CREATE_CHILD_SA: who answers which kind of it, and what becomes of our own. RFC 7296 sections 1.3 and 2.25."""
 from __future__ import annotations
 
-from isthmus.proto.errors import NoAdditionalSas, TemporaryFailure
-from isthmus.proto.ike2.states import CLOSING, ESTABLISHED, REPLACED
+from isthmus.proto.errors import InvalidSyntax, TemporaryFailure
+from isthmus.proto.ike2 import rekey_child, rekey_ike, succession
+from isthmus.proto.ike2.states import CLOSING, ESTABLISHED, HEIR, REKEYED, REPLACED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,11 +11,53 @@ if TYPE_CHECKING:
     from isthmus.proto.ike2.ike_sa import IkeSa
     from isthmus.proto.ike2.incoming import Incoming
 
-AFTER_REQUEST = (ESTABLISHED, REPLACED, CLOSING)
+AFTER_REQUEST = (ESTABLISHED, REPLACED, CLOSING, REKEYED)
+AFTER_ANSWER = (ESTABLISHED, REPLACED, CLOSING, REKEYED)
 
 
-def refuse(_engine: Engine, sa: IkeSa, _incoming: Incoming, _now: int) -> None:
-    """NO_ADDITIONAL_SAS: the peer then starts a new IKE SA, which replaces this one."""
-    if sa.state == CLOSING:
-        raise TemporaryFailure("the peer wants a new SA inside one that is being deleted")
-    raise NoAdditionalSas("the peer wants a new SA inside this IKE SA")
+def answer_child_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """A new CHILD SA."""
+    _check_moment(engine, sa, now)
+    if isinstance(sa.requests.current, rekey_ike.RekeyIke):
+        raise TemporaryFailure("the peer wants a new CHILD SA while this IKE SA is being rekeyed")
+    rekey_child.answer_request(engine, sa, incoming, now)
+
+
+def answer_ike_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """A new IKE SA."""
+    _check_moment(engine, sa, now)
+    rekey_ike.answer_request(engine, sa, incoming, now)
+
+
+def _check_moment(engine: Engine, sa: IkeSa, now: int) -> None:
+    """Raises TemporaryFailure if nothing new is to come of this IKE SA. Who uses an heir has decided for it."""
+    if sa.state == HEIR:
+        succession.settle(engine, sa, now)
+    if sa.state != ESTABLISHED:
+        raise TemporaryFailure("the peer wants a new SA inside one that is being deleted or has been replaced")
+
+
+def receive_child_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """The CHILD SA that we wanted."""
+    task = sa.requests.task
+    if not isinstance(task, rekey_child.RekeyChild):
+        raise InvalidSyntax("the peer answers with a CHILD SA that nobody asked for")
+    rekey_child.receive_answer(engine, sa, task, incoming, now)
+
+
+def receive_ike_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """The IKE SA that we wanted."""
+    task = sa.requests.task
+    if not isinstance(task, rekey_ike.RekeyIke):
+        raise InvalidSyntax("the peer answers with an IKE SA that nobody asked for")
+    rekey_ike.receive_answer(engine, sa, task, incoming, now)
+
+
+def receive_refusal(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """Not now, or never."""
+    task = sa.requests.task
+    notify = incoming.find_error()
+    if isinstance(task, rekey_child.RekeyChild):
+        rekey_child.receive_refusal(engine, sa, task, notify, now)
+    elif isinstance(task, rekey_ike.RekeyIke):
+        rekey_ike.receive_refusal(engine, sa, task, notify, now)

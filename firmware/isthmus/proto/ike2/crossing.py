@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from isthmus.proto.actions import RESPONDER
 from isthmus.proto.errors import CrossedAttempt
-from isthmus.proto.ike2.states import ABANDONED, AUTH_SENT, ESTABLISHED, PENDING, REPLACED
+from isthmus.proto.ike2 import succession
+from isthmus.proto.ike2.states import ABANDONED, AUTH_SENT, ESTABLISHED, HEIR, PENDING, REPLACED
 from isthmus.proto.ike2.times import LINGER_MS, REPLACED_MS
 
 TYPE_CHECKING = False
@@ -36,8 +37,8 @@ def check(engine: Engine, sa: IkeSa, connection: Connection) -> None:
 
 
 def _is_older(sa: IkeSa, established: IkeSa, connection: Connection) -> bool:
-    if established.role == RESPONDER:
-        return sa.order < established.order
+    if established.begun_by == RESPONDER:
+        return sa.order < established.begun_order
     return connection.is_lower and sa.order < established.established_order
 
 
@@ -66,6 +67,8 @@ def take_over(engine: Engine, sa: IkeSa, now: int) -> None:
     if sa.name is None:
         raise AssertionError("%r has come up without a name" % sa)
     for other in engine.table.find_all(sa.name):
-        if other is not sa and other.state == ESTABLISHED:
+        if other is not sa and other.state == HEIR:
+            succession.leave(other, now)
+        elif other is not sa and other.state == ESTABLISHED:
             other.set_state(REPLACED)
             other.expire_at = now + REPLACED_MS

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from isthmus.proto.actions import CLOSED, DEAD, INITIATOR, REPLACED, ChildGone, Failed, IkeGone
 from isthmus.proto.errors import PeerDead, Unreachable
+from isthmus.proto.ike2 import succession
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, INIT_SENT, LIVE
 from isthmus.proto.ike2.states import REPLACED as STATE_REPLACED
 from isthmus.proto.ike2.times import LINGER_MS
@@ -33,6 +34,9 @@ def abort(engine: Engine, sa: IkeSa, error: IsthmusError, word: Payload, now: in
 def close(engine: Engine, sa: IkeSa, now: int) -> None:
     """We want this established SA no more: DELETE, and it is gone for the tunnel at once."""
     was_live = sa.state in LIVE
+    if sa.heir is not None:
+        close(engine, sa.heir, now)
+    _unlink(sa)
     request_close(engine, sa, DeletePayload(num.PROTO_IKE, []), now)
     if was_live:
         _report(engine, sa, CLOSED, None)
@@ -42,6 +46,8 @@ def request_close(engine: Engine, sa: IkeSa, word: Payload, now: int) -> None:
     """Send our last request; the SA is kept until it is answered or its tries are over."""
     sa.set_state(CLOSING)
     sa.expire_at = None
+    sa.requests.queue = []
+    sa.later = []
     engine.request(sa, num.INFORMATIONAL, [word], now)
 
 
@@ -52,10 +58,14 @@ def end(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None, now:
     """
     if sa.state == DONE:
         return
+    if sa.heir is not None:  # the peer has had no answer to wait for: its own new IKE SA is the one
+        succession.settle(engine, sa.heir, now)
+    _unlink(sa)
     if sa.state in LIVE:
         _report(engine, sa, reason, error)
     sa.requests.finish()
     sa.requests.queue = []
+    sa.later = []
     sa.set_state(DONE)
     sa.expire_at = now + LINGER_MS
 
@@ -65,6 +75,13 @@ def drop_child(engine: Engine, sa: IkeSa, child: ChildSa, reason: str) -> None:
     sa.children.remove(child)
     if sa.name is not None:
         engine.emit(ChildGone(sa.name, sa.ike_id, child.inbound_spi, child.outbound_spi, reason))
+
+
+def _unlink(sa: IkeSa) -> None:
+    """An heir that ends is nobody's heir any more."""
+    if sa.parent is not None:
+        sa.parent.heir = None
+        sa.parent = None
 
 
 def _report(engine: Engine, sa: IkeSa, reason: str, error: IsthmusError | None) -> None:
@@ -92,6 +109,9 @@ def give_up(engine: Engine, sa: IkeSa) -> None:
 
 def lose(engine: Engine, sa: IkeSa, error: IsthmusError) -> None:
     """The peer no longer has this SA: nothing is owed to it."""
+    if sa.heir is not None:
+        engine.forget(sa.heir)
+        sa.heir = None
     if sa.state in LIVE:
         _report(engine, sa, DEAD, error)
     engine.forget(sa)
@@ -104,6 +124,7 @@ def expire(engine: Engine, sa: IkeSa) -> None:
         return
     if sa.state == STATE_REPLACED:
         _report(engine, sa, REPLACED, None)
+    _unlink(sa)
     engine.forget(sa)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from isthmus.crypto.ciphers import IntegrityError
 from isthmus.crypto.prf import sha256
-from isthmus.proto.actions import RESPONDER, Failed, PeerSeen, SendDatagram
-from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax
-from isthmus.proto.ike2 import crossing, endings, init, nat, strays
+from isthmus.proto.actions import CLOSED, RESPONDER, Failed, PeerSeen, SendDatagram
+from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, TsUnacceptable
+from isthmus.proto.ike2 import crossing, endings, init, nat, rekey_child, rekey_ike, strays, tasks
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.connections import Connections
 from isthmus.proto.ike2.cookie import Cookies
@@ -35,6 +35,7 @@ from isthmus.proto.ike2.states import (
     PENDING,
 )
 from isthmus.proto.ike2.tables import REQUEST, RESPONSE, find_row, find_rows
+from isthmus.proto.ike2.tasks import Words
 from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader, WireError
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
     from isthmus.proto.actions import Action
     from isthmus.proto.ike2.connection import Connection
+    from isthmus.proto.ike2.tasks import Task
     from isthmus.wire.addr import Endpoint
     from isthmus.wire.ike_payloads import Payload
 
@@ -105,6 +107,26 @@ class Engine:
         if established and not established[-1].requests.is_waiting:
             self.request(established[-1], num.INFORMATIONAL, [], now)
 
+    def rekey_child(self, name: str, inbound_spi: bytes, now: int) -> None:
+        """Rekey one CHILD SA; nothing if it is not there, or being rekeyed or closed already."""
+        for sa in self.table.find_all(name):
+            child = sa.find_inbound(inbound_spi)
+            if child is not None and sa.state == ESTABLISHED:
+                rekey_child.begin(self, sa, child, now)
+
+    def rekey_ike(self, name: str, now: int) -> None:
+        """Rekey the newest established IKE SA; nothing if there is none, or that is under way already."""
+        established = [sa for sa in self.table.find_all(name) if sa.state == ESTABLISHED]
+        if established:
+            rekey_ike.begin(self, established[-1], now)
+
+    def delete_child(self, name: str, inbound_spi: bytes, now: int) -> None:
+        """DELETE for one CHILD SA, which stays until the peer has answered."""
+        for sa in self.table.find_all(name):
+            child = sa.find_inbound(inbound_spi)
+            if child is not None and sa.state == ESTABLISHED:
+                tasks.close_child(self, sa, child, CLOSED, now)
+
     def delete(self, name: str, now: int, keep: int | None = None) -> None:
         """End every IKE SA and every own attempt of this name but the one whose ike_id is `keep`."""
         for sa in self.table.find_all(name):
@@ -139,13 +161,13 @@ class Engine:
                 continue
             nat.keep_alive(self, sa, now)
             again_at = sa.requests.get_timer()
-            if again_at is None or again_at > now:
-                continue
-            if sa.requests.is_exhausted():
-                endings.give_up(self, sa)
-            elif sa.state != INIT_SENT or not init.obey_cookie(self, sa, now):
-                self.send(sa.requests.repeat(now), sa.local, sa.remote)
-                strays.act(self, sa, now)
+            if again_at is not None and again_at <= now:
+                if sa.requests.is_exhausted():
+                    endings.give_up(self, sa)
+                elif sa.state != INIT_SENT or not init.obey_cookie(self, sa, now):
+                    self.send(sa.requests.repeat(now), sa.local, sa.remote)
+                    strays.act(self, sa, now)
+            tasks.resume(self, sa, now)
 
     # Datagrams
 
@@ -329,7 +351,10 @@ class Engine:
         """Answer a protected request by the notify of its error, and draw the consequence."""
         if error.notify is None:
             raise error
-        self.answer(sa, incoming, [NotifyPayload(error.notify, error.get_notify_data())])
+        protocol, spi = error.get_notify_about()
+        self.answer(sa, incoming, [NotifyPayload(error.notify, error.get_notify_data(), protocol, spi)])
+        if sa.state == ESTABLISHED and sa.name is not None and isinstance(error, (NoProposalChosen, TsUnacceptable)):
+            self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
         if sa.state == INIT_ANSWERED:
             if self.quiet.may_speak("proof", incoming.source[0], now):
                 self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
@@ -366,17 +391,24 @@ class Engine:
 
     def request(self, sa: IkeSa, exchange: int, payloads: list[Payload], now: int) -> None:
         """Send a protected request now, or when the one under way is answered."""
-        sa.requests.queue.append((exchange, payloads))
+        self.start(sa, Words(exchange, payloads), now)
+
+    def start(self, sa: IkeSa, task: Task, now: int) -> None:
+        """The same for a request that is made only when it is sent."""
+        sa.requests.queue.append(task)
         self._send_queued(sa, now)
 
     def _send_queued(self, sa: IkeSa, now: int) -> None:
-        if sa.state == GONE or sa.requests.is_waiting or not sa.requests.queue:
-            return
-        exchange, payloads = sa.requests.queue.pop(0)
-        message_id = sa.requests.next_id
-        datagram = sa.seal(exchange, message_id, False, payloads)
-        sa.requests.start(exchange, message_id, datagram, now)
-        self.send(datagram, sa.local, sa.remote)
+        while sa.state != GONE and sa.requests.queue and not sa.requests.is_waiting:
+            task = sa.requests.queue.pop(0)
+            payloads = task.make(self, sa)
+            if payloads is None:
+                continue
+            message_id = sa.requests.next_id
+            datagram = sa.seal(task.exchange, message_id, False, payloads)
+            sa.requests.start(task.exchange, message_id, datagram, now)
+            sa.requests.task = task
+            self.send(datagram, sa.local, sa.remote)
 
     def answer(self, sa: IkeSa, incoming: Incoming, payloads: list[Payload]) -> None:
         """Answer a protected request, to where it came from (RFC 7296 2.11), and keep the answer for a repetition."""

@@ -18,16 +18,27 @@ if TYPE_CHECKING:
     from isthmus.errors import IsthmusError
     from isthmus.proto.ike2.connection import Connection, Retransmit
     from isthmus.proto.ike2.keys import IkeKeys
+    from isthmus.proto.ike2.tasks import Task
     from isthmus.wire.addr import Endpoint
     from isthmus.wire.ike_payloads import Payload
 
 
 class ChildSa:
-    """The two SPIs of a CHILD SA (4 bytes each): inbound is ours, outbound the peer's."""
+    """One CHILD SA. inbound_spi is ours, outbound_spi the peer's (4 bytes each).
+
+    task: our wish to rekey it, from begin to answer. closing: our DELETE is queued or under way. successor: the pair
+    that a request of the peer has put in its place, which owes this one a DELETE; successor_nonce: the lower nonce of
+    that exchange. close_at: when we delete it ourselves, should the peer forget to.
+    """
 
     def __init__(self, inbound_spi: bytes, outbound_spi: bytes) -> None:
         self.inbound_spi = inbound_spi
         self.outbound_spi = outbound_spi
+        self.task: Task | None = None
+        self.closing = False
+        self.successor: ChildSa | None = None
+        self.successor_nonce = b""
+        self.close_at: int | None = None
 
 
 class IkeSa:
@@ -35,7 +46,8 @@ class IkeSa:
 
     role: ours, INITIATOR or RESPONDER. connection: whose it is; None at a responder until the peer has said who it
     is. order, established_order: places in the engine's one sequence of events, which says what came before what
-    even within a millisecond. init_request, init_answer: the two IKE_SA_INIT messages as they crossed the wire, which
+    even within a millisecond. begun_by, begun_order: the role and the order of the first of its line, where IKE SAs
+    have been rekeyed. init_request, init_answer: the two IKE_SA_INIT messages as they crossed the wire, which
     AUTH covers. expire_at: when it goes of itself, None if it does not.
     """
 
@@ -47,6 +59,8 @@ class IkeSa:
         self.state = NONE
         self.connection: Connection | None = None
         self.order = ike_id
+        self.begun_by = role
+        self.begun_order = ike_id
         self.established_order = 0
         self.expire_at: int | None = None
 
@@ -74,6 +88,12 @@ class IkeSa:
         self.nat = Nat()
         self.is_doubted = False  # somebody says, unproven, that the peer no longer knows this SA
         self.children: list[ChildSa] = []  # the oldest first
+        self.task: Task | None = None  # our wish to rekey this IKE SA, from begin to answer
+        self.later: list[tuple[int, Task]] = []  # (when, what) is asked for again
+        # What the peer's crossing request to rekey this IKE SA has made, and the lower nonce of that exchange.
+        self.heir: IkeSa | None = None
+        self.heir_nonce = b""
+        self.parent: IkeSa | None = None  # whose heir this is
         self.child_spi = b""  # initiator: our inbound SPI, offered and not yet agreed
         # Initiator, before the peer is authenticated. asked: what IKE_SA_INIT was sent with, (key pair, last request)
         # by group. wishes: how many the peer has had. doubt: its last word that cannot be trusted; refusal: its first
@@ -86,6 +106,15 @@ class IkeSa:
         self.wishes = 0
         self.doubt: IsthmusError | None = None
         self.refusal: IsthmusError | None = None
+
+    def inherit(self, old: IkeSa) -> None:
+        """What an IKE SA that rekeys `old` has from it: who the peer is and what was settled with it for good."""
+        self.connection = old.connection
+        self.peer_is_isthmus = old.peer_is_isthmus
+        self.nat = old.nat  # one for both: what is on the way is on the way of either
+        self.begun_by = old.begun_by
+        self.begun_order = old.begun_order
+        self.established_order = old.established_order
 
     def __repr__(self) -> str:
         return "IkeSa(%d %s %s %s)" % (self.ike_id, self.name, self.role, self.state)
@@ -165,7 +194,9 @@ class IkeSa:
 
     def get_timer(self) -> int | None:
         """When this SA next wants to be looked at."""
-        timers = (self.requests.get_timer(), self.expire_at, self.nat.keepalive_at)
+        timers = [self.requests.get_timer(), self.expire_at, self.nat.keepalive_at]
+        timers += [at for at, _ in self.later]
+        timers += [child.close_at for child in self.children]
         waiting = [timer for timer in timers if timer is not None]
         return min(waiting) if waiting else None
 
@@ -181,3 +212,4 @@ class IkeSa:
                 cipher.clear()
         self.requests.finish()
         self.requests.queue = []
+        self.later = []

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from isthmus.proto.actions import DEAD, DELETED
 from isthmus.proto.errors import PeerRefused, PskMismatch
-from isthmus.proto.ike2 import endings
-from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, REPLACED
+from isthmus.proto.ike2 import endings, rekey_child, succession, tasks
+from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, HEIR, REKEYED, REPLACED
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from isthmus.proto.ike2.incoming import Incoming
     from isthmus.wire.ike_payloads import Payload
 
-AFTER_REQUEST = (ESTABLISHED, REPLACED, CLOSING, DONE)
-AFTER_ANSWER = (ESTABLISHED, REPLACED, CLOSING, GONE)
+AFTER_REQUEST = (ESTABLISHED, REKEYED, REPLACED, CLOSING, DONE)
+AFTER_ANSWER = (ESTABLISHED, REKEYED, REPLACED, CLOSING, GONE)
 
 
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """Answer with our half of every CHILD SA that the peer deletes; empty for all else."""
+    if sa.state == HEIR and not _deletes_ike(incoming):
+        succession.settle(engine, sa, now)  # who uses it has decided for it
     deleted = _find_deleted(sa, incoming)
-    spis = [child.inbound_spi for child in deleted]
+    spis = [child.inbound_spi for child in deleted if not tasks.is_deleting(sa, child)]
     answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []
     engine.answer(sa, incoming, answer)
     for child in deleted:
@@ -42,6 +44,7 @@ def _find_deleted(sa: IkeSa, incoming: Incoming) -> list[ChildSa]:
     for payload in incoming.payloads:
         if isinstance(payload, DeletePayload) and payload.protocol == num.PROTO_ESP:
             spis += payload.spis
+    rekey_child.remember_deleted(sa, spis)
     return [child for child in sa.children if child.outbound_spi in spis]
 
 
@@ -59,5 +62,9 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, _now: int) -> 
     """
     if incoming.find_notify(num.INVALID_SYNTAX) is not None:
         endings.lose(engine, sa, PeerRefused("the peer finds our message malformed", num.INVALID_SYNTAX))
-    elif sa.state == CLOSING and not sa.requests.queue:
+        return
+    task = sa.requests.task
+    if isinstance(task, tasks.DeleteChild) and task.child in sa.children:
+        endings.drop_child(engine, sa, task.child, task.reason)
+    if sa.state == CLOSING and not sa.requests.queue:
         engine.forget(sa)

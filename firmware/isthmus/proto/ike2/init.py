@@ -7,11 +7,10 @@ it gives up for NO_PROPOSAL_CHOSEN, which asking again would not change, but onl
 """
 from __future__ import annotations
 
-from isthmus.crypto.dh import DhError
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
-from isthmus.proto.errors import BadPublicValue, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
-from isthmus.proto.ike2 import auth, cookie, link, nat, proposals
+from isthmus.proto.errors import InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
+from isthmus.proto.ike2 import auth, cookie, ke, link, nat, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -22,14 +21,12 @@ from isthmus.wire.ike_payloads import KePayload, NoncePayload, NotifyPayload, Sa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.crypto.dh import KeyPair
-    from isthmus.crypto.suites import Group, Suite
+    from isthmus.crypto.suites import Suite
     from isthmus.proto.ike2.connection import Connection
     from isthmus.proto.ike2.engine import Engine
     from isthmus.proto.ike2.incoming import Incoming
     from isthmus.wire.ike_payloads import Payload
 
-NONCE_BYTES = 32  # at least half the prf's key, RFC 7296 2.10
 COOKIE_MAX = 64  # RFC 7296 2.6
 MAX_WISHES = 4  # how many COOKIE and INVALID_KE_PAYLOAD one attempt obeys
 
@@ -47,7 +44,7 @@ def begin(engine: Engine, connection: Connection, now: int, is_patient: bool = F
     sa.connection = connection
     sa.is_patient = is_patient
     sa.spi_i = engine.table.make_spi(engine.rng)
-    sa.nonce_i = engine.rng(NONCE_BYTES)
+    sa.nonce_i = engine.rng(ke.NONCE_BYTES)
     _take_suite(engine, sa, connection.ike_proposals[0])
     sa.set_state(INIT_SENT)
     engine.table.add(sa)
@@ -57,7 +54,7 @@ def begin(engine: Engine, connection: Connection, now: int, is_patient: bool = F
 
 def _take_suite(engine: Engine, sa: IkeSa, suite: Suite) -> None:
     """Ask with this suite's group. A group that was asked with before keeps its key pair: the request is the same."""
-    group = _group_of(suite)
+    group = ke.group_of(suite)
     sa.suite = suite
     sa.key_pair = sa.asked[group.id][0] if group.id in sa.asked else group.make(engine.rng)
 
@@ -67,38 +64,17 @@ def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -
     if sa.cookie:
         payloads.append(NotifyPayload(num.COOKIE, sa.cookie))
     payloads.append(SaPayload(proposals.make_offer(connection.ike_proposals, num.PROTO_IKE, b"")))
-    ke = _make_ke(sa)
-    payloads.append(ke)
+    public = ke.make_ke(sa.suite, sa.key_pair)
+    payloads.append(public)
     payloads.append(NoncePayload(sa.nonce_i))
     payloads.extend(nat.make_hashes(sa.spi_i, NO_SPI, sa.local, sa.remote, connection.force_encap))
     if connection.mode == BEET:
         payloads.append(link.make_vendor())
     sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
     if sa.key_pair is not None:
-        sa.asked[ke.group] = (sa.key_pair, sa.init_request)
+        sa.asked[public.group] = (sa.key_pair, sa.init_request)
     sa.requests.start(num.IKE_SA_INIT, 0, sa.init_request, now)
     engine.send(sa.init_request, sa.local, sa.remote)
-
-
-def _make_ke(sa: IkeSa) -> KePayload:
-    if sa.suite is None or sa.key_pair is None:
-        raise AssertionError("%r has no key pair" % sa)
-    return KePayload(_group_of(sa.suite).id, sa.key_pair.public)
-
-
-def _group_of(suite: Suite) -> Group:
-    if suite.group is None:
-        raise AssertionError("an IKE suite without a group")
-    return suite.group
-
-
-def _compute_secret(key_pair: KeyPair | None, ke: KePayload) -> bytearray:
-    if key_pair is None:
-        raise AssertionError("no key pair")
-    try:
-        return key_pair.compute(ke.data)
-    except DhError as error:
-        raise BadPublicValue(error.message) from error
 
 
 def _derive(engine: Engine, sa: IkeSa, suite: Suite, secret: bytearray) -> None:
@@ -119,11 +95,11 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     suite, _ = proposals.check_choice(
         connection.ike_proposals, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE
     )
-    ke = incoming.get(num.KE, KePayload)
-    if ke.group != _group_of(suite).id or ke.group not in sa.asked:
+    theirs = incoming.get(num.KE, KePayload)
+    if theirs.group != ke.group_of(suite).id or theirs.group not in sa.asked:
         raise InvalidSyntax("the peer's key is for another group than %s" % suite)
-    key_pair, request = sa.asked[ke.group]
-    secret = _compute_secret(key_pair, ke)
+    key_pair, request = sa.asked[theirs.group]
+    secret = ke.compute_secret(key_pair, theirs)
     # Nothing is taken over before all of it has been found good.
     sa.spi_r = incoming.header.spi_r
     sa.nonce_r = incoming.get(num.NONCE, NoncePayload).data
@@ -196,9 +172,9 @@ def _use_other_group(engine: Engine, sa: IkeSa, connection: Connection, data: by
     group = int.from_bytes(data, "big") if len(data) == 2 else num.NO_GROUP
     if sa.suite is None:
         raise AssertionError("%r began without a suite" % sa)
-    if group != _group_of(sa.suite).id:
+    if group != ke.group_of(sa.suite).id:
         for suite in connection.ike_proposals:
-            if _group_of(suite).id == group and _may_obey(sa):
+            if ke.group_of(suite).id == group and _may_obey(sa):
                 _take_suite(engine, sa, suite)
                 _send_request(engine, sa, connection, now)
                 return
@@ -232,9 +208,9 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     connections = engine.connections.find(sa.local, sa.remote)
     suites = _merge_suites(connections)
     suite, chosen = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE)
-    ke = incoming.get(num.KE, KePayload)
-    if ke.group != _group_of(suite).id:
-        raise InvalidKe("%s is chosen, and the key is for group %d" % (suite, ke.group), _group_of(suite).id)
+    theirs = incoming.get(num.KE, KePayload)
+    if theirs.group != ke.group_of(suite).id:
+        raise InvalidKe("%s is chosen, and the key is for group %d" % (suite, theirs.group), ke.group_of(suite).id)
     if not engine.table.make_room(now, engine.forget):
         engine.count("busy")  # the initiator asks again
         return
@@ -242,10 +218,10 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.spi_i = incoming.header.spi_i
     sa.spi_r = engine.table.make_spi(engine.rng)
     sa.nonce_i = nonce_i
-    sa.nonce_r = engine.rng(NONCE_BYTES)
+    sa.nonce_r = engine.rng(ke.NONCE_BYTES)
     sa.suite = suite
-    sa.key_pair = _group_of(suite).make(engine.rng)
-    payloads: list[Payload] = [SaPayload([chosen]), _make_ke(sa), NoncePayload(sa.nonce_r)]
+    sa.key_pair = ke.group_of(suite).make(engine.rng)
+    payloads: list[Payload] = [SaPayload([chosen]), ke.make_ke(sa.suite, sa.key_pair), NoncePayload(sa.nonce_r)]
     nat.read_hashes(sa.nat, incoming)
     if sa.nat.is_understood:
         # Whose tunnel it is shows only later: the stricter wish decides, since UDP works wherever ESP does.
@@ -254,7 +230,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     if sa.peer_is_isthmus:
         payloads.append(link.make_vendor())
-    _derive(engine, sa, suite, _compute_secret(sa.key_pair, ke))
+    _derive(engine, sa, suite, ke.compute_secret(sa.key_pair, theirs))
     sa.init_request = incoming.datagram
     sa.init_digest = sha256(incoming.datagram)
     sa.init_answer = push_message(sa.make_header(num.IKE_SA_INIT, 0, True), payloads)

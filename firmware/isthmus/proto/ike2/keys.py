@@ -1,4 +1,4 @@
-"""The key schedule: RFC 7296 sections 2.14 (IKE SA), 2.15 (AUTH with a pre-shared key) and 2.17 (CHILD SA)."""
+"""The key schedule: RFC 7296 sections 2.14 and 2.18 (IKE SA), 2.15 (AUTH with a pre-shared key), 2.17 (CHILD SA)."""
 from __future__ import annotations
 
 from isthmus.crypto.prf import wipe
@@ -62,9 +62,33 @@ def derive_ike_keys(
     prf = prf_of(suite)
     seed = bytearray(prf.compute(nonce_i + nonce_r, secret))
     wipe(secret)
+    return _expand(suite, seed, nonce_i + nonce_r + spi_i + spi_r)
+
+
+def derive_rekeyed_keys(
+    old_suite: Suite,
+    sk_d: bytearray,
+    suite: Suite,
+    secret: bytearray,
+    nonce_i: bytes,
+    nonce_r: bytes,
+    spi_i: bytes,
+    spi_r: bytes,
+) -> IkeKeys:
+    """Of an IKE SA that another is rekeyed by: SKEYSEED = prf(SK_d (old), g^ir | Ni | Nr), with the old one's prf (RFC
+    7296 section 2.18). The secret is overwritten.
+    """
+    seed = bytearray(prf_of(old_suite).compute(sk_d, bytes(secret) + nonce_i + nonce_r))
+    wipe(secret)
+    return _expand(suite, seed, nonce_i + nonce_r + spi_i + spi_r)
+
+
+def _expand(suite: Suite, seed: bytearray, data: bytes) -> IkeKeys:
+    """The seven keys of SKEYSEED, which is overwritten."""
+    prf = prf_of(suite)
     key, mac = suite.cipher.key_bytes, suite.cipher.integ_key_bytes
     lengths = [prf.key_bytes, mac, mac, key, key, prf.key_bytes, prf.key_bytes]
-    stream = prf.expand(seed, nonce_i + nonce_r + spi_i + spi_r, sum(lengths))
+    stream = prf.expand(seed, data, sum(lengths))
     wipe(seed)
     return IkeKeys(cut(stream, lengths))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from isthmus.proto.errors import InvalidSyntax, NoProposalChosen
 from isthmus.wire import ike_numbers as num
+from isthmus.wire.ike import NO_SPI, SPI
 from isthmus.wire.ike_sa import Proposal, Transform
 
 TYPE_CHECKING = False
@@ -54,14 +55,17 @@ def with_spi(proposal: Proposal, spi: bytes) -> Proposal:
     return Proposal(proposal.number, proposal.protocol, spi, proposal.transforms)
 
 
-def choose(suites: list[Suite], offered: list[Proposal], protocol: int) -> tuple[Suite, Proposal]:
-    """Our most preferred suite that fits, and the proposal to answer with (spi: the peer's).
+def choose(
+    suites: list[Suite], offered: list[Proposal], protocol: int, rekeys: bool = False
+) -> tuple[Suite, Proposal]:
+    """Our most preferred suite that fits, and the proposal to answer with (spi: the peer's). rekeys: it is for an IKE
+    SA that rekeys another, and brings an SPI.
 
     Raises NoProposalChosen with both sides' values.
     """
     for suite in suites:
         for proposal in offered:
-            transforms = _fit(suite, proposal) if _is_usable(proposal, protocol) else []
+            transforms = _fit(suite, proposal) if _is_usable(proposal, protocol, rekeys) else []
             if transforms:
                 return suite, Proposal(proposal.number, protocol, proposal.spi, transforms)
     raise NoProposalChosen(
@@ -70,10 +74,14 @@ def choose(suites: list[Suite], offered: list[Proposal], protocol: int) -> tuple
     )
 
 
-def _is_usable(proposal: Proposal, protocol: int) -> bool:
-    """True if it is for this protocol and its SPI is one that may be: none for IKE, for ESP four bytes from 256 up."""
+def _is_usable(proposal: Proposal, protocol: int, rekeys: bool) -> bool:
+    """True if it is for this protocol and its SPI is one that may be: for ESP four bytes from 256 up; for IKE none, or
+    eight that are not all zero where it rekeys (RFC 7296 sections 1.3.2, 3.3.1).
+    """
     if proposal.protocol != protocol:
         return False
+    if rekeys:
+        return len(proposal.spi) == SPI and proposal.spi != NO_SPI
     if protocol == num.PROTO_IKE:
         return not proposal.spi
     return len(proposal.spi) == ESP_SPI and int.from_bytes(proposal.spi, "big") >= FIRST_SPI
@@ -109,11 +117,13 @@ def _types_of(proposal: Proposal) -> list[int]:
     return types
 
 
-def check_choice(suites: list[Suite], answer: list[Proposal], protocol: int) -> tuple[Suite, Proposal]:
+def check_choice(
+    suites: list[Suite], answer: list[Proposal], protocol: int, rekeys: bool = False
+) -> tuple[Suite, Proposal]:
     """What the responder chose of our offer (made by make_offer). Raises InvalidSyntax if it is not from it."""
     if len(answer) == 1:
         proposal = answer[0]
-        if _is_usable(proposal, protocol) and 1 <= proposal.number <= len(suites):
+        if _is_usable(proposal, protocol, rekeys) and 1 <= proposal.number <= len(suites):
             suite = suites[proposal.number - 1]
             types = [transform.type for transform in list_transforms(suite, protocol)]
             # One of each type, and no other: NO_ESN beside ESN, say, is no choice.

@@ -8,14 +8,15 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.proto.ike2.connection import Retransmit
-    from isthmus.wire.ike_payloads import Payload
+    from isthmus.proto.ike2.tasks import Task
 
 
 class Requests:
     """Requests that we send on one IKE SA.
 
     next_id: of the next new request. exchange, message_id, datagram: of the one that awaits its answer; datagram is
-    b"" if none does. queue: (exchange, payloads) that wait for their turn.
+    b"" if none does. task: what the last request was for, None for those of the handshake. queue: what waits for its
+    turn.
     """
 
     def __init__(self, retransmit: Retransmit) -> None:
@@ -26,12 +27,18 @@ class Requests:
         self.exchange = 0
         self.message_id = 0
         self.datagram = b""
-        self.queue: list[tuple[int, list[Payload]]] = []
+        self.task: Task | None = None
+        self.queue: list[Task] = []
 
     @property
     def is_waiting(self) -> bool:
         """True if a request awaits its answer."""
         return bool(self.datagram)
+
+    @property
+    def current(self) -> Task | None:
+        """What the request that awaits its answer is for."""
+        return self.task if self.is_waiting else None
 
     def start(self, exchange: int, message_id: int, datagram: bytes, now: int) -> None:
         """A request goes out for the first time."""

@@ -18,9 +18,11 @@ from isthmus.proto.ike2.states import (
     CLOSING,
     DONE,
     ESTABLISHED,
+    HEIR,
     INIT_ANSWERED,
     INIT_SENT,
     NONE,
+    REKEYED,
     REPLACED,
 )
 from isthmus.wire import ike_numbers as num
@@ -74,7 +76,9 @@ class Row(Value):
         self.becomes = becomes
 
 
-_ANSWERS = (ESTABLISHED, REPLACED, CLOSING, DONE)
+_ASKED = (ESTABLISHED, REKEYED, REPLACED, CLOSING)  # a request of ours may be under way
+_UP = _ASKED + (HEIR,)
+_ANSWERS = _UP + (DONE,)
 _EXTRAS = (num.NOTIFY, num.VENDOR, num.CERT, num.CERTREQ, num.CP)
 
 # fmt: off
@@ -124,14 +128,26 @@ ROWS = (
         auth.receive_unwanted_refusal, auth.AFTER_UNWANTED),
 
     # CREATE_CHILD_SA, RFC 7296 1.3
-    Row("the peer wants a new CHILD SA: HDR, SK {[N,] SA, Ni, [KEi,] TSi, TSr}",
-        BOTH, (ESTABLISHED, REPLACED, CLOSING), num.CREATE_CHILD_SA, REQUEST,
+    Row("the peer wants a new CHILD SA: HDR, SK {[N(REKEY_SA),] SA, Ni, [KEi,] TSi, TSr}",
+        BOTH, _UP, num.CREATE_CHILD_SA, REQUEST,
         (num.SA, num.NONCE, num.TSI, num.TSR), (num.KE, num.NOTIFY, num.VENDOR, num.CP),
-        create_child.refuse, create_child.AFTER_REQUEST),
+        create_child.answer_child_request, create_child.AFTER_REQUEST),
     Row("the peer wants to rekey the IKE SA: HDR, SK {SA, Ni, KEi}",
-        BOTH, (ESTABLISHED, REPLACED, CLOSING), num.CREATE_CHILD_SA, REQUEST,
+        BOTH, _UP, num.CREATE_CHILD_SA, REQUEST,
         (num.SA, num.NONCE, num.KE), (num.NOTIFY, num.VENDOR),
-        create_child.refuse, create_child.AFTER_REQUEST),
+        create_child.answer_ike_request, create_child.AFTER_REQUEST),
+    Row("our new CHILD SA is agreed: HDR, SK {SA, Nr, [KEr,] TSi, TSr}",
+        BOTH, _ASKED, num.CREATE_CHILD_SA, RESPONSE,
+        (num.SA, num.NONCE, num.TSI, num.TSR), (num.KE, num.NOTIFY, num.VENDOR, num.CP),
+        create_child.receive_child_answer, create_child.AFTER_ANSWER),
+    Row("our new IKE SA is agreed: HDR, SK {SA, Nr, KEr}",
+        BOTH, _ASKED, num.CREATE_CHILD_SA, RESPONSE,
+        (num.SA, num.NONCE, num.KE), (num.NOTIFY, num.VENDOR),
+        create_child.receive_ike_answer, create_child.AFTER_ANSWER),
+    Row("our rekeying is refused: HDR, SK {N}",
+        BOTH, _ASKED, num.CREATE_CHILD_SA, RESPONSE,
+        (num.NOTIFY,), (num.VENDOR,),
+        create_child.receive_refusal, create_child.AFTER_ANSWER),
 
     # INFORMATIONAL, RFC 7296 1.4
     Row("the peer reports, deletes or asks whether we live: HDR, SK {[N,] [D,] [CP,] ...}",
@@ -139,7 +155,7 @@ ROWS = (
         (), (num.NOTIFY, num.DELETE, num.CP, num.VENDOR),
         informational.answer_request, informational.AFTER_REQUEST),
     Row("our question or our DELETE is answered: HDR, SK {[N,] [D,] [CP] ...}",
-        BOTH, (ESTABLISHED, REPLACED, CLOSING), num.INFORMATIONAL, RESPONSE,
+        BOTH, _ASKED, num.INFORMATIONAL, RESPONSE,
         (), (num.NOTIFY, num.DELETE, num.CP, num.VENDOR),
         informational.receive_answer, informational.AFTER_ANSWER),
 )

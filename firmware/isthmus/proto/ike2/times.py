@@ -9,6 +9,7 @@ FINISH_MS = 2_000  # of it, how long a peer is left in peace when others want it
 REFUSED_MS = 2_000  # how long the refusal of an IKE_SA_INIT, which nothing proves, waits for a better answer
 LINGER_MS = 30_000  # how long the last answer of an SA that is over is kept, in case it was lost
 REPLACED_MS = 5_000  # how long an SA that a newer one has replaced waits for the peer's DELETE
+SUPERSEDED_MS = 60_000  # how long what rekeying leaves over waits for the peer's DELETE
 COOKIE_SECRET_MS = 60_000  # life of one cookie secret; the one before it is still good for as long again
 KEEPALIVE_MS = 20_000  # between two keepalives of a translator's mapping, RFC 3948 section 4
 UNPROVEN_MS = 1_000  # for what anybody can send: at most one report of a kind in this time, and one version answer
