@@ -106,7 +106,7 @@ class Children:
         self.current: Child | None = None  # its outbound SA carries the traffic
         self.newest: Child | None = None  # agreed, not yet moved to; else the same as current
         self.adopted: list[Sa] = []  # a former daemon's, without the IKE SA that made them
-        self._local = b""
+        self._local: list[bytes] = []
         self.packets_in: int | None = None
         self.packets_out: int | None = None
         self.lost = False
@@ -116,8 +116,8 @@ class Children:
         self._renew_at: int | None = None
         self._end_at: int | None = None
 
-    def adopt(self, sas: list[Sa], local: bytes, now: int) -> None:
-        """Keep what a former daemon left in the kernel until something better is there. local: our outer address."""
+    def adopt(self, sas: list[Sa], local: list[bytes], now: int) -> None:
+        """Keep what a former daemon left in the kernel until something better is there. local: our addresses."""
         if self.newest is None and sas:
             self.adopted = sas
             self._local = local
@@ -135,6 +135,13 @@ class Children:
             if child is not None:
                 keys.update(child.sas())
         return keys
+
+    def outer(self) -> tuple[bytes, bytes] | None:
+        """The outer addresses, ours and the peer's, of the SA that traffic leaves through; None if there is none."""
+        if self.current is not None:
+            return (self.current.outbound.source, self.current.outbound.destination)
+        leaving = [sa for sa in self.adopted if sa.destination not in self._local]
+        return (leaving[-1].source, leaving[-1].destination) if leaving else None
 
     def usable(self) -> bool:
         """Traffic can leave and arrive."""
@@ -208,7 +215,7 @@ class Children:
             self.packets_in = arriving.packets if arriving is not None else None
             self.packets_out = leaving.packets if leaving is not None else None
         elif self.adopted:
-            self.packets_in = sum([present[sa_key(sa)].packets for sa in self.adopted if sa.destination == self._local])
+            self.packets_in = sum([present[sa_key(sa)].packets for sa in self.adopted if sa.destination in self._local])
         if self._move_at is not None and self.newest is not None:
             first = present.get(key_of(self.newest.inbound))
             if first is not None and first.packets:

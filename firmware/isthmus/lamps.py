@@ -50,11 +50,11 @@ def lamps(tunnel: Tunnel, keeper: Keeper, now: int) -> list[Lamp]:
 
 
 def _peer(tunnel: Tunnel, now: int) -> Lamp:
-    if tunnel.ike is not None and tunnel.peer_seen_at is not None:
+    if tunnel.ike is not None and tunnel.liveness.seen_at is not None:
         who = format_ip(tunnel.road.remote) if tunnel.road.remote is not None else tunnel.config.remote
         text = "%s proved its identity %s ago (%s), last IKE message %s ago"
         return Lamp(
-            "peer", OK, text % (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.peer_seen_at))
+            "peer", OK, text % (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.liveness.seen_at))
         )
     if tunnel.error is not None:
         return Lamp("peer", BAD, str(tunnel.error))

@@ -9,6 +9,7 @@ from isthmus.policy.derive import COOKIE_BYTES
 from isthmus.policy.desired import L2TP_PROTOCOL
 from isthmus.policy.mtu import SMALLEST, inner_mtu
 from isthmus.proto.ike2.connection import Connection, Retransmit
+from isthmus.road import UNKNOWN
 from isthmus.wire.ike_ts import Selector
 
 TYPE_CHECKING = False
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 IKE_PORT = 500  # RFC 7296 2
 NAT_PORT = 4500  # RFC 7296 2.23, RFC 3948
+HURRIED_TRIES = 4
 RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
 
 
@@ -29,18 +31,21 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
 
     Raises SuiteError where this interpreter has no algorithm of those that are allowed.
     """
-    if tunnel.road.way is None or tunnel.road.remote is None or tunnel.derived is None:
+    road, config = tunnel.road, tunnel.config
+    if tunnel.derived is None or road.local_id is None or road.remote_id is None:
         return None
-    if tunnel.road.local_id is None or tunnel.road.remote_id is None:
+    if not road.is_anywhere and (road.local is None or road.remote is None):
         return None
-    config = tunnel.config
+    tries = config.retransmit_tries + 1
+    if road.has_choice:  # who can try another address need not wait long for this one
+        tries = min(tries, HURRIED_TRIES)
     here, there = tunnel.derived.local.inner, tunnel.derived.remote.inner
     return Connection(
         name=tunnel.name,
-        local=(tunnel.road.way.source, IKE_PORT),
-        remote=(tunnel.road.remote, IKE_PORT),
-        local_id=tunnel.road.local_id,
-        remote_id=tunnel.road.remote_id,
+        local=(road.local or UNKNOWN, IKE_PORT),
+        remote=None if road.is_anywhere or road.remote is None else (road.remote, IKE_PORT),
+        local_id=road.local_id,
+        remote_id=road.remote_id,
         psk=config.psk,
         ike_proposals=_offered(config.ike_proposals, parse_ike_suite),
         esp_proposals=_offered(config.esp_proposals, parse_esp_suite),
@@ -48,7 +53,12 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
         ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
         mode=tunnel.derived.mode,
         link=tunnel.derived.link,
-        retransmit=Retransmit(config.retransmit_ms, RETRANSMIT_FACTOR, config.retransmit_tries + 1),
+        retransmit=Retransmit(config.retransmit_ms, RETRANSMIT_FACTOR, tries),
+        roams=config.remote_id is not None,
+        force_encap=config.force_encap,
+        mobike=config.mobike,
+        fragment=config.fragment,
+        answers=config.responds,
     )
 
 

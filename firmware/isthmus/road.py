@@ -6,10 +6,10 @@ Sans-IO and without a clock: the tunnel asks the name server and the kernel, and
 from __future__ import annotations
 
 from isthmus.kernel.ways import Way
-from isthmus.policy.derive import TRANSPORT, Derived, derive, share_ids
+from isthmus.policy.derive import Derived, derive, share_ids
 from isthmus.policy.given import free_mark, given
-from isthmus.troubles import NoAddressError, NoWayError, PeerInsideError, SamePeerError
-from isthmus.wire.addr import format_ip
+from isthmus.troubles import NoAddressError, PeerInsideError, SamePeerError
+from isthmus.wire.addr import format_ip, is_ip, parse_ip
 from isthmus.wire.identity import Identity, identity_of_address
 
 TYPE_CHECKING = False
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from isthmus.policy.desired import LocalAddress
 
     Others = list[tuple[str, Derived]]  # the other tunnels of this site: name, what they derived
+
+
+UNKNOWN = bytes(4)  # in place of an address, as the kernel's policies have it
 
 
 class Turn:
@@ -32,62 +35,143 @@ class Turn:
 
 
 class Road:
-    """See the module. remote: the peer's address; way: the kernel's way to it; addresses: this router's own; local_id,
-    remote_id, derived: who we are to each other. Each is None, or empty, as long as it is unknown.
+    """See the module. remote: the peer's address, where we call it or where it has called from; local: our own address
+    toward it; way: the kernel's way to it; addresses: this router's own; local_id, remote_id, derived: who we are to
+    each other. Each is None, or empty, as long as it is unknown.
     """
 
     def __init__(self, config: TunnelConfig) -> None:
         self.config = config
         self.remote: bytes | None = None
+        self.local: bytes | None = None
         self.way: Way | None = None
         self.addresses: list[LocalAddress] = []
         self.local_id: Identity | None = config.local_id
         self.remote_id: Identity | None = config.remote_id
         self.derived: Derived | None = None
-        self._between: tuple[bytes, bytes] | None = None
+        self._between: tuple[bytes | None, bytes | None] | None = None  # the way's source, not always `local`
+        self._answers: dict[str, tuple[list[bytes], str]] = {}
+        self._failed: list[bytes] = []
+        self._several = False
+        self._met = False  # the peer is where it has shown itself, whatever its names say
+        self._is_new = False  # and the kernel was not asked about the way there
 
-    def choose(self, addresses: list[bytes], failure: str, settled: bool) -> bytes:
-        """The address to try, of those that the peer's name has; `failure` says why it has none. settled: traffic
-        passes, so nothing moves as long as the address in use is among them.
+    @property
+    def is_anywhere(self) -> bool:
+        """Nobody knows where the peer is until it calls."""
+        return not self.config.remotes
+
+    def ask(self) -> list[str]:
+        """Begin a try: the names to be looked up, each answered by answered()."""
+        self._answers = {}
+        names = []
+        for remote in self.config.remotes:
+            if is_ip(remote):
+                self._answers[remote] = ([parse_ip(remote)], "")
+            else:
+                names.append(remote)
+        return names
+
+    def answered(self, name: str, addresses: list[bytes], failure: str) -> bool:
+        """A name has these addresses, or `failure` says why it has none. True if it was asked for."""
+        if name not in self.config.remotes:
+            return False
+        self._answers[name] = (addresses, failure)
+        return True
+
+    def is_answered(self) -> bool:
+        """Every name of this try is."""
+        return len(self._answers) == len(self.config.remotes)
+
+    def choose(self, settled: bool) -> bytes:
+        """The address to try: of all that the peer's names have, in order, the one after the last that failed. settled:
+        traffic passes, so nothing moves as long as the address in use is among them.
 
         Raises NoAddressError, PeerInsideError.
         """
-        local = self.config.local_address
-        if local is not None and addresses:
-            addresses = [address for address in addresses if len(address) == len(local)]
-            failure = "none of the family of option local"
-        inside = [address for address in addresses if self._is_inside(address)]
-        addresses = [address for address in addresses if address not in inside]
-        if inside and not addresses:
+        candidates, inside, failures = self._candidates()
+        self._several = len(candidates) > 1
+        if inside and not candidates:
             raise PeerInsideError("the peer's address %s lies inside its own remote_subnet" % format_ip(inside[0]))
-        if not addresses:
+        if not candidates:
             text = "the name %s has no address (%s)"
-            raise NoAddressError(text % (self.config.remote, failure or "nothing found"))
+            raise NoAddressError(text % (self.config.remote, "; ".join(failures) or "nothing found"))
         # A name with several addresses lists them in any order: what stands does not move for that.
-        if self.remote is None or self.remote not in addresses or not settled:
-            self.remote = addresses[0]
+        stays = settled and self.remote not in self._failed and (self._met or self.remote in candidates)
+        if self.remote is None or not stays:
+            fresh = [address for address in candidates if address not in self._failed]
+            if not fresh:  # all have failed: from the beginning
+                self._failed = []
+            self.remote = (fresh or candidates)[0]
+            self._met = False
         return self.remote
+
+    def _candidates(self) -> tuple[list[bytes], list[bytes], list[str]]:
+        """The addresses to try in order, those that cannot be used, and why names have none."""
+        local = self.config.local_address
+        candidates: list[bytes] = []
+        inside: list[bytes] = []
+        failures: list[str] = []
+        for name in self.config.remotes:
+            addresses, failure = self._answers[name]
+            if local is not None and addresses:
+                addresses = [address for address in addresses if len(address) == len(local)]
+                failure = "none of the family of option local"
+            if not addresses and failure not in failures:
+                failures.append(failure)
+            for address in addresses:
+                where = inside if self._is_inside(address) else candidates
+                if address not in where:
+                    where.append(address)
+        return candidates, inside, failures
+
+    def failed(self) -> bool:
+        """The address that was tried did not answer; True if there is another that was not tried yet."""
+        if self.remote is not None and self.remote not in self._failed:
+            self._failed.append(self.remote)
+        if not self.is_answered():
+            return False
+        return [address for address in self._candidates()[0] if address not in self._failed] != []
+
+    @property
+    def has_choice(self) -> bool:
+        """The peer has several addresses: no need to wait long for one of them."""
+        return self._several
 
     def _is_inside(self, address: bytes) -> bool:
         """The tunnel's own packets would go into the tunnel."""
         return any(len(net.address) == len(address) and net.contains(address) for net in self.config.remote_subnets)
 
-    def take(self, way: Way, addresses: list[LocalAddress], others: Others) -> Turn:
-        """The kernel's way to `remote`, this router's own addresses, and what the other tunnels have derived.
+    def take(self, way: Way | None, addresses: list[LocalAddress], others: Others) -> Turn:
+        """The kernel's way to `remote`, this router's own addresses, and what the other tunnels have derived. way: None
+        only as long as nobody knows where the peer is.
 
         Raises IsthmusError where the identities cannot be used; then forget() is due.
         """
-        if self.remote is None:
-            raise NoWayError("the peer's address is not known")
-        if self.config.local_address is not None:
+        if way is not None and self.config.local_address is not None:
             way = Way(self.config.local_address, way.ifname, way.mtu)
         known = self.way == way and self.addresses == addresses and self.derived is not None
         self.way = way
         self.addresses = addresses
-        rederived = self._derive(way.source, self.remote, others)
-        moved = self._between != (way.source, self.remote)
-        self._between = (way.source, self.remote)
+        source = way.source if way is not None else None
+        gone = self.local not in (None, source) and self.local not in [address for _, address, _ in addresses]
+        moved = gone or (self._between != (source, self.remote) and not self._is_new)
+        if moved or self.local is None:  # else it stays: the peer may have called another than we would call from
+            self.local = source
+        rederived = self._derive(self.local or UNKNOWN, self.remote or UNKNOWN, others)
+        self._between = (source, self.remote)
+        self._is_new = False
         return Turn(moved, rederived, moved or rederived or not known)
+
+    def meet(self, local: bytes, remote: bytes) -> bool:
+        """The peer has proved itself between these addresses; True if the kernel is to be asked for the way there."""
+        self._failed = []
+        self._met = True
+        if (self.local, self.remote) == (local, remote):
+            return False
+        self.local, self.remote = local, remote
+        self._is_new = True
+        return True
 
     def _derive(self, local: bytes, remote: bytes, others: Others) -> bool:
         """Derive from the identities in use; True where ids of before no longer hold. Raises IsthmusError."""
@@ -109,14 +193,6 @@ class Road:
                 raise SamePeerError(text % (self.local_id, self.remote_id, name))
         self.derived = derived
         return former is not None and former.link != derived.link
-
-    def ends(self) -> tuple[bytes, bytes] | None:
-        """The outer addresses, local and remote, that L2TP itself runs between; None in BEET mode or as long as they
-        are unknown.
-        """
-        if self.derived is None or self.derived.mode != TRANSPORT or self.way is None or self.remote is None:
-            return None
-        return (self.way.source, self.remote)
 
     def leave(self) -> None:
         """The engine does not know the road any more: the next take() is a move."""

@@ -182,8 +182,7 @@ class Site:
     def resolved(self, name: str, addresses: list[bytes], failure: str, now: int) -> None:
         """A name server's answer, or why there is none."""
         for tunnel in self.tunnels.values():
-            if tunnel.config.remote == name:
-                tunnel.resolved(addresses, failure, now)
+            tunnel.resolved(name, addresses, failure, now)
         self.obey(now)
 
     def kernel_changed(self, kinds: set[str], now: int) -> None:
@@ -353,11 +352,12 @@ class Site:
             text = "refused a call from %s: %s; %s" % (who, action.error, action.error.remedy)
             self.log.once("warning", action.name or "ike", text)
 
-    def _find_way(self, tunnel: Tunnel, address: bytes) -> None:
+    def _find_way(self, tunnel: Tunnel, address: bytes | None) -> None:
         unknown = tunnel.derived is None
         others = [(it.name, it.derived) for it in self.tunnels.values() if it is not tunnel and it.derived is not None]
         try:
-            way, addresses = self.kernel.way_to(address), self.kernel.local_addresses()
+            way = self.kernel.way_to(address) if address is not None else None
+            addresses = self.kernel.local_addresses()
         except KernelError as error:
             tunnel.found_way(None, [], error, [], self._now)
         else:
@@ -414,9 +414,9 @@ class Site:
         self.keeper.rest(now)
         tunnels = list(self.tunnels.values())
         self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
-        ends = [tunnel.road.ends() for tunnel in tunnels]
+        ends = [tunnel.ends() for tunnel in tunnels]
         for tunnel in tunnels:
-            tunnel.shared = tunnel.road.ends() is not None and ends.count(tunnel.road.ends()) > 1
+            tunnel.shared = tunnel.ends() is not None and ends.count(tunnel.ends()) > 1
         text = guard_text(self._guard_sessions()) if tunnels or self.guarded else None
         if (text or "") != self._remembered:
             self._remembered = text or ""

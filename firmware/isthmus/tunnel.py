@@ -9,13 +9,15 @@ from __future__ import annotations
 from isthmus.backoff import Backoff
 from isthmus.children import Children
 from isthmus.errors import IsthmusError
+from isthmus.liveness import ASK, Liveness
 from isthmus.offer import connection_of, mtu_of
+from isthmus.policy.derive import TRANSPORT
 from isthmus.policy.desired import Facts, guard_session, objects_of
 from isthmus.policy.given import may_answer
 from isthmus.probe import Probe
 from isthmus.proto.actions import DELETED, INITIATOR, IkeUp
 from isthmus.proto.errors import CrossedAttempt
-from isthmus.road import Road
+from isthmus.road import UNKNOWN, Road
 from isthmus.troubles import NoWayError, PeerClosedError, Refusal, SaLostError
 from isthmus.wire.icmp6 import pull_echo_reply
 
@@ -68,7 +70,7 @@ class Tunnel:
         self.adopted_mtu: int | None = None
         self.ike: IkeUp | None = None
         self.ike_at = now
-        self.peer_seen_at: int | None = None
+        self.liveness = Liveness(config.dpd_ms, now)
         self.session: Session | None = None
         self.received_at: int | None = None
         self.changed_at = now
@@ -76,8 +78,6 @@ class Tunnel:
         self._backoff = Backoff(rng)
         self._requests: list[tuple[str, object]] = []
         self._seeking = False
-        self._checked_at = now
-        self._checked_packets: int | None = None
         self._state = self.state()
 
     @property
@@ -124,14 +124,14 @@ class Tunnel:
         return guard_session(self._facts())
 
     def _facts(self) -> Facts:
-        way, static = self.road.way, self.config.static
+        way, outer, static = self.road.way, self.outer(), self.config.static
         return Facts(
             ifname=self.config.ifname,
             mtu=self.mtu(),
             remote_subnets=self.config.remote_subnets,
             local_subnets=self.config.local_subnets,
-            local=way.source if way is not None else None,
-            remote=self.road.remote if way is not None else None,
+            local=outer[0] if outer is not None else None,
+            remote=outer[1] if outer is not None else None,
             uplink=way.ifname if way is not None else "",
             derived=self.derived,
             addresses=self.road.addresses,
@@ -140,6 +140,22 @@ class Tunnel:
             next_hops=static.next_hops if static is not None else [],
             shared=self.shared,
         )
+
+    def outer(self) -> tuple[bytes, bytes] | None:
+        """The outer addresses, ours and the peer's: of the SAs that carry traffic, or those to be tried. None as long
+        as they are unknown, UNKNOWN for a peer that may be anywhere.
+        """
+        road = self.road
+        used = self.children.outer()
+        if used is not None:
+            return used
+        if road.local is not None and road.remote is not None:
+            return (road.local, road.remote)
+        return (UNKNOWN, UNKNOWN) if road.is_anywhere else None
+
+    def ends(self) -> tuple[bytes, bytes] | None:
+        """The outer addresses that L2TP itself runs between; None in BEET mode or as long as they are unknown."""
+        return self.outer() if self.derived is not None and self.derived.mode == TRANSPORT else None
 
     def mtu(self) -> int:
         """Of the interface: configured, or computed from the way out and the cipher; never less than IPv6 needs."""
@@ -189,6 +205,7 @@ class Tunnel:
         """A configuration that asks nothing new of the peer: what is agreed stays, the kernel is brought up to it."""
         self.config = config
         self.road.config = config
+        self.liveness.interval_ms = config.dpd_ms
         self._ask(RECONCILE)
 
     def connection(self) -> Connection | None:
@@ -201,17 +218,21 @@ class Tunnel:
         """Begin where every try begins, with the peer's address: it may be a new one."""
         self.retry_at = now + ANSWER_MS
         self._seeking = True
-        if self.config.remote_address is not None:
-            self.resolved([self.config.remote_address], "", now)
-        else:
-            self._ask(RESOLVE, self.config.remote)
+        for name in self.road.ask():
+            self._ask(RESOLVE, name)
+        self._choose(now)
 
-    def resolved(self, addresses: list[bytes], failure: str, now: int) -> None:
-        """The peer's name has these addresses, or `failure` says why it has none."""
-        if not self._seeking:
+    def resolved(self, name: str, addresses: list[bytes], failure: str, now: int) -> None:
+        """One of the peer's names has these addresses, or `failure` says why it has none."""
+        if self._seeking and self.road.answered(name, addresses, failure):
+            self._choose(now)
+
+    def _choose(self, now: int) -> None:
+        """When every name is answered: which address is tried?"""
+        if not self.road.is_answered():
             return
         try:
-            remote = self.road.choose(addresses, failure, self.children.usable())
+            remote = self.road.remote if self.road.is_anywhere else self.road.choose(self.children.usable())
         except IsthmusError as error:
             self._failed(error, now)
         else:
@@ -219,7 +240,7 @@ class Tunnel:
 
     def look_again(self) -> None:
         """Addresses or routes of this router have changed: is the way to the peer still the same?"""
-        if self.wanted and self.road.remote is not None:
+        if self.wanted and (self.road.remote is not None or self.road.is_anywhere):
             self._ask(FIND_WAY, self.road.remote)
 
     def found_way(
@@ -231,9 +252,9 @@ class Tunnel:
         seeking, self._seeking = self._seeking, False
         if not self.wanted:
             return
-        if way is None:
+        if error is not None or (way is None and not self.road.is_anywhere):
             if seeking:
-                self._failed(error or NoWayError("there is no route to the peer"), now)
+                self._failed(error or NoWayError("there is no route to the peer"), now, True)
             return
         try:
             turn = self.road.take(way, addresses, others)
@@ -276,8 +297,10 @@ class Tunnel:
             self.attempting = True
             self._ask(INITIATE)
 
-    def _failed(self, error: IsthmusError, now: int) -> None:
-        """A try has ended without a tunnel: remember why, and try again later."""
+    def _failed(self, error: IsthmusError, now: int, elsewhere: bool = False) -> None:
+        """A try has ended without a tunnel: remember why, and try again later. elsewhere: another address of the peer
+        may be better, and is tried at once.
+        """
         self.error = error
         self.error_at = now
         self.attempting = False
@@ -285,7 +308,10 @@ class Tunnel:
         if self.holding:
             self.holding = False
             self._ask(RECONCILE)
-        self.retry_at = now + self._backoff.failed()
+        if elsewhere and self.road.failed():
+            self.retry_at = now
+        else:
+            self.retry_at = now + self._backoff.failed()
 
     # --- what the engine tells ----------------------------------------------------------------------------------------
 
@@ -293,7 +319,7 @@ class Tunnel:
         """The peer has proved who it is."""
         self.ike = action
         self.ike_at = now
-        self.peer_seen_at = now
+        self.liveness.seen_at = now
         self.refusal = None
 
     def ike_rekeyed(self, action: IkeRekeyed, now: int) -> None:
@@ -321,7 +347,9 @@ class Tunnel:
         self.holding = False
         self.error = None
         self.retry_at = None
-        self._checked_at = now
+        self.liveness.fresh(now)
+        if self.road.meet(action.inbound.destination, action.inbound.source):
+            self._ask(FIND_WAY, self.road.remote)
         self._install(self.children.child_up(action, now))
         self._ask(RECONCILE)
 
@@ -347,11 +375,12 @@ class Tunnel:
             self.children.clear()
             self.carried = False
             self._ask(RECONCILE)
-        self._failed(action.error or PeerClosedError("the peer has closed the tunnel"), now)
+        error = action.error or PeerClosedError("the peer has closed the tunnel")
+        self._failed(error, now, action.error is not None)
 
     def peer_seen(self, _action: PeerSeen, now: int) -> None:
         """An authenticated message has come."""
-        self.peer_seen_at = now
+        self.liveness.seen_at = now
 
     def refused(self, error: IsthmusError, now: int) -> None:
         """An SA did not go into the kernel, or no algorithm is left to offer: there is no tunnel without it."""
@@ -369,7 +398,7 @@ class Tunnel:
                 self.attempting = False  # the peer's own attempt goes on; should it fail, it is our turn again
                 self.retry_at = None if self.children.usable() else now + ANSWER_MS
             elif self.wanted and self.attempting:
-                self._failed(action.error, now)
+                self._failed(action.error, now, True)
         else:
             self.refusal = Refusal(action.error, action.source, now)
 
@@ -377,9 +406,11 @@ class Tunnel:
 
     def adopt(self, sas: list[Sa], mtu: int | None, now: int) -> None:
         """SAs of this tunnel that a former daemon left working, and the MTU of its interface."""
-        if self.road.way is not None:
-            self.children.adopt(sas, self.road.way.source, now)
-            self.adopted_mtu = mtu
+        self.children.adopt(sas, [address for _, address, _ in self.road.addresses], now)
+        self.adopted_mtu = mtu
+        used = self.children.outer()
+        if used is not None and self.road.meet(used[0], used[1]):
+            self._ask(FIND_WAY, self.road.remote)
 
     def observed(self, sas: list[Sa], session: Session | None, now: int) -> None:
         """What the kernel holds of this tunnel now: its SAs and its L2TP session, counters included."""
@@ -427,7 +458,7 @@ class Tunnel:
             if self.carried:
                 timers.append(self.probe.get_timer())
             if self.ike is not None:
-                timers.append(self._checked_at + self.config.dpd_ms)
+                timers.append(self.liveness.get_timer())
         known = [timer for timer in timers if timer is not None]
         return min(known) if known else None
 
@@ -442,25 +473,25 @@ class Tunnel:
         if not self.wanted:
             return
         if self.carried:
+            answering = self.probe.answering
             message = self.probe.handle_timer(now)
             if message is not None:
                 self._ask(PROBE, message)
+            if answering and not self.probe.answering and self.ike is not None:
+                self._ask(CHECK_PEER)  # at once: is it the path, or has the peer gone?
+                self.liveness.path_lost(now)
         if self.children.renewal_due(now):
             self.retry_at = now
-        if self.ike is not None and now - self._checked_at >= self.config.dpd_ms:
-            self._check_peer(now)
+        self._look_alive(now)
         if self.retry_at is not None and now >= self.retry_at:
             self._attempt(now)
 
-    def _check_peer(self, now: int) -> None:
-        """Ask only a peer from which nothing has come, neither traffic nor IKE (RFC 7296 2.4)."""
-        packets = self.children.packets_in
-        quiet = packets is None or packets == self._checked_packets
-        heard = self.peer_seen_at is not None and now - self.peer_seen_at < self.config.dpd_ms
-        self._checked_at = now
-        self._checked_packets = packets
-        if quiet and not heard:
-            self._ask(CHECK_PEER)
+    def _look_alive(self, now: int) -> None:
+        for word in self.liveness.due(self.children.packets_in, self.probe.answering, now) if self.ike else []:
+            if word == ASK:
+                self._ask(CHECK_PEER)
+            elif self.config.initiates and not self.attempting:
+                self.retry_at = now
 
 
 # What is true of a tunnel in each state, the first row that holds: (state, predicate, what people are told)
@@ -471,6 +502,6 @@ STATES: list[tuple[str, Callable[[Tunnel], bool], str]] = [
     ("keyed", lambda t: t.children.usable(), "ESP is in place; L2TP follows"),
     ("negotiating", lambda t: t.attempting, "talking IKE to the peer"),
     ("waiting", lambda t: t.error is not None, "waits before it tries again"),
-    ("resolving", lambda t: t.road.way is None, "looking for the peer's address and the way to it"),
+    ("resolving", lambda t: t.outer() is None, "looking for the peer's address and the way to it"),
     ("negotiating", lambda _: True, "waits for the peer to call"),
 ]

@@ -70,8 +70,8 @@ class Host(Outlet):
         self.pair = pair
         self.name = name
         self.wan = wan
-        ways = [(Prefix(bytes(4), 0), Way(wan, "wan0", 1500))]
-        self.kernel = NullKernel([("wan0", wan, 24), ("lan0", lan, 24)], ways)
+        self.lan = lan
+        self.boot()
         self.log = Lines()
         self.guard_text = ""
         self.names: dict[str, list[bytes]] = {}
@@ -85,6 +85,23 @@ class Host(Outlet):
         rng = Random((self.pair.seed, self.name, self.lives))
         self.alive = True
         self.site = Site(self.kernel, self, self.log, rng, self.pair.now)
+
+    def boot(self) -> None:
+        """A kernel that knows nothing."""
+        ways = [(Prefix(bytes(4), 0), Way(self.wan, "wan0", 1500))]
+        self.kernel = NullKernel([("wan0", self.wan, 24), ("lan0", self.lan, 24)], ways)
+
+    def reboot(self) -> None:
+        """Everything is lost but the configuration."""
+        self.boot()
+        self.start()
+
+    def move(self, wan: bytes) -> None:
+        """The uplink has another address from now on."""
+        self.wan = wan
+        self.kernel.uplinks[0] = ("wan0", wan, 24)
+        self.kernel.ways[0] = (Prefix(bytes(4), 0), Way(wan, "wan0", 1500))
+        self.kernel.tell("way")
 
     def kill(self) -> None:
         """The daemon dies; the kernel stays."""

@@ -101,7 +101,7 @@ class ChildrenTest(unittest.TestCase):
         self.assertEqual(self.spis(), [300, 301])
 
     def test_adopted_sas_stay_until_a_new_pair_has_taken_over(self) -> None:
-        self.children.adopt([kernel_sa(10), kernel_sa(11, True)], HERE, 0)
+        self.children.adopt([kernel_sa(10), kernel_sa(11, True)], [HERE], 0)
         self.assertTrue(self.children.usable())
         self.children.child_up(Up("responder", 200), 10)
         self.assertEqual(self.spis(), [10, 11, 200])

@@ -85,16 +85,15 @@ ERRORS = (
     ("out-of-range", 5, "tunnel 'branch'", "mtu",
      tunnel(more=b"option mtu 9001\n"),
      ("'9001'", "1280 to 9000", "auto")),
-    ("not-yet", 5, "tunnel 'branch'", "role", tunnel(more=b"option role initiate\n"), ("'initiate'", "later version")),
     ("not-yet", 5, "tunnel 'branch'", "session",
      tunnel(more=b"option session signalled\n"),
      ("'signalled'", "later version", "derived")),
     ("not-yet", 5, "tunnel 'branch'", "carrier",
      tunnel(more=b"option carrier ipsec\n"),
      ("later version", "l2tpv3")),
-    ("not-yet", 2, "tunnel 'branch'", "remote",
-     tunnel(remote=b"%any"),
-     ("later version", "name or address")),
+    ("bad-address", 2, "tunnel 'branch'", "remote",
+     tunnel(remote=b"0.0.0.0"),
+     ("no address of one host", "%any")),
     ("not-yet", 4, "tunnel 'branch'", "remote_subnet",
      tunnel(subnet=b"0.0.0.0/0"),
      ("everything into the tunnel",)),
@@ -210,7 +209,7 @@ class GoodFileTest(unittest.TestCase):
             ("name", "branch"),
             ("enabled", True),
             ("remote", "branch.example.net"),
-            ("remote_address", None),
+            ("remotes", ["branch.example.net"]),
             ("psk", b"geheim-geheim-geheim"),
             ("local_address", None),
             ("local_id", None),
@@ -263,7 +262,7 @@ config globals 'globals'
         self.assertEqual([str(e) for e in loaded.errors], [])
         only = loaded.config.get("branch")
         self.assertEqual((only.enabled, only.initiates), (False, False))
-        self.assertEqual((only.remote_address, only.local_address), (parse_ip("192.0.2.1"), parse_ip("192.0.2.2")))
+        self.assertEqual((only.remotes, only.local_address), (["192.0.2.1"], parse_ip("192.0.2.2")))
         self.assertEqual(
             (only.local_id, only.remote_id), (parse_identity("hq@example.net"), parse_identity("keyid:00c0ffee"))
         )

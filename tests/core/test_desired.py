@@ -65,7 +65,7 @@ class ObjectsTest(unittest.TestCase):
             self.assertEqual(sorted(policies), [k.IN, k.OUT])
             out, arriving = policies[k.OUT], policies[k.IN]
             self.assertEqual((out.outer_source, out.outer_destination), (local, remote))
-            self.assertEqual((arriving.outer_source, arriving.outer_destination), (remote, local))
+            self.assertEqual((arriving.outer_source, arriving.outer_destination), (bytes(4), bytes(4)))
             self.assertEqual((out.source, out.destination), (arriving.destination, arriving.source))
             self.assertEqual(out.source.address, found.derived.local.inner)
             self.assertEqual(out.source.length, 128)

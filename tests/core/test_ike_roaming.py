@@ -52,7 +52,7 @@ class Anywhere(unittest.TestCase):
         self.assertEqual(hub.of(actions.SendDatagram), [])
 
     def test_at_any_of_our_addresses(self):
-        for local, count in (((bytes(4), 500), 1), (B, 1), ((HOTEL[0], 500), 0), ((bytes(16), 500), 0)):
+        for local, count in (((bytes(4), 500), 1), (B, 1), ((HOTEL[0], 500), 0), ((bytes(16), 500), 1)):
             network = Network()
             side = network.add(make_connection("A", local=CAFE))
             hub = network.add(make_connection("B", remote=None, local=local))

@@ -34,7 +34,8 @@ TUNNEL_MAY = (
     "isthmus.kernel.objects", "isthmus.kernel.ways",
 )  # fmt: skip
 TUNNEL = (
-    "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.probe", "isthmus.road",
+    "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.liveness", "isthmus.probe",
+    "isthmus.road",
     "isthmus.troubles",
 )  # fmt: skip
 """One tunnel's life, in several files: pure as well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isthmus.config.errors import quote
+from isthmus.config.values import ANYWHERE
 from isthmus.wire.addr import format_ip, is_ip, parse_ip
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
 SAFE_PSK_BYTES = 16
+LEAST_FRAGMENT = 576  # what every IPv4 host takes in one piece (RFC 791 3.1)
 
 
 # --- one tunnel -------------------------------------------------------------------------------------------------------
@@ -42,15 +44,47 @@ def check_psk(draft: Draft) -> None:
 
 def check_addresses(draft: Draft) -> None:
     """Two ends, two addresses of one family."""
-    local, remote = draft.values.get("local"), draft.values.get("remote")
-    if local is None or remote is None or not is_ip(remote):
+    local = draft.values.get("local")
+    for remote in draft.values.get("remote") or []:
+        if local is None or not is_ip(remote):
+            continue
+        if parse_ip(remote) == local:
+            draft.complain("same-address", "local", "local and remote are the same address",
+                           "write the peer's as remote", format_ip(local))  # fmt: skip
+        elif len(parse_ip(remote)) != len(local):
+            message = "local is %s and remote is %s: one is IPv4, the other IPv6" % (format_ip(local), remote)
+            draft.complain("address-family", "local", message, "write both of one family, or leave local out")
+
+
+def check_anywhere(draft: Draft) -> None:
+    """A peer at any address is known by its identity alone, and nobody can call it."""
+    remotes = draft.values.get("remote") or []
+    if ANYWHERE not in remotes:
         return
-    if parse_ip(remote) == local:
-        draft.complain("same-address", "local", "local and remote are the same address", "write the peer's as remote",
-                       format_ip(local))  # fmt: skip
-    elif len(parse_ip(remote)) != len(local):
-        message = "local is %s and remote is %s: one is IPv4, the other IPv6" % (format_ip(local), remote)
-        draft.complain("address-family", "local", message, "write both of one family, or leave local out")
+    if len(remotes) > 1:
+        message = "%any stands beside other endpoints"
+        draft.complain("anywhere", "remote", message, "write %any alone, or only names and addresses")
+    for name, whose in (("remote_id", "the peer's local_id"), ("local_id", "the peer's remote_id")):
+        if name not in draft.given:
+            message = "remote is %any, where the identity alone tells who calls, and " + name + " is missing"
+            remedy = "add a line: option %s '...', with what is %s" % (name, whose)
+            draft.complain("anywhere", name, message, remedy)
+    if draft.values.get("role") == "initiate":
+        message = "remote is %any, and role initiate asks this router to call"
+        draft.complain("anywhere", "role", message, "write the peer's name or address, or leave role out")
+    if draft.values.get("session") == "static":
+        message = "remote is %any, and session static needs the peer's address"
+        draft.complain("anywhere", "session", message, "write the peer's name or address, or use session derived")
+
+
+def check_fragment_size(draft: Draft) -> None:
+    """A fragment has room for something."""
+    size = draft.values.get("fragment_size")
+    if size is not None and 0 < size < LEAST_FRAGMENT:
+        draft.complain(
+            "out-of-range", "fragment_size", "%d bytes are too few for an IKE packet" % size,
+            "write 1280, or leave it out", quote(str(size)), "0, or %d to 9000" % LEAST_FRAGMENT,
+        )  # fmt: skip
 
 
 def check_identities(draft: Draft) -> None:
@@ -69,20 +103,16 @@ def check_subnets(draft: Draft) -> None:
     if "remote_subnet" not in draft.given:
         message = "no remote_subnet: the tunnel comes up, and nothing is routed into it"
         draft.warn("no-subnet", "remote_subnet", message, "add a line: list remote_subnet '192.168.20.0/24'")
-    peer = draft.values.get("remote")
-    address = parse_ip(peer) if peer is not None and is_ip(peer) else None
+    peers = [peer for peer in draft.values.get("remote") or [] if is_ip(peer)]
     for remote in remotes:
         if remote.length == 0:
             message = "%s would send everything into the tunnel, the tunnel's own packets too" % remote
             draft.complain("not-yet", "remote_subnet", message, "name the peer's networks", quote(str(remote)))
-        elif address is not None and remote.contains(address):
-            message = "%s holds the peer's own address %s: the tunnel's packets would go into the tunnel" % (
-                remote,
-                peer,
-            )
-            draft.complain(
-                "peer-inside", "remote_subnet", message, "name only networks behind the peer", quote(str(remote))
-            )
+        for peer in peers if remote.length else []:
+            if remote.contains(parse_ip(peer)):
+                message = "%s holds the peer's own address %s: the tunnel's packets would go into the tunnel"
+                remedy = "name only networks behind the peer"
+                draft.complain("peer-inside", "remote_subnet", message % (remote, peer), remedy, quote(str(remote)))
         for local in locals_:
             if remote.length and local.overlaps(remote):
                 message = "remote_subnet %s and local_subnet %s overlap" % (remote, local)
@@ -94,6 +124,8 @@ TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
     check_required,
     check_psk,
     check_addresses,
+    check_anywhere,
+    check_fragment_size,
     check_identities,
     check_subnets,
 )
@@ -123,18 +155,20 @@ def check_peers(drafts: list[Draft]) -> None:
     seen: dict[object, Draft] = {}
     for draft in drafts:
         values = draft.values
-        if values.get("remote") is None or "instance" not in values:
+        if not values.get("remote") or "instance" not in values:
             continue
         ids: tuple[object, ...] = (values.get("local_id"), values.get("remote_id"), values["instance"])
         # A configured remote identity is the peer, wherever it is; without one the peer is its address.
-        key = ids if values.get("remote_id") is not None else (_peer_key(values["remote"]),) + ids
+        key = ids
+        if values.get("remote_id") is None:
+            key = tuple([_peer_key(remote) for remote in values["remote"]]) + ids
         first = seen.get(key)
         if first is None:
             seen[key] = draft
         else:
             message = "%s goes to the same peer already (line %d)" % (first.title, first.section.line)
             remedy = "remove one of the two, or give them different remote_id, or a different instance on both sides"
-            draft.complain("duplicate-peer", "remote", message, remedy, quote(values["remote"]))
+            draft.complain("duplicate-peer", "remote", message, remedy, quote(", ".join(values["remote"])))
 
 
 def _peer_key(remote: str) -> str:

@@ -9,8 +9,7 @@ from isthmus.config import checks, schema, static, uci
 from isthmus.config.errors import BadValue, ConfigError, nearest, quote
 from isthmus.config.reader import Draft, Report, read_section
 from isthmus.config.static import StaticSession
-from isthmus.config.values import Secret
-from isthmus.wire.addr import is_ip, parse_ip
+from isthmus.config.values import ANYWHERE, Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,17 +50,17 @@ class GlobalsConfig:
 class TunnelConfig:
     """Section `tunnel`. Equal if every value is, the key included.
 
-    remote: as written; remote_address: its 4 or 16 bytes, None if remote is a name; local_address, local_id, remote_id,
-    mtu: None where found at run time; times in milliseconds; ike_proposals and esp_proposals: canonical words for
-    crypto/suites.py, preferred first; mode: "beet" or "transport"; static: what
-    session static is given, or None; initiates: it calls, and does not only answer; line: where the section begins.
+    remotes: as written, in order of preference; none for a peer that calls from anywhere. local_address, local_id,
+    remote_id, mtu: None where found at run time; times in milliseconds; ike_proposals and esp_proposals: canonical
+    words for crypto/suites.py, preferred first; mode: "beet" or "transport"; static: what session static is given, or
+    None; initiates: it calls, and does not only answer; responds: it answers, and does not only call; fragment: bytes,
+    0 for no fragments; line: where the section begins.
     """
 
     def __init__(self, name: str, values: dict[str, Any], line: int = 0) -> None:
         self.name = name
         self.enabled: bool = values["enabled"]
-        self.remote: str = values["remote"]
-        self.remote_address: bytes | None = parse_ip(self.remote) if is_ip(self.remote) else None
+        self.remotes: list[str] = [remote for remote in values["remote"] if remote != ANYWHERE]
         self.psk: bytes = values["psk"]
         self.local_address: bytes | None = values["local"]
         self.local_id: Identity | None = values["local_id"]
@@ -77,7 +76,11 @@ class TunnelConfig:
             self.static = StaticSession(values)
         self.ifname: str = values["ifname"]
         self.mtu: int | None = values["mtu"]
-        self.initiates: bool = values["role"] != "respond"
+        self.initiates: bool = values["role"] != "respond" and bool(self.remotes)
+        self.responds: bool = values["role"] != "initiate"
+        self.force_encap: bool = values["encap"] == "force"
+        self.mobike: bool = values["mobike"]
+        self.fragment: int = values["fragment_size"]
         self.ike_proposals: list[str] = values["ike_proposal"]
         self.esp_proposals: list[str] = values["esp_proposal"]
         self.lifetime_ms: int = values["lifetime"]
@@ -85,6 +88,11 @@ class TunnelConfig:
         self.retransmit_ms: int = values["retransmit_timeout"]
         self.retransmit_tries: int = values["retransmit_tries"]
         self.line = line
+
+    @property
+    def remote(self) -> str:
+        """The peer's endpoints, for people."""
+        return ", ".join(self.remotes) or ANYWHERE
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TunnelConfig) and not changed_fields(self, other)

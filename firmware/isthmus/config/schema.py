@@ -91,8 +91,9 @@ TUNNEL = SectionSpec(
             "Off: the tunnel stays down; its guard and its blocked routes stay.",
         ),
         OptionSpec(
-            "remote", OPTION, values.Host(), None, "The peer's name or address on the Internet.",
-            required=True, see=("remote_id", "local"),
+            "remote", LIST, values.Host(), None,
+            "The peer's name or address on the Internet; several are tried in order. %any: it calls, from anywhere.",
+            required=True, see=("remote_id", "local", "role"),
         ),
         OptionSpec(
             "psk", OPTION, values.Secret(), None, "The key that both sides share; 16 random characters or more.",
@@ -194,8 +195,21 @@ TUNNEL = SectionSpec(
             "Largest packet through the tunnel, in bytes; auto computes it from the path and the cipher.",
         ),
         OptionSpec(
-            "role", OPTION, values.Choice(("both", "respond"), ("initiate",)), "both",
-            "Whether this router calls the peer and answers its call, or only answers.", see=("remote",),
+            "role", OPTION, values.Choice(("both", "respond", "initiate")), "both",
+            "Whether this router calls the peer and answers its call, only answers, or only calls.", see=("remote",),
+        ),
+        OptionSpec(
+            "encap", OPTION, values.Choice(("auto", "force")), "auto",
+            "Whether ESP travels in UDP: where there is an address translator on the way, or always.",
+            see=("remote_id",),
+        ),
+        OptionSpec(
+            "mobike", OPTION, values.Bool(), "1",
+            "Off: a changed address means a new handshake, not a word to the peer (RFC 4555).", see=("remote_id",),
+        ),
+        OptionSpec(
+            "fragment_size", OPTION, values.Integer(0, 9000), "1280",
+            "Largest IKE packet in bytes before it is cut into several (RFC 7383); 0: never cut.",
         ),
         OptionSpec(
             "ike_proposal", LIST, values.IkeProposal(), proposal.DEFAULT_IKE,

@@ -14,7 +14,8 @@ FALSE_WORDS = ("0", "off", "false", "disabled", "no")
 # unit -> milliseconds, longest unit first
 UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
-ANY_HOST = ("%any", "%any4", "%any6", "any", "0.0.0.0", "::")  # noqa: S104 (words to refuse, not to listen on)
+ANYWHERE = "%any"  # a peer that calls, from wherever it is
+ANY_HOST = ("%any4", "%any6", "any", "0.0.0.0", "::")  # noqa: S104 (words to refuse, not to listen on)
 IFNAME_BYTES = 15  # IFNAMSIZ less its end mark
 SECRET_BYTES = 256
 
@@ -139,19 +140,17 @@ class Address(Type):
 
 
 class Host(Type):
-    """A peer's address, or the name that leads to it: the text as it was written."""
+    """A peer's address, the name that leads to it, or ANYWHERE: the text as it was written."""
 
     name = "host"
-    allowed = "a name, or an IPv4 or IPv6 address"
+    allowed = "a name, an IPv4 or IPv6 address, or %any"
 
     def parse(self, text: str) -> str:
         """See Type."""
         if text in ANY_HOST:
-            raise BadValue(
-                "not-yet",
-                "%s (a peer at any address) comes with a later version of Isthmus" % quote(text),
-                "write the peer's name or address; a dynamic DNS name will do",
-            )
+            raise BadValue("bad-address", "%s is no address of one host" % quote(text), "for a peer anywhere: '%any'")
+        if text == ANYWHERE:
+            return text
         if identity.is_host_name(text):
             return text
         if is_ip(text):

@@ -192,6 +192,10 @@ class NullKernel(Kernel):
                     self._drop(kind, one)
         self._changed.add(kind)
 
+    def tell(self, kind: str) -> None:
+        """A change of this kind is told, such as of the "way" when a test has changed uplinks and ways."""
+        self._changed.add(kind)
+
     def remap(self, destination: bytes, spi: int, source: tuple[bytes, int]) -> None:
         """A packet of this inbound SA comes from another address or port than the SA says."""
         sa = self._kept["sa"].get((destination, spi))

@@ -25,6 +25,9 @@ POLICY_PRIORITY = 0x690
 MARKED_PRIORITY = POLICY_PRIORITY - 1  # they go before those for packets without a mark
 NOBODY = REQID_FIRST  # of no SA, ever
 HOST6 = 128
+# In the template of an inbound policy in BEET mode: SAs of the tunnel's own reqid, wherever the peer is, so that old
+# and new ones pass while it moves.
+ANYWHERE = bytes(4)
 LINK_LOCAL_LENGTH = 64
 
 
@@ -94,8 +97,10 @@ def objects_of(facts: Facts) -> list[KernelObject]:
 
 def _policies(facts: Facts, derived: Derived, local: bytes, remote: bytes) -> list[KernelObject]:
     here, there, mode = host(derived.local.inner), host(derived.remote.inner), objects.BEET
+    arriving = (ANYWHERE, ANYWHERE)
     if derived.mode != BEET:
         here, there, mode = host(local), host(remote), objects.TRANSPORT
+        arriving = (remote, local)
     kinds = [(derived.reqid, POLICY_PRIORITY, 0)]
     if facts.mark:  # a packet without a mark is nobody's: it needs an SA that there never is
         kinds = [(derived.reqid, MARKED_PRIORITY, facts.mark), (NOBODY, POLICY_PRIORITY, 0)]
@@ -108,7 +113,8 @@ def _policies(facts: Facts, derived: Derived, local: bytes, remote: bytes) -> li
         )
         wanted.append(
             objects.Policy(
-                objects.IN, there, here, L2TP_PROTOCOL, remote, local, mode, reqid, objects.ALLOW, priority, mark
+                objects.IN, there, here, L2TP_PROTOCOL, arriving[0], arriving[1], mode, reqid, objects.ALLOW, priority,
+                mark,
             )
         )
     return wanted

@@ -49,12 +49,12 @@ class Connection(Value):
     privately; link: the bytes that both sides must announce alike) or TRANSPORT. roams: the peer may call from an
     address that is not `remote`, and is known by its identity then. force_encap: ESP in UDP even where there is no
     NAT. mobike: offer RFC 4555. fragment: largest IP datagram in bytes before a message is cut (RFC 7383), 0: never
-    cut. psk and ppk are neither compared nor printed.
+    cut. answers: its peer may call. psk and ppk are neither compared nor printed.
     """
 
     fields = (
         "name", "local", "remote", "local_id", "remote_id", "ike_proposals", "esp_proposals", "ts_local", "ts_remote",
-        "mode", "link", "retransmit", "roams", "force_encap", "mobike", "fragment",
+        "mode", "link", "retransmit", "roams", "force_encap", "mobike", "fragment", "answers",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,7 @@ class Connection(Value):
         force_encap: bool = False,
         mobike: bool = True,
         fragment: int = 1280,
+        answers: bool = True,
         ppk: Ppk | None = None,
     ) -> None:
         self.name = name
@@ -95,11 +96,14 @@ class Connection(Value):
         self.force_encap = force_encap
         self.mobike = mobike
         self.fragment = fragment
+        self.answers = answers
         self.ppk = ppk
 
     def is_at(self, local: bytes) -> bool:
-        """True if datagrams to this address of ours may be this connection's; the unspecified one stands for any."""
-        return self.local[0] == local or self.local[0] == bytes(len(local))
+        """True if datagrams to this address of ours may be this connection's; the unspecified one stands for any, and
+        a peer that roams may have found another way to us.
+        """
+        return self.local[0] == local or not any(self.local[0]) or self.roams
 
     def expects(self, remote: bytes) -> bool:
         """True if its peer is configured to be at this address."""

@@ -30,7 +30,7 @@ class Connections:
         return self._by_name[name]
 
     def find(self, local: Endpoint, remote: Endpoint) -> list[Connection]:
-        """Those whose datagrams may travel between these addresses (ports are not compared): first the ones that expect
+        """Those whose peer may call between these addresses (ports are not compared): first the ones that expect
         their peer just there, then the ones whose peer may be anywhere, each in order of their names.
         """
         if self._expected is None:
@@ -44,6 +44,8 @@ class Connections:
         self._roaming = []
         for name in sorted(self._by_name.keys()):
             connection = self._by_name[name]
+            if not connection.answers:
+                continue
             if connection.remote is not None:
                 expected.setdefault(connection.remote[0], []).append(connection)
             if connection.is_roaming:

@@ -1,0 +1,53 @@
+"""Whether the peer is there: when to ask it, and when to call it anew. Sans-IO.
+
+Only a peer from which nothing comes is asked, neither traffic nor IKE (RFC 7296 2.4). When the path goes dead under
+our probe it is asked at once; and when it does not answer that either, it may have lost everything: a fresh handshake
+beside what stands says so much sooner than the end of all patience with the old one.
+"""
+
+from __future__ import annotations
+
+DOUBT_MS = 4_000  # after the path went dead: should the peer be there, it has answered by then
+
+ASK = "ask"
+CALL = "call"
+
+
+class Liveness:
+    """seen_at: when an authenticated message of the peer came last, None: never."""
+
+    def __init__(self, interval_ms: int, now: int) -> None:
+        self.interval_ms = interval_ms
+        self.seen_at: int | None = None
+        self._checked_at = now
+        self._packets: int | None = None
+        self._doubt_since: int | None = None
+
+    def fresh(self, now: int) -> None:
+        """New SAs: nothing is to be asked for a while."""
+        self._checked_at = now
+
+    def path_lost(self, now: int) -> None:
+        """The probe has stopped coming back; the peer is being asked."""
+        self._doubt_since = now
+
+    def get_timer(self) -> int:
+        """When due() wants to be called."""
+        timer = self._checked_at + self.interval_ms
+        return timer if self._doubt_since is None else min(timer, self._doubt_since + DOUBT_MS)
+
+    def due(self, packets: int | None, answering: bool, now: int) -> list[str]:
+        """ASK, CALL, or nothing. packets: so many have come in on ESP, None if unknown; answering: the path lives."""
+        todo = []
+        if self._doubt_since is not None and now - self._doubt_since >= DOUBT_MS:
+            if not answering and (self.seen_at is None or self.seen_at < self._doubt_since):
+                todo.append(CALL)
+            self._doubt_since = None
+        if now - self._checked_at >= self.interval_ms:
+            quiet = packets is None or packets == self._packets
+            heard = self.seen_at is not None and now - self.seen_at < self.interval_ms
+            self._checked_at = now
+            self._packets = packets
+            if quiet and not heard:
+                todo.append(ASK)
+        return todo
