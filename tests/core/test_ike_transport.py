@@ -7,10 +7,13 @@ import unittest
 from isthmus.proto import actions
 from isthmus.proto.ike2 import link, transport
 from isthmus.wire import ike_numbers as num
+from isthmus.wire.addr import parse_ip
+from isthmus.wire.identity import Identity
 from isthmus.wire.ike_payloads import NotifyPayload, TsPayload
 from isthmus.wire.ike_ts import Selector
-from tests.core.ike_pair import A, B, Pair, agreed, make_connection
+from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
 from tests.core.ike_tamper import reseal
+from tests.core.ike_translator import Network
 
 HOST_A = Selector(115, 0, 65535, A[0], A[0])
 HOST_B = Selector(115, 0, 65535, B[0], B[0])
@@ -117,3 +120,91 @@ class TransportTest(unittest.TestCase):
         pair = stranger_pair(mode=actions.BEET, link=b"l2tpv3 derived 0").connect()
         self.assertEqual(pair.b.error(), "link")
         self.assertIn(link.show_link(None), str(pair.b.of(actions.Failed)[0].error))
+
+
+def host(address):
+    return Selector(115, 0, 65535, address, address)
+
+
+class TranslatedTest(unittest.TestCase):
+    """RFC 7296 2.23.1: each side knows its own address and the one that it sees of the peer."""
+
+    INSIDE_A, INSIDE_B = parse_ip("10.0.0.2"), parse_ip("10.1.0.2")
+
+    def joined(self, a_inside, b_inside, caller="A"):
+        network = Network()
+        local_a, local_b = (self.INSIDE_A if a_inside else A[0]), (self.INSIDE_B if b_inside else B[0])
+        changes = {"mode": actions.TRANSPORT, "link": b""}
+        sides = {
+            "A": network.add(make_connection("A", local=(local_a, 500), **changes)),
+            "B": network.add(make_connection("B", local=(local_b, 500), **changes)),
+        }
+        for outside, inside, behind in ((A[0], self.INSIDE_A, a_inside), (B[0], self.INSIDE_B, b_inside)):
+            if behind:
+                network.put_before(outside, [inside], {500: (inside, 500), 4500: (inside, 4500)})
+        sides[caller].engine.initiate(NAME, network.now)
+        network.transfer()
+        return network, sides["A"], sides["B"], local_a, local_b
+
+    def check(self, side, ours, theirs):
+        self.assertEqual(side.error(), None)
+        ups = list(side.children().values())
+        self.assertEqual(len(ups), 1)
+        for up in ups:
+            self.assertEqual((up.outbound.source, up.outbound.destination), (ours, theirs))
+            self.assertEqual((up.outbound.ts_source, up.outbound.ts_destination), (host(ours), host(theirs)))
+            self.assertEqual((up.inbound.ts_source, up.inbound.ts_destination), (host(theirs), host(ours)))
+
+    def test_behind_a_translator_on_either_side(self):
+        for caller in ("A", "B"):
+            for a_inside, b_inside in ((True, False), (False, True), (True, True)):
+                _, a, b, local_a, local_b = self.joined(a_inside, b_inside, caller)
+                self.check(a, local_a, B[0])
+                self.check(b, local_b, A[0])
+                for side in (a, b):
+                    self.assertEqual([up.inbound.encap is None for up in side.children().values()], [False])
+
+    def test_and_once_more_when_keys_change(self):
+        for caller in ("A", "B"):
+            network, a, b, local_a, local_b = self.joined(True, True)
+            side = a if caller == "A" else b
+            (before,) = side.children()
+            side.engine.rekey_child(NAME, before, network.now)
+            network.transfer()
+            network.wait(30_000)
+            self.assertTrue(before not in side.children())
+            self.check(a, local_a, B[0])
+            self.check(b, local_b, A[0])
+
+    def test_without_one_an_address_of_another_is_no_use(self):
+        pair = stranger_pair()
+        pair.initiate()
+        pair.deliver()
+        pair.deliver()
+        elsewhere = host(self.INSIDE_A)
+        reseal(pair, pair.a, lambda payloads: [TsPayload(44, [elsewhere]) if p.type == 44 else p for p in payloads])
+        pair.transfer()
+        self.assertEqual((pair.a.error(), pair.b.error()), ("selectors", "selectors"))
+
+    def test_several_strangers_behind_one(self):
+        network = Network()
+        hub = network.add(make_connection("B", mode=actions.TRANSPORT, link=b""))
+        hub.engine.remove_connection(NAME)
+        insides = []
+        for number in range(4):
+            shared = {"name": "depot%d" % number, "psk": b"key %d" % number, "mode": actions.TRANSPORT, "link": b""}
+            identity, inside = Identity(2, b"a%d.example" % number), bytes([10, 0, 0, 10 + number])
+            network.add(make_connection("A", local=(inside, 500), local_id=identity, **shared), "seed %d" % number)
+            hub.engine.set_connection(make_connection("B", remote_id=identity, **shared))
+            insides.append(inside)
+        network.put_before(A[0], insides)
+        for number, side in enumerate(network.sides[1:]):
+            side.engine.initiate("depot%d" % number, network.now)
+        network.transfer()
+        for number, side in enumerate(network.sides[1:]):
+            self.check(side, insides[number], B[0])
+        ups = list(hub.children().values())
+        self.assertEqual(sorted([up.name for up in ups]), ["depot%d" % number for number in range(4)])
+        for up in ups:
+            self.assertEqual((up.outbound.ts_source, up.outbound.ts_destination), (host(B[0]), host(A[0])))
+        self.assertEqual(len({up.outbound.encap for up in ups}), 4)

@@ -78,8 +78,9 @@ def choose(
     """
     transport.check(connection, incoming)
     suite, proposal = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP)
-    ts_i = _narrow(transport.get_theirs(sa, connection), incoming.get(num.TSI, TsPayload).selectors)
-    ts_r = _narrow(transport.get_ours(sa, connection), incoming.get(num.TSR, TsPayload).selectors)
+    theirs, ours = incoming.get(num.TSI, TsPayload).selectors, incoming.get(num.TSR, TsPayload).selectors
+    ts_i = _narrow(transport.get_theirs(sa, connection), transport.see_theirs(sa, connection, theirs))
+    ts_r = _narrow(transport.get_ours(sa, connection), transport.see_ours(sa, connection, ours))
     _check_spi(engine, sa, connection, proposal.spi)
     return Terms(role, suite, proposal, ts_i, ts_r, connection.mode)
 
@@ -92,8 +93,9 @@ def check_choice(
     """
     transport.check(connection, incoming)
     suite, proposal = proposals.check_choice(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP)
-    ts_i = _unchanged(transport.get_ours(sa, connection), incoming.get(num.TSI, TsPayload).selectors)
-    ts_r = _unchanged(transport.get_theirs(sa, connection), incoming.get(num.TSR, TsPayload).selectors)
+    ours, theirs = incoming.get(num.TSI, TsPayload).selectors, incoming.get(num.TSR, TsPayload).selectors
+    ts_i = _unchanged(transport.get_ours(sa, connection), transport.see_ours(sa, connection, ours))
+    ts_r = _unchanged(transport.get_theirs(sa, connection), transport.see_theirs(sa, connection, theirs))
     _check_spi(engine, sa, connection, proposal.spi)
     return Terms(INITIATOR, suite, proposal, ts_i, ts_r, connection.mode)
 

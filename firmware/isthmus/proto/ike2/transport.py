@@ -42,5 +42,24 @@ def get_theirs(sa: IkeSa, connection: Connection) -> Selector:
     return _at(connection.ts_remote, sa.remote[0]) if connection.mode == TRANSPORT else connection.ts_remote
 
 
+def see_ours(sa: IkeSa, connection: Connection, received: list[Selector]) -> list[Selector]:
+    """The peer's selectors for our side in our terms: it knows us by the address of the translator before us."""
+    if connection.mode != TRANSPORT or not sa.nat.here:
+        return received
+    return _move(received, sa.local[0])
+
+
+def see_theirs(sa: IkeSa, connection: Connection, received: list[Selector]) -> list[Selector]:
+    """The peer's selectors for its own side: behind a translator it names an address that means nothing here."""
+    if connection.mode != TRANSPORT or not sa.nat.there:
+        return received
+    return _move(received, sa.remote[0])
+
+
+def _move(received: list[Selector], address: bytes) -> list[Selector]:
+    """RFC 7296 section 2.23.1: single addresses, and no others, become the one that the IKE SA has."""
+    return [_at(selector, address) if selector.first == selector.last else selector for selector in received]
+
+
 def _at(selector: Selector, address: bytes) -> Selector:
     return Selector(selector.protocol, selector.start_port, selector.end_port, address, address)
