@@ -93,6 +93,13 @@ def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
     )
 
 
+def kernel_update(spec: SaSpec, derived: Derived) -> Sa:
+    """The same SA for replace(): what of it can change, and no key."""
+    mode = objects.BEET if derived.mode == BEET else objects.TRANSPORT
+    ends = (spec.destination, int.from_bytes(spec.spi, "big"), spec.source)
+    return Sa(*ends, derived.reqid, mode, spec.encryption.encr, spec.encryption.integ, encap=spec.encap)
+
+
 class Children:
     """Sans-IO. Methods that take `now` return the SaSpecs to install at once, in order."""
 
@@ -143,6 +150,27 @@ class Children:
         leaving = [sa for sa in self.adopted if sa.destination not in self._local]
         return (leaving[-1].source, leaving[-1].destination) if leaving else None
 
+    def moved(self, local: bytes, remote: bytes, ports: tuple[int, int] | None) -> tuple[list[SaSpec], bool]:
+        """The IKE SA is between these addresses now, and ESP in UDP between these ports (ours, the peer's). Returns
+        the SAs of which only the ports change, and True where new SAs are needed.
+        """
+        changed: list[SaSpec] = []
+        is_stale = False
+        for child in (self.newest, self.current):
+            if child is None or (child is self.current and self.newest is not child):
+                continue  # what is on its way out is not followed
+            leaving, arriving = child.outbound, child.inbound
+            if (leaving.source, leaving.destination) != (local, remote) or (leaving.encap is None) != (ports is None):
+                is_stale = True
+            elif ports is not None and leaving.encap != ports:
+                leaving.encap, arriving.encap = ports, (ports[1], ports[0])
+                changed += [arriving] + ([leaving] if child.in_use else [])
+        return changed, is_stale
+
+    def holds(self, destination: bytes, spi: int) -> bool:
+        """An inbound SA of the newest pair."""
+        return self.newest is not None and key_of(self.newest.inbound) == (destination, spi)
+
     def usable(self) -> bool:
         """Traffic can leave and arrive."""
         return self.current is not None or len(self.adopted) >= 2
@@ -175,7 +203,8 @@ class Children:
             percent = RENEW_PERCENT + int.from_bytes(self._rng(2), "big") % (RENEW_SPREAD_PERCENT + 1)
         self._renew_at = now + self._lifetime * percent // 100
         self._end_at = now + self._lifetime * END_PERCENT // 100
-        if action.role == INITIATOR or not self.usable():
+        elsewhere = (action.outbound.source, action.outbound.destination) != self.outer()
+        if action.role == INITIATOR or not self.usable() or elsewhere:  # from where one side has left nothing will come
             return self._move(now)
         self._move_at = now + MOVE_MS
         return []

@@ -19,7 +19,8 @@ from isthmus.edge.os_cpython_udp import Holder, UdpPort
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
 from isthmus.offer import IKE_PORT, NAT_PORT
-from isthmus.site import Outlet, Site
+from isthmus.outlet import Outlet
+from isthmus.site import Site
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ CONFIG_NAME = "isthmus"
 HOLD_NAME = "hold.sock"
 HOLD_READY_MS = 2_000
 HOLD_RETRY_MS = 1_000  # a hold that ends is started again after this
+MAPPING_PAUSE_MS = 250
 BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
 GUARD_FILE = "guard.nft"
 PAUSED_FILE = "paused.json"
@@ -144,6 +146,7 @@ class Daemon:
         self._stopping = False
         self._reload_wanted = False
         self._hold_at: int | None = None
+        self._resting: dict[int, int] = {}  # descriptors that are not looked at until then
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -191,10 +194,14 @@ class Daemon:
 
     def turn(self) -> None:
         """One turn of the loop."""
-        timer = self.site.get_timer() if self._hold_at is None else min(self._hold_at, self.site.get_timer())
+        timers = [self.site.get_timer()] + list(self._resting.values()) + ([self._hold_at] if self._hold_at else [])
+        timer = min(timers)
         fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()))
         if self._hold_at is not None and host.now() >= self._hold_at:
             self._hold()
+        for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:
+            del self._resting[fd]
+            self.loop.on_readable(fd, self._on_kernel_event)
         if self._reload_wanted:
             self._reload_wanted = False
             self._guarded("config", self.reload)
@@ -252,7 +259,11 @@ class Daemon:
             self._guarded("resolver", self.site.resolved, name, addresses, failure, now)
 
     def _on_kernel_event(self, fd: int) -> None:
-        self.site.kernel_changed(self._kernel.read_events(fd), host.now())
+        kinds = self._kernel.read_events(fd)
+        if "mapping" in kinds:  # comes again with each packet until it is followed, which takes an answer of the peer
+            self.loop.forget(fd)
+            self._resting[fd] = host.now() + MAPPING_PAUSE_MS
+        self.site.kernel_changed(kinds, host.now())
 
     # --- commands -----------------------------------------------------------------------------------------------------
 

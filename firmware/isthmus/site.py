@@ -6,10 +6,12 @@ Whatever leaves goes through an `Outlet`, so that a test runs two sites in one p
 
 from __future__ import annotations
 
-from isthmus.children import kernel_sa
+from isthmus import verbs
+from isthmus.children import kernel_sa, kernel_update
 from isthmus.config.model import changed_fields
 from isthmus.crypto.suites import SuiteError
 from isthmus.errors import IsthmusError
+from isthmus.facts import ends_of
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import Link, Sa, Session
@@ -20,18 +22,7 @@ from isthmus.proto import actions
 from isthmus.proto.errors import CrossedAttempt
 from isthmus.proto.ike2.engine import Engine
 from isthmus.troubles import GuardMissingError, explained
-from isthmus.tunnel import (
-    CHECK_PEER,
-    CONNECT,
-    DELETE,
-    FIND_WAY,
-    INITIATE,
-    INSTALL,
-    PROBE,
-    RECONCILE,
-    RESOLVE,
-    Tunnel,
-)  # fmt: skip
+from isthmus.tunnel import Tunnel
 from isthmus.wire.addr import format_endpoint
 
 TYPE_CHECKING = False
@@ -43,6 +34,8 @@ if TYPE_CHECKING:
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
     from isthmus.kernel.objects import KernelObject
+    from isthmus.kernel.ways import Mapping
+    from isthmus.outlet import Outlet
     from isthmus.policy.derive import Derived
     from isthmus.policy.guard import Session as GuardSession
     from isthmus.wire.addr import Endpoint
@@ -50,32 +43,12 @@ if TYPE_CHECKING:
 # Options that ask nothing new of the peer: what is agreed stays when they change.
 SOFT = ("local_subnets", "remote_subnets", "mtu", "dpd_ms")
 
-VITAL = (RESOLVE, CONNECT, INITIATE)  # what a tunnel cannot go on without
+VITAL = (verbs.RESOLVE, verbs.CONNECT, verbs.INITIATE)  # what a tunnel cannot go on without
 MISTAKE, MISTAKE_REMEDY = "a mistake in Isthmus itself", "see the log, and report it"
 
 OBSERVE_MS = 2_000  # counters of standing tunnels
 EAGER_OBSERVE_MS = 100  # while something is about to come up or to move
 WAY_DEBOUNCE_MS = 200  # addresses and routes change in swarms
-
-
-class Outlet:
-    """What a site needs of the world. The daemon's edge is one, a test's is another."""
-
-    def send(self, data: bytes, source: Endpoint, destination: Endpoint, probe: bool = False) -> None:
-        """A datagram; may be lost. A probe goes whole, or not at all."""
-        raise NotImplementedError
-
-    def resolve(self, name: str) -> None:
-        """Look a name up; Site.resolved() brings the answer."""
-        raise NotImplementedError
-
-    def probe(self, message: bytes, address: bytes, ifname: str) -> None:
-        """An ICMPv6 message to a link-local address; may be lost."""
-        raise NotImplementedError
-
-    def remember_guard(self, text: str) -> None:
-        """Keep the guard's text for the next boot; empty for none."""
-        raise NotImplementedError
 
 
 class Site:
@@ -187,12 +160,23 @@ class Site:
 
     def kernel_changed(self, kinds: set[str], now: int) -> None:
         """The kernel reports changes of these kinds, our own among them."""
-        if kinds:
-            self.keeper.suspect(kinds, now)
+        self._now = now
+        if kinds - {"mapping"}:
+            self.keeper.suspect(kinds - {"mapping"}, now)
+        if "mapping" in kinds:
+            for mapping in self.kernel.take_mappings():
+                self._mapped(mapping)
+            self.obey(now)
         if "sa" in kinds:
             self._observe_at = min(self._observe_at, now + EAGER_OBSERVE_MS)
         if "way" in kinds and self._way_at is None:
             self._way_at = now + WAY_DEBOUNCE_MS
+
+    def _mapped(self, mapping: Mapping) -> None:
+        """ESP comes from elsewhere: the engine asks the peer about it."""
+        for tunnel in self.tunnels.values():
+            if tunnel.children.holds(mapping.destination, mapping.spi):
+                self.engine.check_peer(tunnel.name, self._now)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -296,6 +280,7 @@ class Site:
             actions.IkeGone: tell(Tunnel.ike_gone),
             actions.PeerMoved: lambda _: None,
             actions.RekeyRefused: tell(Tunnel.rekey_refused),
+            actions.PeerMoved: tell(Tunnel.peer_moved),
             actions.PeerSeen: tell(Tunnel.peer_seen),
             actions.Failed: self._failed,
         }
@@ -303,15 +288,18 @@ class Site:
     def _make_verbs(self) -> dict[str, Callable[[Tunnel, Any], None]]:
         """Each request of a tunnel, and how it is obeyed."""
         return {
-            RESOLVE: lambda _, name: self._outlet.resolve(name),
-            FIND_WAY: self._find_way,
-            CONNECT: self._connect,
-            INITIATE: self._initiate,
-            CHECK_PEER: lambda tunnel, _: self.engine.check_peer(tunnel.name, self._now),
-            DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
-            INSTALL: self._install,
-            RECONCILE: lambda _, __: self.keeper.hurry(self._now),
-            PROBE: self._probe,
+            verbs.RESOLVE: lambda _, name: self._outlet.resolve(name),
+            verbs.FIND_WAY: self._find_way,
+            verbs.CONNECT: self._connect,
+            verbs.INITIATE: self._initiate,
+            verbs.CHECK_PEER: lambda tunnel, _: self.engine.check_peer(tunnel.name, self._now),
+            verbs.DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
+            verbs.MOVE: self._move,
+            verbs.REKEY: self._rekey,
+            verbs.UPDATE: self._update,
+            verbs.INSTALL: self._install,
+            verbs.RECONCILE: lambda _, __: self.keeper.hurry(self._now),
+            verbs.PROBE: self._probe,
         }
 
     def _install_inbound(self, action: actions.InstallSa) -> None:
@@ -402,6 +390,22 @@ class Site:
         if tunnel.attempting:  # not given up meanwhile
             self.engine.initiate(tunnel.name, self._now)
 
+    def _move(self, tunnel: Tunnel, _ends: tuple[bytes, bytes]) -> None:
+        """By MOBIKE, and new SAs right behind it: XFRM_MIGRATE, which could move the old ones, OpenWrt has not."""
+        tunnel.cannot_move(self._now)
+
+    def _rekey(self, tunnel: Tunnel, inbound_spi: bytes | None) -> None:
+        if inbound_spi is not None:
+            self.engine.rekey_child(tunnel.name, inbound_spi, self._now)
+
+    def _update(self, tunnel: Tunnel, spec: actions.SaSpec) -> None:
+        if tunnel.derived is None:
+            return
+        try:
+            self.kernel.replace(kernel_update(spec, tunnel.derived))
+        except KernelError as error:  # it has gone meanwhile, or the next sign of the peer brings it here again
+            self.log.once("warning", tunnel.name, "%s; %s" % (error, error.remedy))
+
     def _probe(self, tunnel: Tunnel, message: bytes) -> None:
         if tunnel.derived is not None:
             self._outlet.probe(message, tunnel.derived.remote.link_local, tunnel.config.ifname)
@@ -414,9 +418,9 @@ class Site:
         self.keeper.rest(now)
         tunnels = list(self.tunnels.values())
         self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
-        ends = [tunnel.ends() for tunnel in tunnels]
+        ends = [ends_of(tunnel) for tunnel in tunnels]
         for tunnel in tunnels:
-            tunnel.shared = tunnel.ends() is not None and ends.count(tunnel.ends()) > 1
+            tunnel.shared = ends_of(tunnel) is not None and ends.count(ends_of(tunnel)) > 1
         text = guard_text(self._guard_sessions()) if tunnels or self.guarded else None
         if (text or "") != self._remembered:
             self._remembered = text or ""

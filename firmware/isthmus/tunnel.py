@@ -1,23 +1,25 @@
 """One tunnel's life: what it wants of the engine and of the kernel next, given what it knows.
 
 Sans-IO like the protocol machines: events and `now` go in, requests come out. `desired()` says what the kernel should
-hold; somebody else makes it so. The state is not stored but read off the facts, by the rows of `STATES` (at the end).
+hold; somebody else makes it so. The state is not stored but read off the facts (states.py).
 """
 
 from __future__ import annotations
 
+from isthmus import verbs
 from isthmus.backoff import Backoff
 from isthmus.children import Children
 from isthmus.errors import IsthmusError
+from isthmus.facts import facts_of
 from isthmus.liveness import ASK, Liveness
 from isthmus.offer import connection_of, mtu_of
-from isthmus.policy.derive import TRANSPORT
-from isthmus.policy.desired import Facts, guard_session, objects_of
+from isthmus.policy.desired import guard_session, objects_of
 from isthmus.policy.given import may_answer
 from isthmus.probe import Probe
 from isthmus.proto.actions import DELETED, INITIATOR, IkeUp
 from isthmus.proto.errors import CrossedAttempt
-from isthmus.road import UNKNOWN, Road
+from isthmus.road import Road
+from isthmus.states import row_of
 from isthmus.troubles import NoWayError, PeerClosedError, Refusal, SaLostError
 from isthmus.wire.icmp6 import pull_echo_reply
 
@@ -31,23 +33,23 @@ if TYPE_CHECKING:
     from isthmus.policy.derive import Derived
     from isthmus.policy.desired import LocalAddress
     from isthmus.policy.guard import Session as GuardSession
-    from isthmus.proto.actions import ChildGone, ChildUp, Failed, IkeGone, IkeRekeyed, PeerSeen, RekeyRefused, SaSpec
+    from isthmus.proto.actions import (
+        ChildGone,
+        ChildUp,
+        Failed,
+        IkeGone,
+        IkeRekeyed,
+        PeerMoved,
+        PeerSeen,
+        RekeyRefused,
+        SaSpec,
+    )
     from isthmus.proto.ike2.connection import Connection
     from isthmus.road import Others
 
 ANSWER_MS = 30_000  # should the answer to a question never come, the try begins again
+FOLLOW_MS = 1_000
 WAITING_MS = 60_000  # how often a side that only waits looks where its peer is now
-
-# What a tunnel asks of the daemon: (verb, value)
-RESOLVE = "resolve"  # the name; answered by resolved()
-FIND_WAY = "find way"  # the peer's address; answered by found_way()
-CONNECT = "connect"  # give the engine our connection(), or take it away where that is None
-INITIATE = "initiate"  # start an IKE SA beside whatever exists
-CHECK_PEER = "check peer"  # liveness
-DELETE = "delete"  # tell the peer, and forget every IKE SA
-INSTALL = "install"  # SaSpec to put into the kernel now
-RECONCILE = "reconcile"  # desired() has changed
-PROBE = "probe"  # the ICMPv6 message for the peer's link-local address
 
 
 class Tunnel:
@@ -57,13 +59,13 @@ class Tunnel:
         self.config = config
         self.name = config.name
         self.paused = paused
-        self.children = Children(config.lifetime_ms, rng)
-        self.probe = Probe(rng(8))
+        self.children: Children = Children(config.lifetime_ms, rng)
+        self.probe: Probe = Probe(rng(8))
         self.error: IsthmusError | None = None
         self.error_at = now
         self.refusal: Refusal | None = None
-        self.attempting = False
-        self.carried = False
+        self.attempting: bool = False
+        self.carried: bool = False
         self.shared = False  # another tunnel in transport mode has the same outer addresses: set by whoever sees all
         self.holding = False  # SAs are lost and new ones on their way: L2TP and routes wait, the policies see to it
         self.road = Road(config)
@@ -75,6 +77,7 @@ class Tunnel:
         self.received_at: int | None = None
         self.changed_at = now
         self.retry_at: int | None = now
+        self.follow_at: int | None = None  # the peer has moved: if it has made no new SAs by then, we do
         self._backoff = Backoff(rng)
         self._requests: list[tuple[str, object]] = []
         self._seeking = False
@@ -93,18 +96,12 @@ class Tunnel:
         return self.config.enabled and not self.paused
 
     def state(self) -> str:
-        """One of the names in STATES."""
-        return self._row()[0]
+        """One of the names in states.py."""
+        return row_of(self)[0]
 
     def story(self) -> str:
         """What the state means, for people."""
-        return self._row()[2]
-
-    def _row(self) -> tuple[str, Callable[[Tunnel], bool], str]:
-        for row in STATES:
-            if row[1](self):
-                return row
-        raise AssertionError("the last row of STATES holds always")
+        return row_of(self)[2]
 
     def changed(self, now: int) -> str | None:
         """The new state, once, when it differs from that of the last call."""
@@ -117,45 +114,11 @@ class Tunnel:
 
     def desired(self) -> list[KernelObject]:
         """Everything that the kernel should hold for this tunnel, SAs excepted."""
-        return objects_of(self._facts())
+        return objects_of(facts_of(self))
 
     def guard_session(self) -> GuardSession | None:
         """What the guard must know of this tunnel; None as long as its ids are unknown, and it can carry nothing."""
-        return guard_session(self._facts())
-
-    def _facts(self) -> Facts:
-        way, outer, static = self.road.way, self.outer(), self.config.static
-        return Facts(
-            ifname=self.config.ifname,
-            mtu=self.mtu(),
-            remote_subnets=self.config.remote_subnets,
-            local_subnets=self.config.local_subnets,
-            local=outer[0] if outer is not None else None,
-            remote=outer[1] if outer is not None else None,
-            uplink=way.ifname if way is not None else "",
-            derived=self.derived,
-            addresses=self.road.addresses,
-            live=self.wanted and (self.children.usable() or self.holding),
-            own=static.addresses if static is not None else [],
-            next_hops=static.next_hops if static is not None else [],
-            shared=self.shared,
-        )
-
-    def outer(self) -> tuple[bytes, bytes] | None:
-        """The outer addresses, ours and the peer's: of the SAs that carry traffic, or those to be tried. None as long
-        as they are unknown, UNKNOWN for a peer that may be anywhere.
-        """
-        road = self.road
-        used = self.children.outer()
-        if used is not None:
-            return used
-        if road.local is not None and road.remote is not None:
-            return (road.local, road.remote)
-        return (UNKNOWN, UNKNOWN) if road.is_anywhere else None
-
-    def ends(self) -> tuple[bytes, bytes] | None:
-        """The outer addresses that L2TP itself runs between; None in BEET mode or as long as they are unknown."""
-        return self.outer() if self.derived is not None and self.derived.mode == TRANSPORT else None
+        return guard_session(facts_of(self))
 
     def mtu(self) -> int:
         """Of the interface: configured, or computed from the way out and the cipher; never less than IPv6 needs."""
@@ -171,9 +134,9 @@ class Tunnel:
 
     def _install(self, specs: list[SaSpec]) -> None:
         for spec in specs:
-            self._ask(INSTALL, spec)
+            self._ask(verbs.INSTALL, spec)
         if specs:
-            self._ask(RECONCILE)
+            self._ask(verbs.RECONCILE)
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -192,21 +155,21 @@ class Tunnel:
 
     def stop(self, now: int) -> None:
         """The daemon or this configuration ends in good order."""
-        self._ask(DELETE)
+        self._ask(verbs.DELETE)
         self._end()
         self.retry_at = None
         self.error = None
         self.changed_at = now
         self.road.leave()
-        self._ask(CONNECT)
-        self._ask(RECONCILE)
+        self._ask(verbs.CONNECT)
+        self._ask(verbs.RECONCILE)
 
     def reconfigured(self, config: TunnelConfig) -> None:
         """A configuration that asks nothing new of the peer: what is agreed stays, the kernel is brought up to it."""
         self.config = config
         self.road.config = config
         self.liveness.interval_ms = config.dpd_ms
-        self._ask(RECONCILE)
+        self._ask(verbs.RECONCILE)
 
     def connection(self) -> Connection | None:
         """What the engine needs to know of this tunnel; None while it may not talk to the peer. Raises SuiteError."""
@@ -219,7 +182,7 @@ class Tunnel:
         self.retry_at = now + ANSWER_MS
         self._seeking = True
         for name in self.road.ask():
-            self._ask(RESOLVE, name)
+            self._ask(verbs.RESOLVE, name)
         self._choose(now)
 
     def resolved(self, name: str, addresses: list[bytes], failure: str, now: int) -> None:
@@ -236,12 +199,12 @@ class Tunnel:
         except IsthmusError as error:
             self._failed(error, now)
         else:
-            self._ask(FIND_WAY, remote)
+            self._ask(verbs.FIND_WAY, remote)
 
     def look_again(self) -> None:
         """Addresses or routes of this router have changed: is the way to the peer still the same?"""
         if self.wanted and (self.road.remote is not None or self.road.is_anywhere):
-            self._ask(FIND_WAY, self.road.remote)
+            self._ask(verbs.FIND_WAY, self.road.remote)
 
     def found_way(
         self, way: Way | None, addresses: list[LocalAddress], error: IsthmusError | None, others: Others, now: int
@@ -263,22 +226,29 @@ class Tunnel:
             self._failed(mistake, now)
             return
         if turn.rederived:  # what was agreed, or is being agreed, belongs to ids that no longer hold
-            self._ask(DELETE)
+            self._ask(verbs.DELETE)
             self._end()
         if turn.moved or turn.rederived:
-            self._ask(CONNECT)
+            self._ask(verbs.CONNECT)
         if turn.news:  # other programs' routes may change without end
-            self._ask(RECONCILE)
-        if seeking or turn.moved:
+            self._ask(verbs.RECONCILE)
+        together = (self.road.local, self.road.remote)
+        if turn.moved and not turn.rederived and self.ike is not None and self.ike.mobike and not self.attempting:
+            self._ask(verbs.MOVE, together)
+        elif seeking or turn.moved:
             self._negotiate(now)
+
+    def cannot_move(self, now: int) -> None:
+        """What stands cannot be moved: a fresh handshake from the new address."""
+        self._negotiate(now)
 
     def _forget_peer(self) -> None:
         """Who the peer is, is not known any more: nothing is left of what was agreed."""
-        self._ask(DELETE)
+        self._ask(verbs.DELETE)
         self._end()
         self.road.forget()
-        self._ask(CONNECT)
-        self._ask(RECONCILE)
+        self._ask(verbs.CONNECT)
+        self._ask(verbs.RECONCILE)
 
     def _end(self) -> None:
         """Nothing is agreed and nothing on its way any more."""
@@ -295,7 +265,7 @@ class Tunnel:
             self.retry_at = None if self.children.usable() else now + WAITING_MS
         elif not self.attempting:
             self.attempting = True
-            self._ask(INITIATE)
+            self._ask(verbs.INITIATE)
 
     def _failed(self, error: IsthmusError, now: int, elsewhere: bool = False) -> None:
         """A try has ended without a tunnel: remember why, and try again later. elsewhere: another address of the peer
@@ -307,7 +277,7 @@ class Tunnel:
         self._seeking = False
         if self.holding:
             self.holding = False
-            self._ask(RECONCILE)
+            self._ask(verbs.RECONCILE)
         if elsewhere and self.road.failed():
             self.retry_at = now
         else:
@@ -341,24 +311,25 @@ class Tunnel:
     def child_up(self, action: ChildUp, now: int) -> None:
         """ESP is agreed; the outbound SA goes in as `children.py` says."""
         if not self.wanted or self.derived is None:
-            self._ask(DELETE)
+            self._ask(verbs.DELETE)
             return
         self.attempting = False
         self.holding = False
         self.error = None
         self.retry_at = None
+        self.follow_at = None
         self.liveness.fresh(now)
         if self.road.meet(action.inbound.destination, action.inbound.source):
-            self._ask(FIND_WAY, self.road.remote)
+            self._ask(verbs.FIND_WAY, self.road.remote)
         self._install(self.children.child_up(action, now))
-        self._ask(RECONCILE)
+        self._ask(verbs.RECONCILE)
 
     def child_gone(self, action: ChildGone, now: int) -> None:
         """An SA pair has ended at the peer or with its IKE SA."""
         if action.reason != DELETED:
             return  # replaced: the newest takes over in its own time; dead: see ike_gone(); closed: our own doing
         self._install(self.children.child_gone(action.inbound_spi, now))
-        self._ask(RECONCILE)
+        self._ask(verbs.RECONCILE)
         if self.wanted and self.ike is not None and self.ike.ike_id == action.ike_id and not self.children.usable():
             self.retry_at = now
 
@@ -374,9 +345,22 @@ class Tunnel:
         if action.error is None:
             self.children.clear()
             self.carried = False
-            self._ask(RECONCILE)
+            self._ask(verbs.RECONCILE)
         error = action.error or PeerClosedError("the peer has closed the tunnel")
         self._failed(error, now, action.error is not None)
+
+    def peer_moved(self, action: PeerMoved, now: int) -> None:
+        """The IKE SA is between other endpoints now, as a message of the peer has proved: the SAs follow."""
+        if self.ike is None or self.ike.ike_id != action.ike_id:
+            return
+        if self.road.meet(action.local[0], action.remote[0]):
+            self._ask(verbs.FIND_WAY, self.road.remote)
+        changed, is_stale = self.children.moved(action.local[0], action.remote[0], action.encap)
+        for spec in changed:
+            self._ask(verbs.UPDATE, spec)
+        self.follow_at = None
+        if is_stale:  # who has moved makes new ones; a stranger may not think of it
+            self.follow_at = now + (FOLLOW_MS if self.ike.peer_is_isthmus else 0)
 
     def peer_seen(self, _action: PeerSeen, now: int) -> None:
         """An authenticated message has come."""
@@ -384,12 +368,12 @@ class Tunnel:
 
     def refused(self, error: IsthmusError, now: int) -> None:
         """An SA did not go into the kernel, or no algorithm is left to offer: there is no tunnel without it."""
-        self._ask(DELETE)
+        self._ask(verbs.DELETE)
         self.children.clear()
         self.ike = None
         self.road.leave()  # the engine is told anew
         self._failed(error, now)
-        self._ask(RECONCILE)
+        self._ask(verbs.RECONCILE)
 
     def attempt_failed(self, action: Failed, now: int) -> None:
         """An exchange has ended without an SA: our own try, or the peer's, which we refused."""
@@ -410,7 +394,7 @@ class Tunnel:
         self.adopted_mtu = mtu
         used = self.children.outer()
         if used is not None and self.road.meet(used[0], used[1]):
-            self._ask(FIND_WAY, self.road.remote)
+            self._ask(verbs.FIND_WAY, self.road.remote)
 
     def observed(self, sas: list[Sa], session: Session | None, now: int) -> None:
         """What the kernel holds of this tunnel now: its SAs and its L2TP session, counters included."""
@@ -432,12 +416,12 @@ class Tunnel:
         self.error_at = now
         self.children.clear()
         self.holding = True
-        self._ask(RECONCILE)
+        self._ask(verbs.RECONCILE)
         if self.config.initiates:
             if not self.attempting:
                 self.retry_at = now
         else:
-            self._ask(DELETE)  # the peer calls again when it hears this
+            self._ask(verbs.DELETE)  # the peer calls again when it hears this
 
     def echo(self, message: bytes, source: bytes, now: int) -> None:
         """An ICMPv6 message has come in on this tunnel's interface."""
@@ -454,7 +438,7 @@ class Tunnel:
         """When handle_timer wants to be called, None for never."""
         timers = [self.children.get_timer()]
         if self.wanted:
-            timers.append(self.retry_at)
+            timers += [self.retry_at, self.follow_at]
             if self.carried:
                 timers.append(self.probe.get_timer())
             if self.ike is not None:
@@ -467,7 +451,7 @@ class Tunnel:
         before = self.children.wanted()
         self._install(self.children.handle_timer(now))
         if self.children.wanted() != before:
-            self._ask(RECONCILE)
+            self._ask(verbs.RECONCILE)
             if not self.children.usable() and not self.attempting and self.retry_at is None:
                 self.retry_at = now  # they have reached their end, and nobody has renewed them
         if not self.wanted:
@@ -476,32 +460,22 @@ class Tunnel:
             answering = self.probe.answering
             message = self.probe.handle_timer(now)
             if message is not None:
-                self._ask(PROBE, message)
+                self._ask(verbs.PROBE, message)
             if answering and not self.probe.answering and self.ike is not None:
-                self._ask(CHECK_PEER)  # at once: is it the path, or has the peer gone?
+                self._ask(verbs.CHECK_PEER)  # at once: is it the path, or has the peer gone?
                 self.liveness.path_lost(now)
         if self.children.renewal_due(now):
             self.retry_at = now
         self._look_alive(now)
+        if self.follow_at is not None and now >= self.follow_at:
+            self.follow_at = None
+            self._ask(verbs.REKEY, self.children.newest.inbound.spi if self.children.newest is not None else None)
         if self.retry_at is not None and now >= self.retry_at:
             self._attempt(now)
 
     def _look_alive(self, now: int) -> None:
         for word in self.liveness.due(self.children.packets_in, self.probe.answering, now) if self.ike else []:
             if word == ASK:
-                self._ask(CHECK_PEER)
+                self._ask(verbs.CHECK_PEER)
             elif self.config.initiates and not self.attempting:
                 self.retry_at = now
-
-
-# What is true of a tunnel in each state, the first row that holds: (state, predicate, what people are told)
-STATES: list[tuple[str, Callable[[Tunnel], bool], str]] = [
-    ("disabled", lambda t: not t.wanted, "taken down; nothing passes, the guard stays"),
-    ("up", lambda t: t.carried and t.probe.answering, "a probe crosses both ways"),
-    ("carried", lambda t: t.carried, "L2TP is in place; no probe comes back yet"),
-    ("keyed", lambda t: t.children.usable(), "ESP is in place; L2TP follows"),
-    ("negotiating", lambda t: t.attempting, "talking IKE to the peer"),
-    ("waiting", lambda t: t.error is not None, "waits before it tries again"),
-    ("resolving", lambda t: t.outer() is None, "looking for the peer's address and the way to it"),
-    ("negotiating", lambda _: True, "waits for the peer to call"),
-]

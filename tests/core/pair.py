@@ -12,7 +12,8 @@ import unittest
 from isthmus.config.model import load
 from isthmus.kernel.null import NullKernel
 from isthmus.kernel.ways import Way
-from isthmus.site import Outlet, Site
+from isthmus.outlet import Outlet
+from isthmus.site import Site
 from isthmus.wire.addr import Prefix, parse_ip
 from isthmus.wire.icmp6 import ECHO_REPLY
 

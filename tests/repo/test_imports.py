@@ -36,11 +36,11 @@ TUNNEL_MAY = (
 TUNNEL = (
     "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.liveness", "isthmus.probe",
     "isthmus.road",
-    "isthmus.troubles",
+    "isthmus.facts", "isthmus.states", "isthmus.troubles", "isthmus.verbs",
 )  # fmt: skip
 """One tunnel's life, in several files: pure as well."""
 
-DAEMON = ("isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.site", "isthmus.status")
+DAEMON = ("isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.outlet", "isthmus.site", "isthmus.status")
 """What joins all parts: may import everything but the command line."""
 
 COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control", "isthmus.edge.printable")

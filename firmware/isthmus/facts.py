@@ -1,0 +1,49 @@
+"""What is known of a tunnel, as policy/desired.py wants to be told it: above all, between which outer addresses."""
+
+from __future__ import annotations
+
+from isthmus.policy.derive import TRANSPORT
+from isthmus.policy.desired import Facts
+from isthmus.road import UNKNOWN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.tunnel import Tunnel
+
+
+def facts_of(tunnel: Tunnel) -> Facts:
+    """All of it."""
+    way, outer, static = tunnel.road.way, outer_of(tunnel), tunnel.config.static
+    return Facts(
+        ifname=tunnel.config.ifname,
+        mtu=tunnel.mtu(),
+        remote_subnets=tunnel.config.remote_subnets,
+        local_subnets=tunnel.config.local_subnets,
+        local=outer[0] if outer is not None else None,
+        remote=outer[1] if outer is not None else None,
+        uplink=way.ifname if way is not None else "",
+        derived=tunnel.derived,
+        addresses=tunnel.road.addresses,
+        live=tunnel.wanted and (tunnel.children.usable() or tunnel.holding),
+        own=static.addresses if static is not None else [],
+        next_hops=static.next_hops if static is not None else [],
+        shared=tunnel.shared,
+    )
+
+
+def outer_of(tunnel: Tunnel) -> tuple[bytes, bytes] | None:
+    """The outer addresses, ours and the peer's: of the SAs that carry traffic, or those to be tried. None as long
+    as they are unknown, UNKNOWN for a peer that may be anywhere.
+    """
+    road = tunnel.road
+    used = tunnel.children.outer()
+    if used is not None:
+        return used
+    if road.local is not None and road.remote is not None:
+        return (road.local, road.remote)
+    return (UNKNOWN, UNKNOWN) if road.is_anywhere else None
+
+
+def ends_of(tunnel: Tunnel) -> tuple[bytes, bytes] | None:
+    """The outer addresses that L2TP itself runs between; None in BEET mode or as long as they are unknown."""
+    return outer_of(tunnel) if tunnel.derived is not None and tunnel.derived.mode == TRANSPORT else None

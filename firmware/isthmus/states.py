@@ -1,0 +1,31 @@
+"""The states of a tunnel's life: none is stored, each is read off the facts."""
+
+from __future__ import annotations
+
+from isthmus.facts import outer_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.tunnel import Tunnel
+
+# What is true of a tunnel in each state, the first row that holds: (state, predicate, what people are told)
+STATES: list[tuple[str, Callable[[Tunnel], bool], str]] = [
+    ("disabled", lambda t: not t.wanted, "taken down; nothing passes, the guard stays"),
+    ("up", lambda t: t.carried and t.probe.answering, "a probe crosses both ways"),
+    ("carried", lambda t: t.carried, "L2TP is in place; no probe comes back yet"),
+    ("keyed", lambda t: t.children.usable(), "ESP is in place; L2TP follows"),
+    ("negotiating", lambda t: t.attempting, "talking IKE to the peer"),
+    ("waiting", lambda t: t.error is not None, "waits before it tries again"),
+    ("resolving", lambda t: outer_of(t) is None, "looking for the peer's address and the way to it"),
+    ("negotiating", lambda _: True, "waits for the peer to call"),
+]
+
+
+def row_of(tunnel: Tunnel) -> tuple[str, Callable[[Tunnel], bool], str]:
+    """The first row that holds."""
+    for row in STATES:
+        if row[1](tunnel):
+            return row
+    raise AssertionError("the last row of STATES holds always")
