@@ -107,7 +107,7 @@ class Exchange(unittest.TestCase):
         self.assertFalse(pair.a.of(actions.IkeUp)[0].peer_is_isthmus)
         self.assertEqual(pair.a.of(actions.ChildUp)[0].inbound.mode, actions.TRANSPORT)
         request = pull_message(Reader(pair.a.of(actions.SendDatagram)[0].data))
-        self.assertEqual([payload.type for payload in request.payloads], [33, 34, 40, 41, 41])
+        self.assertEqual([payload.type for payload in request.payloads], [33, 34, 40, 41, 41, 41])
 
     def test_unknown_name(self):
         with self.assertRaises(KeyError):

@@ -315,9 +315,9 @@ class Window(unittest.TestCase):
         pair.transfer()
         self.assertEqual(self.give(self.request.data), [])
         sa = pair.a.engine.table.list_all()[0]
-        self.assertEqual(self.give(sa.seal(num.INFORMATIONAL, sa.requests.next_id + 1, False, [])), [])
+        self.assertEqual(self.give(sa.seal(num.INFORMATIONAL, sa.requests.next_id + 1, False, [])[0]), [])
         self.assertEqual(pair.b.engine.counters["message-id"], 2)
-        self.assertEqual(len(self.give(sa.seal(num.INFORMATIONAL, sa.requests.next_id, False, []))), 1)
+        self.assertEqual(len(self.give(sa.seal(num.INFORMATIONAL, sa.requests.next_id, False, [])[0])), 1)
 
     def test_answer_that_nobody_waits_for(self):
         self.pair.transfer()

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import COUNT, LENGTH, VALUE, Reader, WireError, Writer
-from isthmus.wire.ike_payloads import PULL, PUSH, OpaquePayload, Payload, SkPayload, push_opaque
+from isthmus.wire.ike_payloads import PULL, PUSH, OpaquePayload, Payload, SkfPayload, SkPayload, push_opaque
 from isthmus.wire.value import Value
 
 HEADER = 28
 PAYLOAD_HEADER = 4
+FRAGMENT_HEADER = 4  # number and total, RFC 7383 section 2.5
 SPI = 8
 NO_SPI = bytes(SPI)
 
@@ -111,8 +112,8 @@ def push_header(writer: Writer, header: Header, first: int, length: int) -> None
 def pull_payloads(reader: Reader, first: int) -> list[Payload]:
     """A chain of payloads that ends where the reader ends; the reader has begun with the message itself.
 
-    A payload that we know is read whole or refused; one that we do not know is kept with its critical bit. SK must be
-    the last, and its body is left closed.
+    A payload that we know is read whole or refused; one that we do not know is kept with its critical bit. SK or SKF
+    must be the last, and its body is left closed.
     """
     payloads: list[Payload] = []
     following = first
@@ -126,6 +127,11 @@ def pull_payloads(reader: Reader, first: int) -> list[Payload]:
         if payload_type == num.SK:
             offset = reader.offset - body.left
             payloads.append(SkPayload(following, body.pull_rest(), offset))
+            break
+        if payload_type == num.SKF:
+            number, total = body.pull_uint16(), body.pull_uint16()
+            offset = reader.offset - body.left
+            payloads.append(SkfPayload(following, number, total, body.pull_rest(), offset))
             break
         payloads.append(_pull_payload(payload_type, critical, body))
     reader.finish()
@@ -185,4 +191,17 @@ def push_sk_envelope(header: Header, inner: int, size: int) -> bytes:
     writer.push_uint8(inner)
     writer.push_uint8(0)
     writer.push_uint16(PAYLOAD_HEADER + size)
+    return writer.get_bytes()
+
+
+def push_skf_envelope(header: Header, inner: int, number: int, total: int, size: int) -> bytes:
+    """The same for one part of `total` in an SKF payload with `size` bytes after these numbers."""
+    writer = Writer()
+    size += FRAGMENT_HEADER
+    push_header(writer, header, num.SKF, HEADER + PAYLOAD_HEADER + size)
+    writer.push_uint8(inner)
+    writer.push_uint8(0)
+    writer.push_uint16(PAYLOAD_HEADER + size)
+    writer.push_uint16(number)
+    writer.push_uint16(total)
     return writer.get_bytes()

@@ -143,13 +143,25 @@ class SkPayload(Payload):
     message: everything before it is authenticated too.
     """
 
-    fields = ("inner", "data")
+    fields: tuple[str, ...] = ("inner", "data")
 
     def __init__(self, inner: int, data: bytes, offset: int) -> None:
         super().__init__(num.SK)
         self.inner = inner
         self.data = data
         self.offset = offset
+
+
+class SkfPayload(SkPayload):
+    """A part of encrypted payloads, still closed. number: from 1; total: how many parts there are (RFC 7383 2.5)."""
+
+    fields = ("inner", "number", "total", "data")
+
+    def __init__(self, inner: int, number: int, total: int, data: bytes, offset: int) -> None:
+        super().__init__(inner, data, offset)
+        self.type = num.SKF
+        self.number = number
+        self.total = total
 
 
 class OpaquePayload(Payload):

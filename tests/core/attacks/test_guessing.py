@@ -89,7 +89,7 @@ class Initiator(AttackTest):
         proof = AuthPayload(num.SHARED_KEY_MIC, auth.compute_auth(sa, true, actions.INITIATOR, our_id))
         for message_id in (1, 2):
             payloads = [proof if payload.type == num.AUTH else payload for payload in read(inner, chain)]
-            data = sa.seal(num.IKE_AUTH, message_id, False, payloads)
+            data = sa.seal(num.IKE_AUTH, message_id, False, payloads)[0]
             pair.b.engine.receive(data, pair.a.endpoint, pair.b.endpoint, pair.now)
         self.assertEqual(pair.b.collect(), [])
         self.assertEqual(pair.b.of(actions.IkeUp), [])

@@ -143,9 +143,8 @@ class Unproven(unittest.TestCase):
         end = pair.b.engine.get_timer()
         stranger = pair.a.engine.table.list_all()[0]
         for message_id in (2, 3):
-            pair.b.engine.receive(
-                stranger.seal(num.INFORMATIONAL, message_id, False, [DeletePayload(num.PROTO_IKE, [])]), A, B, end - 1
-            )
+            message = stranger.seal(num.INFORMATIONAL, message_id, False, [DeletePayload(num.PROTO_IKE, [])])
+            pair.b.engine.receive(message[0], A, B, end - 1)
         pair.b.engine.handle_timer(end)
         self.assertEqual(pair.b.states(), [])
 

@@ -19,6 +19,9 @@ DROP_REASONS = tuple(["malformed-" + reason for reason in WIRE_REASONS]) + (
     "not-now",  # an exchange that this state has no row for
     "not-encrypted",  # payloads in the clear where there must be only SK
     "integrity",  # SK that fails its integrity check
+    "fragment",  # a part of a message that cannot be one, or that nobody agreed on
+    "fragment-again",  # a part that is here already, or of an older cut
+    "fragment-room",  # a part for which there is no room
     "unproven",  # bad news in answer to IKE_SA_INIT, remembered and not believed
     "repeated",  # the last request again: the last answer was sent again
     "no-amplification",  # an answer in the clear that would have been longer than its request

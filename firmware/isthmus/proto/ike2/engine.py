@@ -9,11 +9,10 @@ nothing to check yet: see init.py.
 """
 from __future__ import annotations
 
-from isthmus.crypto.ciphers import IntegrityError
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import CLOSED, RESPONDER, Failed, PeerSeen, SendDatagram
 from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from isthmus.proto.ike2 import crossing, endings, init, nat, rekey_child, rekey_ike, strays, tasks
+from isthmus.proto.ike2 import crossing, endings, fragments, init, nat, rekey_child, rekey_ike, strays, tasks
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.connections import Connections
 from isthmus.proto.ike2.cookie import Cookies
@@ -23,7 +22,7 @@ from isthmus.proto.ike2.incoming import Incoming
 from isthmus.proto.ike2.proposals import ESP_SPI, FIRST_SPI
 from isthmus.proto.ike2.quiet import Quiet
 from isthmus.proto.ike2.sa_table import SaTable
-from isthmus.proto.ike2.sealing import open_sk, read_plaintext
+from isthmus.proto.ike2.sealing import read_plaintext
 from isthmus.proto.ike2.states import (
     AUTH_SENT,
     DONE,
@@ -278,7 +277,8 @@ class Engine:
             self.send(repeated, incoming.destination, incoming.source)
             nat.settle(self, sa, incoming)
         elif header.message_id != sa.responses.expected:
-            self.count("message-id")
+            if not fragments.repeat_answer(self, sa, incoming, reader, first):
+                self.count("message-id")
         elif not find_rows(sa.role, sa.state, header.exchange, REQUEST):
             self.count("not-now")
         else:
@@ -312,22 +312,20 @@ class Engine:
         self._send_queued(sa, now)
 
     def _open(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int) -> tuple[SkPayload, bytes] | None:
-        """The SK payload and its plaintext, or None if the message proves nothing."""
+        """The SK payload and its plaintext, or None if the message proves nothing, or is not all here yet."""
         clear = pull_payloads(reader, first)
         sk = clear[0] if len(clear) == 1 else None
         if not isinstance(sk, SkPayload) or sa.cipher_in is None:
             self.count("not-encrypted")
             strays.take_hint(sa, incoming, clear)
             return None
-        try:
-            plaintext = open_sk(sa.cipher_in, incoming.datagram, sk)
-        except IntegrityError:
-            self.count("integrity")
+        opened = fragments.open_message(self, sa, incoming, sk)
+        if opened is None:
             return None
         if sa.is_proven and sa.name is not None:
             self.emit(PeerSeen(sa.name, sa.ike_id))
         nat.follow(self, sa, incoming)
-        return sk, plaintext
+        return opened
 
     def _dispatch(self, sa: IkeSa, incoming: Incoming, kind: str, now: int) -> None:
         """Find the row and run its handler. Raises IkeError where the message must not be."""
@@ -378,9 +376,10 @@ class Engine:
         """One more thing for the daemon to do."""
         self._actions.append(action)
 
-    def send(self, data: bytes, source: Endpoint, destination: Endpoint) -> None:
-        """One datagram to send."""
-        self.emit(SendDatagram(data, source, destination))
+    def send(self, message: bytes | tuple[bytes, ...], source: Endpoint, destination: Endpoint) -> None:
+        """One message to send: a datagram, or all of its parts."""
+        for datagram in (message,) if isinstance(message, bytes) else message:
+            self.emit(SendDatagram(datagram, source, destination))
 
     def make_child_spi(self) -> bytes:
         """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""

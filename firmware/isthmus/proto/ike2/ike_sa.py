@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from isthmus.proto.actions import INITIATOR, RESPONDER
+from isthmus.proto.ike2 import fragments
+from isthmus.proto.ike2.fragments import Fragments
 from isthmus.proto.ike2.nat import Nat
 from isthmus.proto.ike2.retransmit import Requests, Responses
-from isthmus.proto.ike2.sealing import seal
 from isthmus.proto.ike2.states import ESTABLISHED, FOLLOWS, GONE, NONE
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header
 
@@ -86,6 +87,7 @@ class IkeSa:
 
         self.peer_is_isthmus = False
         self.nat = Nat()
+        self.fragments = Fragments()
         self.is_doubted = False  # somebody says, unproven, that the peer no longer knows this SA
         self.children: list[ChildSa] = []  # the oldest first
         self.task: Task | None = None  # our wish to rekey this IKE SA, from begin to answer
@@ -111,6 +113,7 @@ class IkeSa:
         """What an IKE SA that rekeys `old` has from it: who the peer is and what was settled with it for good."""
         self.connection = old.connection
         self.peer_is_isthmus = old.peer_is_isthmus
+        self.fragments.agreed = old.fragments.agreed
         self.nat = old.nat  # one for both: what is on the way is on the way of either
         self.begun_by = old.begun_by
         self.begun_order = old.begun_order
@@ -186,11 +189,16 @@ class IkeSa:
         flags = (FLAG_INITIATOR if self.role == INITIATOR else 0) | (FLAG_RESPONSE if is_response else 0)
         return Header(self.spi_i, self.spi_r, exchange, flags, message_id)
 
-    def seal(self, exchange: int, message_id: int, is_response: bool, payloads: list[Payload]) -> bytes:
-        """A protected datagram."""
+    def seal(
+        self, exchange: int, message_id: int, is_response: bool, payloads: list[Payload], is_whole: bool = False
+    ) -> tuple[bytes, ...]:
+        """A protected message: one datagram, or several if both sides know how and one would be too long. is_whole:
+        one, however long.
+        """
         if self.cipher_out is None:
             raise AssertionError("%r has no keys yet" % self)
-        return seal(self.cipher_out, self.make_header(exchange, message_id, is_response), payloads)
+        room = 0 if is_whole else fragments.get_room(self)
+        return fragments.seal(self.cipher_out, self.make_header(exchange, message_id, is_response), payloads, room)
 
     def get_timer(self) -> int | None:
         """When this SA next wants to be looked at."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
 from isthmus.proto.errors import InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
-from isthmus.proto.ike2 import auth, cookie, ke, link, nat, proposals
+from isthmus.proto.ike2 import auth, cookie, fragments, ke, link, nat, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -68,12 +68,13 @@ def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -
     payloads.append(public)
     payloads.append(NoncePayload(sa.nonce_i))
     payloads.extend(nat.make_hashes(sa.spi_i, NO_SPI, sa.local, sa.remote, connection.force_encap))
+    payloads.extend(fragments.make_notify(connection))
     if connection.mode == BEET:
         payloads.append(link.make_vendor())
     sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
     if sa.key_pair is not None:
         sa.asked[public.group] = (sa.key_pair, sa.init_request)
-    sa.requests.start(num.IKE_SA_INIT, 0, sa.init_request, now)
+    sa.requests.start(num.IKE_SA_INIT, 0, (sa.init_request,), now)
     engine.send(sa.init_request, sa.local, sa.remote)
 
 
@@ -109,6 +110,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.init_answer = incoming.datagram
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     sa.requests.finish()
+    sa.fragments.agreed = bool(connection.fragment) and fragments.is_offered(incoming)
     nat.read_hashes(sa.nat, incoming)
     sa.nat.forced = connection.force_encap
     nat.float_ports(sa)
@@ -227,6 +229,11 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         # Whose tunnel it is shows only later: the stricter wish decides, since UDP works wherever ESP does.
         sa.nat.forced = any(connection.force_encap for connection in connections)
         payloads.extend(nat.make_hashes(sa.spi_i, sa.spi_r, sa.local, sa.remote, sa.nat.forced))
+    # Whose tunnel it is shows only later: its own limit counts then, and none may be none.
+    cutting = [connection for connection in connections if connection.fragment]
+    if cutting and fragments.is_offered(incoming):
+        sa.fragments.agreed = True
+        payloads.extend(fragments.make_notify(cutting[0]))
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     if sa.peer_is_isthmus:
         payloads.append(link.make_vendor())

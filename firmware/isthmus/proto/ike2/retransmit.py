@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Requests:
     """Requests that we send on one IKE SA.
 
-    next_id: of the next new request. exchange, message_id, datagram: of the one that awaits its answer; datagram is
-    b"" if none does. task: what the last request was for, None for those of the handshake. queue: what waits for its
-    turn.
+    next_id: of the next new request. exchange, message_id, datagram: of the one that awaits its answer; datagram: all
+    its parts, () if none does. task: what the last request was for, None for those of the handshake. queue: what waits
+    for its turn.
     """
 
     def __init__(self, retransmit: Retransmit) -> None:
@@ -26,7 +26,7 @@ class Requests:
         self.next_id = 0
         self.exchange = 0
         self.message_id = 0
-        self.datagram = b""
+        self.datagram: tuple[bytes, ...] = ()
         self.task: Task | None = None
         self.queue: list[Task] = []
 
@@ -40,7 +40,7 @@ class Requests:
         """What the request that awaits its answer is for."""
         return self.task if self.is_waiting else None
 
-    def start(self, exchange: int, message_id: int, datagram: bytes, now: int) -> None:
+    def start(self, exchange: int, message_id: int, datagram: tuple[bytes, ...], now: int) -> None:
         """A request goes out for the first time."""
         self.exchange = exchange
         self.message_id = message_id
@@ -55,7 +55,7 @@ class Requests:
 
     def finish(self) -> None:
         """The answer has come, or is no longer wanted."""
-        self.datagram = b""
+        self.datagram = ()
         self._again_at = None
 
     def stop(self) -> None:
@@ -70,7 +70,7 @@ class Requests:
         """True if the request has been sent as often as allowed."""
         return self._sent >= self._retransmit.tries
 
-    def repeat(self, now: int) -> bytes:
+    def repeat(self, now: int) -> tuple[bytes, ...]:
         """The waiting request once more."""
         self._sent += 1
         self._again_at = now + self._retransmit.get_wait(self._sent)
@@ -83,19 +83,21 @@ class Responses:
     def __init__(self, expected: int) -> None:
         self.expected = expected
         self._request = b""
-        self._answer: bytes | None = None
+        self._answer: tuple[bytes, ...] | None = None
 
-    def record(self, request: bytes, answer: bytes) -> None:
-        """A request has been answered: keep both, expect the next. request: its SHA-256."""
+    def record(self, request: bytes, answer: tuple[bytes, ...]) -> None:
+        """A request has been answered: keep both, expect the next. request: SHA-256 of its first or only datagram."""
         self._request = request
         self._answer = answer
         self.expected += 1
 
-    def find_repeated(self, message_id: int, request: bytes) -> bytes | None:
-        """The answer if this is, to the bit, the request that was answered last.
+    def get_last(self, message_id: int) -> tuple[bytes, ...] | None:
+        """The answer to the request of this id, if it was the last one."""
+        return self._answer if message_id + 1 == self.expected else None
+
+    def find_repeated(self, message_id: int, request: bytes) -> tuple[bytes, ...] | None:
+        """The answer if this is, to the bit, the request that was answered last, or its first part.
 
         Anything less than identity would let a stranger who has seen one header make us send (CVE-2016-5361).
         """
-        if message_id + 1 == self.expected and request == self._request:
-            return self._answer
-        return None
+        return self.get_last(message_id) if request == self._request else None

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from isthmus.wire.buffer import LENGTH, Reader, WireError, Writer
-from isthmus.wire.ike import first_type, pull_payloads, push_payloads, push_sk_envelope
+from isthmus.wire.ike import first_type, pull_payloads, push_payloads, push_sk_envelope, push_skf_envelope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,21 @@ def seal(cipher: SkCipher, header: Header, payloads: list[Payload]) -> bytes:
 
 def seal_chain(cipher: SkCipher, header: Header, inner: int, chain: bytes) -> bytes:
     """The same for a chain that is bytes already. inner: the type of its first payload."""
-    padding = -(len(chain) + 1) % cipher.block
-    plaintext = chain + bytes(padding) + bytes([padding])
+    plaintext = _pad(cipher, chain)
     envelope = push_sk_envelope(header, inner, len(plaintext) + cipher.overhead)
     return envelope + cipher.seal(envelope, plaintext)
+
+
+def seal_fragment(cipher: SkCipher, header: Header, inner: int, number: int, total: int, part: bytes) -> bytes:
+    """The datagram that carries one part of a chain in SKF (RFC 7383 section 2.5)."""
+    plaintext = _pad(cipher, part)
+    envelope = push_skf_envelope(header, inner, number, total, len(plaintext) + cipher.overhead)
+    return envelope + cipher.seal(envelope, plaintext)
+
+
+def _pad(cipher: SkCipher, data: bytes) -> bytes:
+    padding = -(len(data) + 1) % cipher.block
+    return data + bytes(padding) + bytes([padding])
 
 
 def open_sk(cipher: SkCipher, datagram: bytes, sk: SkPayload) -> bytes:
