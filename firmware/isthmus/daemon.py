@@ -363,6 +363,7 @@ def main() -> int:
     """The program. Exit status 0 after a stop in good order, 1 where it could not start."""
     arguments = _parser().parse_args()
     log = Log()
+    host.leave_no_core()
     try:
         host.private_directory(arguments.state)
         host.private_directory(arguments.run)

@@ -68,6 +68,8 @@ class DaemonTest(Folder):
     def said(self, words: str) -> bool:
         return any(words in line for line in self.log.lines)
 
+
+class Life(DaemonTest):
     def test_the_guard_stands_after_the_first_turns_and_is_kept(self) -> None:
         self.start()
         self.assertIsNotNone(self.kernel.guard_get())

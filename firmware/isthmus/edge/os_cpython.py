@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import socket
 import struct
@@ -312,6 +313,11 @@ def describe_exception(error: Exception) -> str:
         places.append("%s:%d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno))
         trace = trace.tb_next
     return "%s at %s" % (type(error).__name__, " < ".join(reversed(places[-4:])))
+
+
+def leave_no_core() -> None:
+    """A crash writes no image of this process, which has keys in it, anywhere."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def rest(milliseconds: int) -> None:

@@ -93,7 +93,9 @@ def _again(told):
 
 
 def _newest(side):
-    return [child for sa in side.engine.table.find_all(NAME) for child in sa.children][-1].inbound_spi
+    """The newest CHILD SA's SPI; one that is nobody's where there is none."""
+    children = [child for sa in side.engine.table.find_all(NAME) for child in sa.children]
+    return children[-1].inbound_spi if children else b"none"
 
 
 def _rekey_child(told):
