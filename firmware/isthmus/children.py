@@ -167,6 +167,10 @@ class Children:
                 changed += [arriving] + ([leaving] if child.in_use else [])
         return changed, is_stale
 
+    def ports(self) -> tuple[int, int] | None:
+        """The UDP ports around ESP, ours and the peer's, of the SA that traffic leaves through."""
+        return self.current.outbound.encap if self.current is not None else None
+
     def holds(self, destination: bytes, spi: int) -> bool:
         """An inbound SA of the newest pair."""
         return self.newest is not None and key_of(self.newest.inbound) == (destination, spi)

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 OK, WAIT, BAD, OFF = "ok", "wait", "bad", "off"
 LAMPS = ("peer", "ipsec", "l2tp", "path", "guard")
+# IkeUp.nat: what it means
+TRANSLATED = {
+    "none": "no address translator is on the way",
+    "here": "this router is behind an address translator",
+    "there": "the peer is behind an address translator",
+    "both": "both routers are behind address translators",
+}
 RECEIVING_MS = 10_000  # the probe alone makes the session's counter move every two seconds
 GUARD_MS = 60_000  # verified longer ago than this counts no more
 
@@ -53,9 +60,11 @@ def _peer(tunnel: Tunnel, now: int) -> Lamp:
     if tunnel.ike is not None and tunnel.liveness.seen_at is not None:
         who = format_ip(tunnel.road.remote) if tunnel.road.remote is not None else tunnel.config.remote
         text = "%s proved its identity %s ago (%s), last IKE message %s ago"
-        return Lamp(
-            "peer", OK, text % (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.liveness.seen_at))
-        )
+        text %= (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.liveness.seen_at))
+        ports = tunnel.children.ports()
+        if ports is not None:
+            text += "; %s, ESP travels in UDP from port %d to port %d" % ((TRANSLATED[tunnel.ike.nat],) + ports)
+        return Lamp("peer", OK, text)
     if tunnel.error is not None:
         return Lamp("peer", BAD, str(tunnel.error))
     if tunnel.refusal is not None:

@@ -2,9 +2,10 @@
 
 {"version", "daemon": {"since_s", "resident_kib", "pid"}, "config": {"error", "warnings"},
 "guard": {"in_place", "verified_s", "repairs", "error"}, "ike": {"dropped": {reason: count}},
-"tunnels": [{"name", "state", "story", "since_s", "remote", "interface", "mtu", "lamps": [{"name", "state",
-"evidence"}], "error": {"code", "message", "remedy", "ago_s"} or null, "refusal": the same with "source", or null,
-"retry_in_s" or null}]}
+"tunnels": [{"name", "state", "story", "since_s", "remote", "outer": {"local", "remote", "udp_ports": [ours, the
+peer's] or null, "nat": "none", "here", "there", "both" or null, "uplink" or null} or null, "interface", "mtu",
+"lamps": [{"name", "state", "evidence"}], "error": {"code", "message", "remedy", "ago_s"} or null, "refusal": the same
+with "source", or null, "retry_in_s" or null}]}
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from isthmus.config.errors import nearest
 from isthmus.edge import os_cpython as host
 from isthmus.edge.control import error_answer
 from isthmus.errors import IsthmusError
+from isthmus.facts import outer_of
 from isthmus.lamps import lamps
 from isthmus.wire.addr import format_endpoint, format_ip
 
@@ -63,6 +65,7 @@ def _tunnel(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
         "story": tunnel.story(),
         "since_s": _seconds(now, tunnel.changed_at),
         "remote": tunnel.config.remote,
+        "outer": _outer(tunnel),
         "interface": tunnel.config.ifname,
         "mtu": tunnel.mtu(),
         "lamps": [
@@ -71,6 +74,21 @@ def _tunnel(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
         "error": error,
         "refusal": refusal,
         "retry_in_s": max(0, (tunnel.retry_at or now) - now) // 1000 if waits else None,
+    }
+
+
+def _outer(tunnel: Tunnel) -> dict[str, Any] | None:
+    """The road in use, or the one that is tried."""
+    ends = outer_of(tunnel)
+    if ends is None or not any(ends[1]):
+        return None
+    ports = tunnel.children.ports()
+    return {
+        "local": format_ip(ends[0]),
+        "remote": format_ip(ends[1]),
+        "udp_ports": list(ports) if ports is not None else None,
+        "nat": tunnel.ike.nat if tunnel.ike is not None else None,
+        "uplink": tunnel.road.way.ifname if tunnel.road.way is not None else None,
     }
 
 
@@ -105,12 +123,6 @@ def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
     result = _tunnel(daemon, tunnel, now)
     result["local_id"] = str(tunnel.road.local_id) if tunnel.road.local_id is not None else None
     result["remote_id"] = str(tunnel.road.remote_id) if tunnel.road.remote_id is not None else None
-    if tunnel.road.way is not None and tunnel.road.remote is not None:
-        result["outer"] = {
-            "local": format_ip(tunnel.road.way.source),
-            "remote": format_ip(tunnel.road.remote),
-            "uplink": tunnel.road.way.ifname,
-        }
     derived = tunnel.derived
     if derived is not None:
         for side, end in (("local", derived.local), ("remote", derived.remote)):
