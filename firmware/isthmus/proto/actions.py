@@ -159,10 +159,10 @@ class ChildGone(Action):
 
 class IkeUp(Action):
     """An IKE SA is established: the peer has proved who it is. nat: who is behind an address translator, "none",
-    "here", "there" or "both". mobike: both sides have RFC 4555.
+    "here", "there" or "both". mobike: both sides have RFC 4555. ppk: a post-quantum pre-shared key is mixed in.
     """
 
-    fields = ("name", "ike_id", "role", "suite", "peer_is_isthmus", "nat", "mobike")
+    fields = ("name", "ike_id", "role", "suite", "peer_is_isthmus", "nat", "mobike", "ppk")
 
     def __init__(
         self,
@@ -173,7 +173,9 @@ class IkeUp(Action):
         peer_is_isthmus: bool,
         nat: str = "none",
         mobike: bool = False,
+        ppk: bool = False,
     ) -> None:
+        self.ppk = ppk
         self.name = name
         self.ike_id = ike_id
         self.role = role

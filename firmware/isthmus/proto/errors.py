@@ -74,6 +74,14 @@ class PskMismatch(IkeError):
     remedy = "enter the same psk on both sides, and check that local_id and remote_id are crosswise equal"
 
 
+class PpkMismatch(IkeError):
+    """The two sides do not share the post-quantum pre-shared key that one of them insists on."""
+
+    code = "ppk"
+    notify = num.AUTHENTICATION_FAILED
+    remedy = "enter the same ppk and ppk_id on both sides; or set ppk_required 0 where it may do without"
+
+
 class AuthMethod(IkeError):
     """The peer wants to prove itself in a way that is not configured."""
 

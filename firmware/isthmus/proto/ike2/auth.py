@@ -13,7 +13,7 @@ from isthmus.proto.errors import (
     PskMismatch,
     TsUnacceptable,
 )
-from isthmus.proto.ike2 import child, crossing, endings, link, nat
+from isthmus.proto.ike2 import child, crossing, endings, link, nat, ppk
 from isthmus.proto.ike2.keys import compute_psk_auth, prf_of
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
@@ -28,7 +28,7 @@ from isthmus.wire.ike_payloads import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from isthmus.proto.actions import SaSpec
     from isthmus.proto.ike2.connection import Connection
@@ -45,14 +45,16 @@ AFTER_ANSWER = (ESTABLISHED, CLOSING, GONE)
 AFTER_UNWANTED = (CLOSING, GONE)
 
 
-def compute_auth(sa: IkeSa, connection: Connection, signer: str, id_payload: IdPayload) -> bytes:
-    """What the AUTH payload of one side must hold. signer: INITIATOR or RESPONDER."""
+def compute_auth(
+    sa: IkeSa, connection: Connection, signer: str, id_payload: IdPayload, is_plain: bool = False
+) -> bytes:
+    """What the AUTH payload of one side must hold. signer: INITIATOR or RESPONDER. is_plain: without the PPK."""
     if sa.keys is None:
         raise AssertionError("%r has no keys" % sa)
-    if signer == INITIATOR:
-        message, peer_nonce, sk_p = sa.init_request, sa.nonce_r, sa.keys.pi
-    else:
-        message, peer_nonce, sk_p = sa.init_answer, sa.nonce_i, sa.keys.pr
+    message, peer_nonce = (
+        (sa.init_request, sa.nonce_r) if signer == INITIATOR else (sa.init_answer, sa.nonce_i)
+    )
+    sk_p = sa.keys.get_proof(signer == INITIATOR, is_plain)
     return compute_psk_auth(prf_of(sa.suite), connection.psk, message, peer_nonce, sk_p, id_payload.get_body())
 
 
@@ -85,11 +87,13 @@ def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
     connection = _connection_of(sa)
     sa.child_spi = engine.make_child_spi()
     our_id = IdPayload(num.IDI, connection.local_id)
+    ppk.begin(sa, connection)
     payloads: list[Payload] = [
         our_id,
         IdPayload(num.IDR, connection.remote_id),
         AuthPayload(num.SHARED_KEY_MIC, compute_auth(sa, connection, INITIATOR, our_id)),
     ]
+    payloads.extend(ppk.make_identity(sa, connection, _computer(sa, connection, our_id)))
     if sa.peer_is_isthmus:
         payloads.extend(link.make_link(connection))
     payloads.extend(child.make_offer(sa, connection, connection.esp_proposals, sa.child_spi))
@@ -167,6 +171,7 @@ def _accept_responder(engine: Engine, sa: IkeSa, connection: Connection, incomin
             )
         auth = incoming.get(num.AUTH, AuthPayload)
         check_method(their_id, auth)
+        ppk.settle(sa, connection, incoming)
         if not is_proof(sa, connection, RESPONDER, their_id, auth):
             raise _differing_keys(connection)
     except IkeError as error:
@@ -181,8 +186,8 @@ def _read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeEr
     refused = notify.notify if notify is not None else 0
     if refused == num.AUTHENTICATION_FAILED:
         error = PskMismatch(
-            "tunnel '%s': the peer refuses identity %s, or its pre-shared key differs from ours"
-            % (connection.name, connection.local_id)
+            "tunnel '%s': the peer refuses identity %s, or its %s differs from ours"
+            % (connection.name, connection.local_id, "pre-shared key or ppk" if connection.ppk else "pre-shared key")
         )
     elif refused == num.NO_PROPOSAL_CHOSEN:
         error = NoProposalChosen(
@@ -215,16 +220,18 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     their_id = incoming.get(num.IDI, IdPayload)
     candidates = _find_connections(engine, sa, their_id, incoming.find(num.IDR, IdPayload))
     sa.connection = candidates[0]  # whose trouble it is if none of them fits
-    connection = _choose_connection(sa, candidates, their_id, incoming)
+    connection, used = _choose_connection(sa, candidates, their_id, incoming)
     sa.connection = connection
     sa.local, sa.remote = incoming.destination, incoming.source
     # From here on the peer is known: what it hears now it hears from somebody who has proved himself, too.
     crossing.check(engine, sa, connection)
     our_id = IdPayload(num.IDR, connection.local_id)
+    key_named = ppk.accept(sa, connection, used)
     proof: list[Payload] = [
         our_id,
         AuthPayload(num.SHARED_KEY_MIC, compute_auth(sa, connection, RESPONDER, our_id)),
     ]
+    proof.extend(key_named)
     if sa.peer_is_isthmus:
         proof.extend(link.make_link(connection))
     try:
@@ -283,24 +290,38 @@ def _find_connections(
 
 def _choose_connection(
     sa: IkeSa, candidates: list[Connection], their_id: IdPayload, incoming: Incoming
-) -> Connection:
-    """The one whose key proves the peer and whose link it announces: identities may be shared by several tunnels.
+) -> tuple[Connection, str | None]:
+    """The one whose keys prove the peer and whose link it announces: identities may be shared by several tunnels; and
+    whether the PPK is one of these keys (ppk.WITH_PPK).
 
-    Raises AuthMethod or PskMismatch, and for a proven peer NoProposalChosen.
+    Raises AuthMethod, PpkMismatch or PskMismatch, and for a proven peer NoProposalChosen.
     """
     auth = incoming.get(num.AUTH, AuthPayload)
     check_method(their_id, auth)
-    proven = [connection for connection in candidates if is_proof(sa, connection, INITIATOR, their_id, auth)]
+    used: dict[str, str | None] = {}
+    for connection in candidates:
+        compute = _computer(sa, connection, their_id)
+        used[connection.name] = ppk.prove(sa, connection, auth.data, incoming, compute)
+    proven = [connection for connection in candidates if used[connection.name] is not None]
     if not proven:
+        for connection in candidates:
+            error = ppk.explain(sa, connection, auth.data, incoming, _computer(sa, connection, their_id))
+            if error is not None:
+                raise error
         raise _differing_keys(candidates[0])
     fitting = [connection for connection in proven if link.fits(connection, incoming)] or proven
     for connection in fitting:
         if sa.suite in connection.ike_proposals:
-            return connection
+            return connection, used[connection.name]
     raise NoProposalChosen(
         "%s came with ike proposal %s; tunnel '%s' allows %s"
         % (their_id.identity, sa.suite, fitting[0].name, _list(fitting[0].ike_proposals))
     )
+
+
+def _computer(sa: IkeSa, connection: Connection, id_i: IdPayload) -> Callable[[bool], bytes]:
+    """is_plain -> the initiator's proof as this connection's keys give it."""
+    return lambda is_plain: compute_auth(sa, connection, INITIATOR, id_i, is_plain)
 
 
 def _list(values: Sequence[object]) -> str:
@@ -326,6 +347,6 @@ def _come_up(
         raise AssertionError("%r has no suite" % sa)
     sa.set_established(engine.next_order())
     nat.start_keepalive(sa, engine.rng, now)
-    engine.emit(IkeUp(connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus, sa.nat.name))
+    engine.emit(IkeUp(connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus, sa.nat.name, ppk=sa.uses_ppk))
     engine.emit(ChildUp(connection.name, sa.ike_id, sa.role, inbound, outbound))
     crossing.take_over(engine, sa, now)

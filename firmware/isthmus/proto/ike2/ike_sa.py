@@ -88,6 +88,7 @@ class IkeSa:
         self.peer_is_isthmus = False
         self.nat = Nat()
         self.fragments = Fragments()
+        self.uses_ppk = False  # both sides know how to, and in the end: both have
         self.is_doubted = False  # somebody says, unproven, that the peer no longer knows this SA
         self.children: list[ChildSa] = []  # the oldest first
         self.task: Task | None = None  # our wish to rekey this IKE SA, from begin to answer

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
-from isthmus.proto.errors import InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused
-from isthmus.proto.ike2 import auth, cookie, fragments, ke, link, nat, proposals
+from isthmus.proto.errors import IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused, PpkMismatch
+from isthmus.proto.ike2 import auth, cookie, fragments, ke, link, nat, ppk, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -69,6 +69,7 @@ def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -
     payloads.append(NoncePayload(sa.nonce_i))
     payloads.extend(nat.make_hashes(sa.spi_i, NO_SPI, sa.local, sa.remote, connection.force_encap))
     payloads.extend(fragments.make_notify(connection))
+    payloads.extend(ppk.make_use([connection]))
     if connection.mode == BEET:
         payloads.append(link.make_vendor())
     sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
@@ -100,6 +101,11 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     if theirs.group != ke.group_of(suite).id or theirs.group not in sa.asked:
         raise InvalidSyntax("the peer's key is for another group than %s" % suite)
     key_pair, request = sa.asked[theirs.group]
+    try:
+        ppk.check_answer(connection, incoming)
+    except PpkMismatch as error:
+        _wait_for_better(sa, error, now)
+        raise
     secret = ke.compute_secret(key_pair, theirs)
     # Nothing is taken over before all of it has been found good.
     sa.spi_r = incoming.header.spi_r
@@ -111,6 +117,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     sa.requests.finish()
     sa.fragments.agreed = bool(connection.fragment) and fragments.is_offered(incoming)
+    sa.uses_ppk = connection.ppk is not None and ppk.is_offered(incoming)
     nat.read_hashes(sa.nat, incoming)
     sa.nat.forced = connection.force_encap
     nat.float_ports(sa)
@@ -143,11 +150,16 @@ def receive_notify(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         error = NoProposalChosen("peer refuses every ike proposal; this side offers %s" % _list(connection))
         error.by_peer = True
         engine.count("unproven")
-        if sa.refusal is None:
-            sa.refusal = error
-            sa.expire_at = now + REFUSED_MS
+        _wait_for_better(sa, error, now)
     else:
         raise PeerRefused("the peer answers %s" % num.name_of(num.NOTIFY_TYPES, notify.notify), notify.notify)
+
+
+def _wait_for_better(sa: IkeSa, error: IkeError, now: int) -> None:
+    """Bad news that asking again would not change ends the attempt, unless a better answer comes in a while."""
+    if sa.refusal is None:
+        sa.refusal = error
+        sa.expire_at = now + REFUSED_MS
 
 
 def obey_cookie(engine: Engine, sa: IkeSa, now: int) -> bool:
@@ -234,6 +246,10 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     if cutting and fragments.is_offered(incoming):
         sa.fragments.agreed = True
         payloads.extend(fragments.make_notify(cutting[0]))
+    if ppk.is_offered(incoming):
+        use = ppk.make_use(connections)
+        sa.uses_ppk = bool(use)
+        payloads.extend(use)
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     if sa.peer_is_isthmus:
         payloads.append(link.make_vendor())

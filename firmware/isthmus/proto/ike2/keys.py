@@ -19,9 +19,36 @@ class IkeKeys:
 
     def __init__(self, parts: list[bytearray]) -> None:
         self.d, self.ai, self.ar, self.ei, self.er, self.pi, self.pr = parts
+        self._plain: list[bytearray] = []
+
+    def mix(self, prf: Prf, ppk: bytes) -> None:
+        """SK_d, SK_pi and SK_pr = prf+(PPK, what they were), RFC 8784 section 3. What they were is kept."""
+        self._plain = [self.d, self.pi, self.pr]
+        self.d, self.pi, self.pr = [prf.expand(ppk, bytes(part), prf.key_bytes) for part in self._plain]
+
+    def unmix(self) -> None:
+        """Back to what they were before `mix`."""
+        if self._plain:
+            for part in (self.d, self.pi, self.pr):
+                wipe(part)
+            self.d, self.pi, self.pr = self._plain
+            self._plain = []
+
+    def settle(self) -> None:
+        """The mixed keys it is: forget the others."""
+        for part in self._plain:
+            wipe(part)
+        self._plain = []
+
+    def get_proof(self, is_initiator: bool, is_plain: bool) -> bytearray:
+        """SK_pi or SK_pr. is_plain: without the PPK."""
+        if is_plain and self._plain:
+            return self._plain[1 if is_initiator else 2]
+        return self.pi if is_initiator else self.pr
 
     def clear(self) -> None:
         """Overwrite all seven."""
+        self.settle()
         for part in (self.d, self.ai, self.ar, self.ei, self.er, self.pi, self.pr):
             wipe(part)
 
