@@ -303,7 +303,12 @@ class Window(unittest.TestCase):
         self.assertEqual(self.pair.b.engine.counters["message-id"], 1)
 
     def test_repetition_is_not_sent_to_whoever_asks(self):
-        self.pair.b.engine.receive(self.request.data, (bytes([203, 0, 113, 1]), 9), B, self.pair.now)
+        elsewhere = (bytes([203, 0, 113, 1]), 9)
+        for count in (1, 0, 0):  # once in a second, for a peer that has moved
+            self.pair.b.engine.receive(self.request.data, elsewhere, B, self.pair.now)
+            self.assertEqual([answer.destination for answer in self.pair.b.collect()], [elsewhere] * count)
+        self.pair.b.engine.table.list_all()[0].mobike = False
+        self.pair.b.engine.receive(self.request.data, elsewhere, B, self.pair.now + 10_000)
         self.assertEqual(self.pair.b.collect(), [])
         self.pair.b.engine.receive(self.request.data, (A[0], 9), B, self.pair.now)
         self.assertEqual(self.pair.b.collect()[0].destination, (A[0], 9))

@@ -204,13 +204,13 @@ class Cookie(unittest.TestCase):
             hub.set_connection(make_connection("B", remote=endpoint, name="peer%d" % number))
             crowd.append(Side(endpoint, make_connection("A", local=endpoint), number))
             crowd[-1].engine.initiate(NAME, pair.now)
-        sides = {side.endpoint: side for side in crowd}
-        sides[B] = pair.b
+        sides = {side.endpoint[0]: side for side in crowd}
+        sides[B[0]] = pair.b
         for _ in range(4):  # the first answers of all come before the second request of anyone
             wave = [datagram for side in [pair.b] + crowd for datagram in side.collect()]
             while wave:
                 for datagram in wave:
-                    sides[datagram.destination].engine.receive(
+                    sides[datagram.destination[0]].engine.receive(
                         datagram.data, datagram.source, datagram.destination, pair.now)
                 self.assertLessEqual(hub.table.count_half_open(), 12)
                 wave = [datagram for side in [pair.b] + crowd for datagram in side.collect()]

@@ -12,7 +12,7 @@ from isthmus.proto.ike2.counters import DROP_REASONS
 from isthmus.proto.ike2.sa_table import MAX_HALF_OPEN
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.identity import Identity
-from isthmus.wire.ike_payloads import DeletePayload, NoncePayload, SaPayload, TsPayload
+from isthmus.wire.ike_payloads import DeletePayload, NoncePayload, NotifyPayload, SaPayload, TsPayload
 from tests.core.ike_pair import IKE, NAME, A, B, Pair, Side, agreed, make_connection
 from tests.core.ike_tamper import open_up, reseal_bytes
 from tests.counts import cases
@@ -68,6 +68,15 @@ def new_child(engine, sa, pair):
     engine.request(sa, num.CREATE_CHILD_SA, payloads, pair.now)
 
 
+def move(engine, _sa, pair):
+    engine.move(NAME, A, B, pair.now)
+
+
+def verify(engine, sa, pair):
+    prohibition = NotifyPayload(num.NO_NATS_ALLOWED, A[0] + B[0] + bytes([1, 244, 1, 244]))
+    engine.request(sa, num.INFORMATIONAL, [NotifyPayload(num.COOKIE2, bytes(16)), prohibition], pair.now)
+
+
 def open_up_payloads():
     from isthmus.wire.buffer import Reader
     from isthmus.wire.ike import pull_payloads
@@ -94,6 +103,10 @@ MESSAGES = {
     "DELETE of a CHILD SA, answer": lambda: established(delete_child, 1),
     "DELETE of the IKE SA": lambda: established(delete_ike),
     "DELETE of the IKE SA, answer": lambda: established(delete_ike, 1),
+    "UPDATE_SA_ADDRESSES": lambda: established(move),
+    "UPDATE_SA_ADDRESSES, answer": lambda: established(move, 1),
+    "COOKIE2": lambda: established(verify),
+    "COOKIE2, answer": lambda: established(verify, 1),
     "CREATE_CHILD_SA request": lambda: established(new_child),
     "CREATE_CHILD_SA answer": lambda: established(new_child, 1),
 }

@@ -202,6 +202,30 @@ class PeerTemporary(IkeError):
     remedy = "nothing to do: a fresh IKE SA is tried; if this comes back, read the peer's log"
 
 
+class UnacceptableAddresses(IkeError):
+    """The peer moves to where nobody can be."""
+
+    code = "addresses"
+    notify = num.UNACCEPTABLE_ADDRESSES
+    remedy = "the peer's IKE program is faulty or somebody in between tampers; nothing can be set here"
+
+
+class UnexpectedNat(IkeError):
+    """The peer forbids address translation on the way, and there is some."""
+
+    code = "nat-forbidden"
+    notify = num.UNEXPECTED_NAT_DETECTED
+    remedy = "allow NAT traversal at the peer, or remove the address translation in between"
+
+
+class MoveRefused(IkeError):
+    """The peer does not go on with us at our new address."""
+
+    code = "move-refused"
+    by_peer = True
+    remedy = "nothing to do: a new IKE SA is agreed from there"
+
+
 class Unreachable(IkeError):
     """No answer, or none that could be believed."""
 

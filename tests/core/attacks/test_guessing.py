@@ -31,7 +31,7 @@ def answers_to(connection):
     said, lengths = [], []
     while pair.flight:
         datagram = pair.deliver()
-        if datagram.source != pair.b.endpoint:
+        if datagram.source[0] != pair.b.endpoint[0]:
             continue
         message = pull_message(Reader(datagram.data))
         payloads = message.payloads

@@ -13,7 +13,7 @@ from isthmus.proto.errors import (
     PskMismatch,
     TsUnacceptable,
 )
-from isthmus.proto.ike2 import child, crossing, endings, link, nat, ppk
+from isthmus.proto.ike2 import child, crossing, endings, link, mobike, nat, ppk
 from isthmus.proto.ike2.keys import compute_psk_auth, prf_of
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
@@ -96,6 +96,7 @@ def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
     payloads.extend(ppk.make_identity(sa, connection, _computer(sa, connection, our_id)))
     if sa.peer_is_isthmus:
         payloads.extend(link.make_link(connection))
+    payloads.extend(mobike.make_notify(connection))
     payloads.extend(child.make_offer(sa, connection, connection.esp_proposals, sa.child_spi))
     sa.set_state(AUTH_SENT)
     engine.request(sa, num.IKE_AUTH, payloads, now)
@@ -106,6 +107,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     connection = _connection_of(sa)
     if not _accept_responder(engine, sa, connection, incoming, now):
         return
+    sa.mobike = mobike.is_agreed(connection, incoming)
     try:
         link.check_link(connection, incoming)
         suites = child.without_groups(connection.esp_proposals)
@@ -234,7 +236,11 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     proof.extend(key_named)
     if sa.peer_is_isthmus:
         proof.extend(link.make_link(connection))
+    sa.mobike = mobike.is_agreed(connection, incoming)
+    if sa.mobike:
+        proof.extend(mobike.make_notify(connection))
     try:
+        mobike.check_prohibition(incoming)
         link.check_link(connection, incoming)
         suites = child.without_groups(connection.esp_proposals)
         terms = child.choose(engine, sa, connection, suites, incoming, RESPONDER)
@@ -347,6 +353,10 @@ def _come_up(
         raise AssertionError("%r has no suite" % sa)
     sa.set_established(engine.next_order())
     nat.start_keepalive(sa, engine.rng, now)
-    engine.emit(IkeUp(connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus, sa.nat.name, ppk=sa.uses_ppk))
+    engine.emit(
+        IkeUp(
+            connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus, sa.nat.name, sa.mobike, sa.uses_ppk
+        )
+    )
     engine.emit(ChildUp(connection.name, sa.ike_id, sa.role, inbound, outbound))
     crossing.take_over(engine, sa, now)

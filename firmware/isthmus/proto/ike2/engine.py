@@ -12,7 +12,7 @@ from __future__ import annotations
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import CLOSED, RESPONDER, Failed, PeerSeen, SendDatagram
 from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from isthmus.proto.ike2 import crossing, endings, fragments, init, nat, rekey_child, rekey_ike, strays, tasks
+from isthmus.proto.ike2 import crossing, endings, fragments, init, mobike, nat, rekey_child, rekey_ike, strays, tasks
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.connections import Connections
 from isthmus.proto.ike2.cookie import Cookies
@@ -104,7 +104,23 @@ class Engine:
         """Ask the peer of the newest established IKE SA for a sign of life; an unanswered request is one already."""
         established = [sa for sa in self.table.find_all(name) if sa.state == ESTABLISHED]
         if established and not established[-1].requests.is_waiting:
-            self.request(established[-1], num.INFORMATIONAL, [], now)
+            self.start(established[-1], mobike.Ask(), now)
+
+    def move(self, name: str, local: Endpoint, remote: Endpoint, now: int) -> bool:
+        """Go on between these addresses (the ports are the engine's affair), by MOBIKE: PeerMoved when the peer has
+        followed. False if it cannot: then only a fresh handshake from there helps.
+        """
+        established = [sa for sa in self.table.find_all(name) if sa.state == ESTABLISHED]
+        if not established or not mobike.can_move(established[-1]):
+            return False
+        mobike.move(self, established[-1], local, remote, now)
+        return True
+
+    def mapped(self, name: str, inbound_spi: bytes, remote: Endpoint, now: int) -> None:
+        """The kernel has seen ESP in UDP come from another endpoint: a hint, about which the peer is asked."""
+        for sa in self.table.find_all(name):
+            if sa.find_inbound(inbound_spi) is not None and nat.get_encap(sa) is not None:
+                nat.try_at(self, sa, remote, now)
 
     def rekey_child(self, name: str, inbound_spi: bytes, now: int) -> None:
         """Rekey one CHILD SA; nothing if it is not there, or being rekeyed or closed already."""
@@ -164,7 +180,7 @@ class Engine:
                 if sa.requests.is_exhausted():
                     endings.give_up(self, sa)
                 elif sa.state != INIT_SENT or not init.obey_cookie(self, sa, now):
-                    self.send(sa.requests.repeat(now), sa.local, sa.remote)
+                    self._send_request(sa, sa.requests.repeat(now))
                     strays.act(self, sa, now)
             tasks.resume(self, sa, now)
 
@@ -273,16 +289,14 @@ class Engine:
         header = incoming.header
         repeated = sa.responses.find_repeated(header.message_id, incoming.digest)
         if repeated is not None:
-            self.count("repeated")
-            self.send(repeated, incoming.destination, incoming.source)
-            nat.settle(self, sa, incoming)
+            self.answer_again(sa, incoming, repeated, now)
         elif header.message_id != sa.responses.expected:
-            if not fragments.repeat_answer(self, sa, incoming, reader, first):
+            if not fragments.repeat_answer(self, sa, incoming, reader, first, now):
                 self.count("message-id")
         elif not find_rows(sa.role, sa.state, header.exchange, REQUEST):
             self.count("not-now")
         else:
-            opened = self._open(sa, incoming, reader, first)
+            opened = self._open(sa, incoming, reader, first, now)
             if opened is None:
                 return
             try:
@@ -296,7 +310,7 @@ class Engine:
         if not sa.requests.is_answer(header.exchange, header.message_id):
             self.count("not-asked")
             return
-        opened = self._open(sa, incoming, reader, first)
+        opened = self._open(sa, incoming, reader, first, now)
         if opened is None:
             return
         sa.requests.finish()
@@ -309,9 +323,11 @@ class Engine:
                 endings.abort(self, sa, error, DeletePayload(num.PROTO_IKE, []), now)
             else:
                 endings.break_off(self, sa, error, now)
-        self._send_queued(sa, now)
+        self.send_queued(sa, now)
 
-    def _open(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int) -> tuple[SkPayload, bytes] | None:
+    def _open(
+        self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int, now: int
+    ) -> tuple[SkPayload, bytes] | None:
         """The SK payload and its plaintext, or None if the message proves nothing, or is not all here yet."""
         clear = pull_payloads(reader, first)
         sk = clear[0] if len(clear) == 1 else None
@@ -324,7 +340,7 @@ class Engine:
             return None
         if sa.is_proven and sa.name is not None:
             self.emit(PeerSeen(sa.name, sa.ike_id))
-        nat.follow(self, sa, incoming)
+        nat.follow(self, sa, incoming, now)
         return opened
 
     def _dispatch(self, sa: IkeSa, incoming: Incoming, kind: str, now: int) -> None:
@@ -395,9 +411,10 @@ class Engine:
     def start(self, sa: IkeSa, task: Task, now: int) -> None:
         """The same for a request that is made only when it is sent."""
         sa.requests.queue.append(task)
-        self._send_queued(sa, now)
+        self.send_queued(sa, now)
 
-    def _send_queued(self, sa: IkeSa, now: int) -> None:
+    def send_queued(self, sa: IkeSa, now: int) -> None:
+        """The next request, if none is under way."""
         while sa.state != GONE and sa.requests.queue and not sa.requests.is_waiting:
             task = sa.requests.queue.pop(0)
             payloads = task.make(self, sa)
@@ -407,7 +424,12 @@ class Engine:
             datagram = sa.seal(task.exchange, message_id, False, payloads)
             sa.requests.start(task.exchange, message_id, datagram, now)
             sa.requests.task = task
-            self.send(datagram, sa.local, sa.remote)
+            self._send_request(sa, datagram)
+
+    def _send_request(self, sa: IkeSa, datagram: tuple[bytes, ...]) -> None:
+        self.send(datagram, sa.local, sa.remote)
+        if sa.trial is not None:
+            self.send(datagram, sa.local, sa.trial)
 
     def answer(self, sa: IkeSa, incoming: Incoming, payloads: list[Payload]) -> None:
         """Answer a protected request, to where it came from (RFC 7296 2.11), and keep the answer for a repetition."""
@@ -415,6 +437,14 @@ class Engine:
         datagram = sa.seal(header.exchange, header.message_id, True, payloads)
         sa.responses.record(incoming.digest, datagram)
         self.send(datagram, incoming.destination, incoming.source)
+
+    def answer_again(self, sa: IkeSa, incoming: Incoming, answer: tuple[bytes, ...], now: int) -> None:
+        """The last request has come again, and so goes the answer to it."""
+        self.count("repeated")
+        # A peer that moves repeats its request from there; copies of it do not make us speak to all the world.
+        if incoming.source[0] == sa.remote[0] or self.quiet.may_speak("elsewhere", incoming.source[0], now):
+            self.send(answer, incoming.destination, incoming.source)
+        nat.settle(self, sa, incoming, now)
 
     def answer_clear(self, incoming: Incoming, payloads: list[Payload]) -> None:
         """Answer without an SA. Never more bytes than were received: the source may be somebody else's address."""

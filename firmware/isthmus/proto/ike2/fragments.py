@@ -217,7 +217,7 @@ def _has_room(engine: Engine, sa: IkeSa, assembly: Assembly, part: bytes) -> boo
     return kept + len(part) <= MAX_UNPROVEN
 
 
-def repeat_answer(engine: Engine, sa: IkeSa, incoming: Incoming, reader: Reader, first: int) -> bool:
+def repeat_answer(engine: Engine, sa: IkeSa, incoming: Incoming, reader: Reader, first: int, now: int) -> bool:
     """True if this is the first part of the last request, cut in another way than before: it is answered again.
 
     The peer may have found that smaller parts pass better (RFC 7383 section 2.5.1). Its integrity check proves it, as
@@ -232,6 +232,5 @@ def repeat_answer(engine: Engine, sa: IkeSa, incoming: Incoming, reader: Reader,
         return False
     if _open(engine, sa, incoming, skf) is None:
         return True
-    engine.count("repeated")
-    engine.send(answer, incoming.destination, incoming.source)
+    engine.answer_again(sa, incoming, answer, now)
     return True

@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 from isthmus.proto.actions import INITIATOR, RESPONDER
-from isthmus.proto.ike2 import fragments
+from isthmus.proto.ike2 import fragments, nat
 from isthmus.proto.ike2.fragments import Fragments
-from isthmus.proto.ike2.nat import Nat
 from isthmus.proto.ike2.retransmit import Requests, Responses
 from isthmus.proto.ike2.states import ESTABLISHED, FOLLOWS, GONE, NONE
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header
@@ -86,9 +85,13 @@ class IkeSa:
         self.responses = Responses(0 if role == INITIATOR else 1)
 
         self.peer_is_isthmus = False
-        self.nat = Nat()
+        self.nat = nat.Nat()
         self.fragments = Fragments()
         self.uses_ppk = False  # both sides know how to, and in the end: both have
+        self.mobike = False  # both sides have RFC 4555
+        self.seen = b""  # the hash of where the peer has seen us last, b"": unknown
+        self.is_unverified = False  # the peer has moved, and has not answered from there yet
+        self.trial: Endpoint | None = None  # where the peer seems to be, unproven: requests go there as well
         self.is_doubted = False  # somebody says, unproven, that the peer no longer knows this SA
         self.children: list[ChildSa] = []  # the oldest first
         self.task: Task | None = None  # our wish to rekey this IKE SA, from begin to answer
@@ -116,6 +119,7 @@ class IkeSa:
         self.peer_is_isthmus = old.peer_is_isthmus
         self.fragments.agreed = old.fragments.agreed
         self.nat = old.nat  # one for both: what is on the way is on the way of either
+        self.mobike = old.mobike
         self.begun_by = old.begun_by
         self.begun_order = old.begun_order
         self.established_order = old.established_order
@@ -203,7 +207,7 @@ class IkeSa:
 
     def get_timer(self) -> int | None:
         """When this SA next wants to be looked at."""
-        timers = [self.requests.get_timer(), self.expire_at, self.nat.keepalive_at]
+        timers = [self.requests.get_timer(), self.expire_at, nat.get_timer(self)]
         timers += [at for at, _ in self.later]
         timers += [child.close_at for child in self.children]
         waiting = [timer for timer in timers if timer is not None]

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from isthmus.proto.actions import DEAD, DELETED
 from isthmus.proto.errors import PeerRefused, PskMismatch
-from isthmus.proto.ike2 import endings, rekey_child, succession, tasks
+from isthmus.proto.ike2 import endings, mobike, rekey_child, succession, tasks
 from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, HEIR, REKEYED, REPLACED
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload
@@ -26,6 +26,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     deleted = _find_deleted(sa, incoming)
     spis = [child.inbound_spi for child in deleted if not tasks.is_deleting(sa, child)]
     answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []
+    answer += mobike.receive_request(engine, sa, incoming, now)
     engine.answer(sa, incoming, answer)
     for child in deleted:
         endings.drop_child(engine, sa, child, DELETED)
@@ -55,7 +56,7 @@ def _deletes_ike(incoming: Incoming) -> bool:
     return False
 
 
-def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, _now: int) -> None:
+def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The peer lives; and if what we had said was goodbye, that is settled.
 
     INVALID_SYNTAX means that the peer has given up this IKE SA (RFC 7296 section 2.21.3).
@@ -66,5 +67,11 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, _now: int) -> 
     task = sa.requests.task
     if isinstance(task, tasks.DeleteChild) and task.child in sa.children:
         endings.drop_child(engine, sa, task.child, task.reason)
+    elif isinstance(task, mobike.Update):
+        mobike.receive_update_answer(engine, sa, task, incoming, now)
+    elif isinstance(task, mobike.Verify):
+        mobike.receive_verdict(sa, task, incoming)
+    elif isinstance(task, mobike.Ask):
+        mobike.receive_sign(engine, sa, incoming, now)
     if sa.state == CLOSING and not sa.requests.queue:
         engine.forget(sa)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
 from isthmus.proto.errors import IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused, PpkMismatch
-from isthmus.proto.ike2 import auth, cookie, fragments, ke, link, nat, ppk, proposals
+from isthmus.proto.ike2 import auth, cookie, fragments, ke, link, mobike, nat, ppk, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -120,7 +120,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.uses_ppk = connection.ppk is not None and ppk.is_offered(incoming)
     nat.read_hashes(sa.nat, incoming)
     sa.nat.forced = connection.force_encap
-    nat.float_ports(sa)
+    nat.float_ports(sa, mobike.is_wanted(connection))
     auth.send_request(engine, sa, now)
 
 

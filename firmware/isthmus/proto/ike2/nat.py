@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from isthmus.crypto.prf import sha1
 from isthmus.proto.actions import PeerMoved
-from isthmus.proto.ike2.states import INIT_ANSWERED
+from isthmus.proto.ike2.states import ESTABLISHED, INIT_ANSWERED, REKEYED
 from isthmus.proto.ike2.times import KEEPALIVE_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import NotifyPayload
@@ -85,9 +85,17 @@ def read_hashes(nat: Nat, incoming: Incoming) -> None:
         nat.here = compute_hash(spi_i, spi_r, incoming.destination) not in destinations
 
 
-def float_ports(sa: IkeSa) -> None:
-    """The initiator goes on from port 4500 to port 4500; ports that are not IKE's own stay."""
-    if sa.nat.is_encapsulated:
+def read_again(sa: IkeSa, incoming: Incoming) -> None:
+    """The same on an established SA; where the peer says nothing of it, what was known stays."""
+    if incoming.find_notify(num.NAT_DETECTION_SOURCE_IP) is not None:
+        read_hashes(sa.nat, incoming)
+
+
+def float_ports(sa: IkeSa, may_move: bool) -> None:
+    """The initiator goes on from port 4500 to port 4500; ports that are not IKE's own stay. may_move: as if there were
+    a translator, since there may be one on the next way (RFC 4555 section 3.3).
+    """
+    if sa.nat.is_encapsulated or (may_move and sa.nat.is_understood):
         sa.local, sa.remote = _float(sa.local), _float(sa.remote)
 
 
@@ -113,9 +121,14 @@ def start_keepalive(sa: IkeSa, rng: Callable[[int], bytes], now: int) -> None:
         sa.nat.keepalive_at = now + KEEPALIVE_MS // 2 + int.from_bytes(rng(2), "big") % (KEEPALIVE_MS // 2)
 
 
+def get_timer(sa: IkeSa) -> int | None:
+    """When the next keepalive is due. An IKE SA that another has taken over from leaves it to that."""
+    return sa.nat.keepalive_at if sa.state == ESTABLISHED else None
+
+
 def keep_alive(engine: Engine, sa: IkeSa, now: int) -> None:
     """Send the keepalive if it is due."""
-    at = sa.nat.keepalive_at
+    at = get_timer(sa)
     if at is not None and at <= now:
         engine.send(KEEPALIVE, sa.local, sa.remote)
         sa.nat.keepalive_at = now + KEEPALIVE_MS
@@ -128,9 +141,11 @@ def may_come(sa: IkeSa, incoming: Incoming) -> bool:
     """True if a datagram between these addresses may be the SA's at all. Ports may differ: a copy of the peer's own
     datagram from another port must not keep the peer from its answer.
     """
+    if sa.mobike:
+        return True
     if incoming.destination[0] != sa.local[0]:
         return False
-    if incoming.source[0] == sa.remote[0]:
+    if incoming.source[0] == sa.remote[0] or incoming.source == sa.trial:
         return True
     # A translator may have several addresses, and change them at the float or later.
     return sa.nat.there and (sa.state == INIT_ANSWERED or may_follow(sa))
@@ -143,25 +158,87 @@ def may_follow(sa: IkeSa) -> bool:
     return sa.nat.there and not sa.nat.here
 
 
-def follow(engine: Engine, sa: IkeSa, incoming: Incoming) -> None:
-    """A new authenticated message has come, no repetition: the peer is where it came from."""
-    if incoming.source != sa.remote and sa.is_proven and may_follow(sa):
-        move(engine, sa, sa.local, incoming.source)
+def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """A new authenticated message has come, no repetition: the peer is where it came from.
+
+    A peer with MOBIKE says so if it moves, and an old message of it may come late: it is asked there first.
+    """
+    source, trial = incoming.source, sa.trial
+    if incoming.header.is_response:
+        sa.trial = None
+    if source == sa.remote or not sa.is_proven:
+        return
+    is_proof = source == trial and incoming.header.is_response
+    if is_proof or (may_follow(sa) and not sa.mobike):
+        move(engine, sa, sa.local, source)
+        if not incoming.header.is_response:
+            send_again(engine, sa, now)
+    elif may_follow(sa):
+        try_at(engine, sa, source, now)
 
 
-def settle(engine: Engine, sa: IkeSa, incoming: Incoming) -> None:
-    """The last request has come again, from where the peer began: what came first from another port was a copy.
-    Behind a translator that cannot be told, and the next message decides.
+def try_at(engine: Engine, sa: IkeSa, endpoint: Endpoint, now: int) -> None:
+    """The peer seems to be there. Only its answer from there proves it: ask it at both places."""
+    if sa.name is None or sa.state != ESTABLISHED or endpoint in (sa.remote, sa.trial):
+        return
+    if not engine.quiet.may_speak("trial " + sa.name, b"", now):
+        return
+    sa.trial = endpoint
+    if sa.requests.is_waiting:
+        engine.send(sa.requests.datagram, sa.local, endpoint)
+    else:
+        engine.request(sa, num.INFORMATIONAL, [], now)
+
+
+def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """The last request has come again. From where the peer began: what came first from another port was a copy. If it
+    was the news that the peer has moved: either was. Else the next message decides.
     """
     source = incoming.source
+    if sa.is_unverified:
+        try_at(engine, sa, source, now)
     if sa.nat.there or source == sa.remote or source[0] != sa.remote[0]:
         return
     if source[1] in (sa.init_source[1], NAT_PORT):
         move(engine, sa, incoming.destination, source)
+        send_again(engine, sa, now)
 
 
 def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:
     """From now on the SA is between these endpoints."""
     sa.local, sa.remote = local, remote
-    if sa.is_proven and sa.name is not None:
-        engine.emit(PeerMoved(sa.name, sa.ike_id, local, remote, get_encap(sa)))
+    tell(engine, sa)
+
+
+def send_again(engine: Engine, sa: IkeSa, now: int) -> None:
+    """The request that waits for its answer went to another place."""
+    if sa.requests.is_waiting:
+        engine.send(sa.requests.restart(now), sa.local, sa.remote)
+
+
+def tell(engine: Engine, sa: IkeSa) -> None:
+    """Report where the SA is; of one that has been rekeyed, where its successor is."""
+    if not sa.is_proven or sa.name is None:
+        return
+    ike_id = sa.ike_id
+    if sa.state == REKEYED:
+        for other in engine.table.find_all(sa.name):
+            if other.state == ESTABLISHED:
+                ike_id = other.ike_id
+    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa)))
+
+
+def take_along(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:
+    """The other IKE SAs of the connection that were at the same place, such as one that is just rekeying this one, are
+    where it is now.
+    """
+    if sa.name is None:
+        return
+    for other in engine.table.find_all(sa.name):
+        if other.is_proven and (other.local, other.remote) == (local, remote):
+            other.local, other.remote = sa.local, sa.remote
+
+
+def get_place(sa: IkeSa) -> tuple[Endpoint, Endpoint, tuple[int, int] | None]:
+    """What PeerMoved reports, to be compared."""
+    return sa.local, sa.remote, get_encap(sa)

@@ -49,6 +49,12 @@ class Requests:
         self._sent = 1
         self._again_at = now + self._retransmit.get_wait(1)
 
+    def restart(self, now: int) -> tuple[bytes, ...]:
+        """The waiting request once more, on another way, which gets as many tries as the first had."""
+        self._sent = 1
+        self._again_at = now + self._retransmit.get_wait(1)
+        return self.datagram
+
     def is_answer(self, exchange: int, message_id: int) -> bool:
         """True if this is what the waiting request waits for."""
         return self.is_waiting and (exchange, message_id) == (self.exchange, self.message_id)
