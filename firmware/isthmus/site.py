@@ -278,7 +278,6 @@ class Site:
             actions.ChildGone: tell(Tunnel.child_gone),
             actions.IkeRekeyed: tell(Tunnel.ike_rekeyed),
             actions.IkeGone: tell(Tunnel.ike_gone),
-            actions.PeerMoved: lambda _: None,
             actions.RekeyRefused: tell(Tunnel.rekey_refused),
             actions.PeerMoved: tell(Tunnel.peer_moved),
             actions.PeerSeen: tell(Tunnel.peer_seen),

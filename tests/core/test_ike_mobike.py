@@ -89,6 +89,7 @@ class WeMove(Moving):
         self.a.engine.move(NAME, NEW, NEW_B, self.network.now)
         self.network.transfer()
         self.network.wait(20_000)
+        self.assertEqual(self.moves(self.b)[-1], (on_4500(NEW_B), on_4500(NEW), None))
         self.check_joined()
 
     def test_without_mobike(self):
@@ -182,6 +183,7 @@ class UnderWay(Moving):
         self.go(self.a, NEW, B)
         self.network.transfer()
         self.network.wait(5000)
+        self.assertEqual(self.moves(self.a), [(on_4500(NEW), on_4500(B), None)])
         self.check_joined()
 
     def test_lost_datagrams_are_repeated(self):

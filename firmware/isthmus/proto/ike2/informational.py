@@ -68,7 +68,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     if isinstance(task, tasks.DeleteChild) and task.child in sa.children:
         endings.drop_child(engine, sa, task.child, task.reason)
     elif isinstance(task, mobike.Update):
-        mobike.receive_update_answer(engine, sa, task, incoming, now)
+        mobike.receive_update_answer(engine, sa, incoming, now)
     elif isinstance(task, mobike.Verify):
         mobike.receive_verdict(sa, task, incoming)
     elif isinstance(task, mobike.Ask):

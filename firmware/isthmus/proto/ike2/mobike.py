@@ -65,15 +65,10 @@ def check_prohibition(incoming: Incoming) -> None:
 
 
 class Update(Task):
-    """UPDATE_SA_ADDRESSES. local, remote: the endpoints it was made for, None before it was."""
-
-    def __init__(self) -> None:
-        self.local: Endpoint | None = None
-        self.remote: Endpoint | None = None
+    """UPDATE_SA_ADDRESSES."""
 
     def make(self, _engine: Engine, sa: IkeSa) -> list[Payload] | None:
         """See Task."""
-        self.local, self.remote = sa.local, sa.remote
         update: list[Payload] = [NotifyPayload(num.UPDATE_SA_ADDRESSES)]
         return update + _make_hashes(sa, sa.local, sa.remote)
 
@@ -135,14 +130,14 @@ def _send_update(engine: Engine, sa: IkeSa, now: int) -> None:
         engine.send_queued(sa, now)
 
 
-def receive_update_answer(engine: Engine, sa: IkeSa, task: Update, incoming: Incoming, now: int) -> None:
+def receive_update_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The peer has followed, or will not."""
     refusal = incoming.find_error()
     if refusal is not None and refusal.notify in REFUSALS:
         where = format_endpoint(sa.local)
         text = "the peer refuses to go on with us at %s: %s" % (where, num.name_of(num.NOTIFY_TYPES, refusal.notify))
         endings.lose(engine, sa, MoveRefused(text))
-    elif (task.local, task.remote) == (sa.local, sa.remote):  # otherwise we have moved on, and say so next
+    elif not [queued for queued in sa.requests.queue if isinstance(queued, Update)]:  # else we have moved on since
         nat.read_again(sa, incoming)
         sa.seen = _get_seen(incoming)
         nat.start_keepalive(sa, engine.rng, now)
