@@ -21,6 +21,7 @@ import socket
 import struct
 
 from tests.lab.namespace import LabError, Namespace
+from tests.lab.site import PSK
 from tests.lab.topology import FORWARD, Topology
 
 OUTSIDE = "198.51.100.2"
@@ -43,6 +44,25 @@ table ip nat {{
 """
 
 
+SPOKE = """\
+config tunnel 'hub'
+	option remote '{hub}'
+	option psk '{psk} {number}'
+	option local_id 'spoke-{number}'
+	option remote_id 'hub'
+	list remote_subnet '{net}'
+"""
+AT_HUB = """\
+config tunnel 's{number}'
+	option remote '%any'
+	option psk '{psk} {number}'
+	option local_id 'hub'
+	option remote_id 'spoke-{number}'
+	list remote_subnet '{net}'
+"""
+LOUD = "config globals\n\toption log_level debug\n"
+
+
 def inside(number: int) -> str:
     """A spoke's address behind the translator."""
     return f"10.0.0.{10 + number}"
@@ -56,6 +76,16 @@ def lan(number: int) -> str:
 def net(number: int) -> str:
     """A spoke's LAN."""
     return f"192.168.{10 + number}.0/24"
+
+
+def spoke_text(number: int) -> str:
+    """The file of one spoke."""
+    return SPOKE.format(hub=HUB, psk=PSK, number=number, net=HUB_NET) + LOUD
+
+
+def hub_text(numbers: list[int]) -> str:
+    """The hub's."""
+    return "".join(AT_HUB.format(psk=PSK, number=number, net=net(number)) for number in numbers) + LOUD
 
 
 class Natted(Topology):

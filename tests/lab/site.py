@@ -132,6 +132,10 @@ class Site:
             return {}
         return tunnels[0] if tunnels else {}
 
+    def outer(self, side: str) -> str:
+        """The first tunnel's outer address, "local" or "remote"; empty while none is known."""
+        return str((self.tunnel().get("outer") or {}).get(side, ""))
+
     def lamps(self) -> dict[str, str]:
         """Name of each lamp and its state."""
         return {lamp["name"]: lamp["state"] for lamp in self.tunnel().get("lamps", [])}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.lab.capture import Capture
 from tests.lab.namespace import wait_until
-from tests.lab.natted import HUB, HUB_LAN, HUB_NET, Natted, lan, net
+from tests.lab.natted import HUB_LAN, Natted, hub_text, lan, spoke_text
 from tests.lab.ping import Stream
 from tests.lab.report import check
 from tests.lab.site import PSK, Site
@@ -15,35 +15,6 @@ from tests.lab.topology import HOST_B, LAN_A, LAN_B, WAN_A, WAN_B, Topology
 
 if TYPE_CHECKING:
     from tests.lab.report import Report
-
-SPOKE = """\
-config tunnel 'hub'
-	option remote '{hub}'
-	option psk '{psk} {number}'
-	option local_id 'spoke-{number}'
-	option remote_id 'hub'
-	list remote_subnet '{net}'
-"""
-AT_HUB = """\
-config tunnel 's{number}'
-	option remote '%any'
-	option psk '{psk} {number}'
-	option local_id 'hub'
-	option remote_id 'spoke-{number}'
-	list remote_subnet '{net}'
-"""
-LOUD = "config globals\n\toption log_level debug\n"
-
-
-def spoke_text(number: int) -> str:
-    """The file of one spoke."""
-    return SPOKE.format(hub=HUB, psk=PSK, number=number, net=HUB_NET) + LOUD
-
-
-def hub_text(numbers: list[int]) -> str:
-    """The hub's."""
-    return "".join(AT_HUB.format(psk=PSK, number=number, net=net(number)) for number in numbers) + LOUD
-
 
 class Story:
     """The topology and its five daemons."""
