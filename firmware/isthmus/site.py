@@ -15,6 +15,7 @@ from isthmus.facts import ends_of
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import Link, Sa, Session
+from isthmus.offer import IKE_PORT
 from isthmus.policy.desired import session_of
 from isthmus.policy.guard import guard_text
 from isthmus.policy.leftover import leftover_sessions
@@ -176,7 +177,7 @@ class Site:
         """ESP comes from elsewhere: the engine asks the peer about it."""
         for tunnel in self.tunnels.values():
             if tunnel.children.holds(mapping.destination, mapping.spi):
-                self.engine.check_peer(tunnel.name, self._now)
+                self.engine.mapped(tunnel.name, mapping.spi.to_bytes(4, "big"), mapping.source, self._now)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -389,9 +390,13 @@ class Site:
         if tunnel.attempting:  # not given up meanwhile
             self.engine.initiate(tunnel.name, self._now)
 
-    def _move(self, tunnel: Tunnel, _ends: tuple[bytes, bytes]) -> None:
+    def _move(self, tunnel: Tunnel, ends: tuple[bytes, bytes]) -> None:
         """By MOBIKE, and new SAs right behind it: XFRM_MIGRATE, which could move the old ones, OpenWrt has not."""
-        tunnel.cannot_move(self._now)
+        if self.engine.move(tunnel.name, (ends[0], IKE_PORT), (ends[1], IKE_PORT), self._now):
+            newest = tunnel.children.newest
+            self._rekey(tunnel, newest.inbound.spi if newest is not None else None)
+        else:
+            tunnel.cannot_move(self._now)
 
     def _rekey(self, tunnel: Tunnel, inbound_spi: bytes | None) -> None:
         if inbound_spi is not None:
