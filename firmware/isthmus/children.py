@@ -3,8 +3,8 @@
 Make before break, in the one order that lost no packet when it was measured (shared/reference/kernel.md): the responder
 installs inbound; the initiator installs inbound and outbound; the responder moves outbound when the first packet has
 come on the new SA, when the peer deletes the old one, or at last by the clock; then the old outbound goes at once, the
-old inbound seconds later. An SA is never installed a second time: AES-GCM does not survive a counter that starts again
-under the same key.
+old inbound seconds after both sides have agreed that the old pair is over. An SA is never installed a second time:
+AES-GCM does not survive a counter that starts again under the same key.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from isthmus.kernel import objects
 from isthmus.kernel.objects import Sa, SaKeys
 from isthmus.policy.derive import BEET
 from isthmus.policy.desired import L2TP_PROTOCOL, host
-from isthmus.proto.actions import INBOUND, INITIATOR
+from isthmus.proto.actions import DEAD, INBOUND, INITIATOR, REPLACED
 from isthmus.troubles import SpentKeysError
 from isthmus.wire.addr import Prefix
 
@@ -29,10 +29,20 @@ if TYPE_CHECKING:
 
 MOVE_MS = 10_000  # the responder waits no longer for the first packet: by then three lost answers were sent again
 LINGER_MS = 15_000  # packets under way on the old inbound SA still arrive, and those of a peer that waits that long
-RENEW_PERCENT = 85  # of the lifetime, when the initiator of the current SA starts a new one
-RENEW_SPREAD_PERCENT = 10  # and up to this much later, at random
-RESPONDER_PERCENT = 105  # then the responder does it
-END_PERCENT = 125  # then the SA goes, whatever took its place
+LEFT_MS = 120_000  # how long it stays where nobody says that it is over: so long a DELETE is repeated
+
+# Of the lifetime, in time, bytes or packets: when the initiator of the newest pair renews it, and up to how much later,
+# at random; when the responder does, should the initiator not have; when the pair goes, whatever took its place.
+RENEW_PERCENT = 80
+RENEW_SPREAD_PERCENT = 10
+RESPONDER_PERCENT = 95
+END_PERCENT = 125
+
+# What one key may carry, whatever is configured. 2^40 bytes are 2^36 blocks of AES: an attacker's chance to tell them
+# from noise is 2^-56 (squared, over 2^129). Without ESN the sequence number ends at 2^32 packets (RFC 4303 section
+# 3.3.3); half of that leaves hours to agree on a new key at any rate that a router reaches.
+MOST_BYTES = 1 << 40
+MOST_PACKETS = 1 << 31
 
 
 class Child:
@@ -45,6 +55,7 @@ class Child:
         self.outbound = outbound
         self.born = now
         self.in_use = False  # the outbound SA is in the kernel
+        self.until: int | None = None  # on its way out: when the inbound SA goes
 
     def sas(self) -> list[Key]:
         """The SAs of the pair that are in the kernel."""
@@ -100,27 +111,38 @@ def kernel_update(spec: SaSpec, derived: Derived) -> Sa:
     return Sa(*ends, derived.reqid, mode, spec.encryption.encr, spec.encryption.integ, encap=spec.encap)
 
 
+class Limits:
+    """How long a pair is used: lifetime_ms; octets and packets in one direction, 0 for no more than MOST_..."""
+
+    def __init__(self, lifetime_ms: int, octets: int = 0, packets: int = 0) -> None:
+        self.lifetime_ms = lifetime_ms
+        self.octets = min(octets or MOST_BYTES, MOST_BYTES)
+        self.packets = min(packets or MOST_PACKETS, MOST_PACKETS)
+
+
 class Children:
     """Sans-IO. Methods that take `now` return the SaSpecs to install at once, in order."""
 
-    def __init__(self, lifetime_ms: int, rng: Callable[[int], bytes]) -> None:
-        self._lifetime = lifetime_ms
+    def __init__(self, limits: Limits, rng: Callable[[int], bytes]) -> None:
+        self.limits = limits
         self._rng = rng
         self.clear()
 
     def clear(self) -> None:
         """Forget every SA: none is wanted in the kernel any more."""
+        self._pairs: list[Child] = []  # every one whose inbound SA is in the kernel, the oldest first
         self.current: Child | None = None  # its outbound SA carries the traffic
         self.newest: Child | None = None  # agreed, not yet moved to; else the same as current
         self.adopted: list[Sa] = []  # a former daemon's, without the IKE SA that made them
+        self._adopted_until: list[tuple[Key, int]] = []
         self._local: list[bytes] = []
         self.packets_in: int | None = None
         self.packets_out: int | None = None
         self.lost = False
         self._placed: set[Key] = set()
-        self._retiring: list[tuple[Key, int]] = []
         self._move_at: int | None = None
         self._renew_at: int | None = None
+        self._renew_percent = RESPONDER_PERCENT
         self._end_at: int | None = None
 
     def adopt(self, sas: list[Sa], local: list[bytes], now: int) -> None:
@@ -128,7 +150,7 @@ class Children:
         if self.newest is None and sas:
             self.adopted = sas
             self._local = local
-            self._end_at = now + self._lifetime * END_PERCENT // 100
+            self._end_at = now + self.limits.lifetime_ms * END_PERCENT // 100
 
     def placed(self, spec: SaSpec) -> None:
         """The kernel has taken this SA: from now on it would be missed."""
@@ -137,11 +159,14 @@ class Children:
     def wanted(self) -> set[Key]:
         """Every SA that should stay in the kernel; ours that are not among them go."""
         keys = {sa_key(sa) for sa in self.adopted}
-        keys.update([key for key, _ in self._retiring])
-        for child in (self.current, self.newest):
-            if child is not None:
-                keys.update(child.sas())
+        keys.update([key for key, _ in self._adopted_until])
+        for child in self._pairs:
+            keys.update(child.sas())
         return keys
+
+    def usable(self) -> bool:
+        """Traffic can leave and arrive."""
+        return self.current is not None or len(self.adopted) >= 2
 
     def outer(self) -> tuple[bytes, bytes] | None:
         """The outer addresses, ours and the peer's, of the SA that traffic leaves through; None if there is none."""
@@ -175,10 +200,6 @@ class Children:
         """An inbound SA of the newest pair."""
         return self.newest is not None and key_of(self.newest.inbound) == (destination, spi)
 
-    def usable(self) -> bool:
-        """Traffic can leave and arrive."""
-        return self.current is not None or len(self.adopted) >= 2
-
     def cipher(self) -> Cipher | None:
         """The cipher of the newest pair, None while only adopted ones are known."""
         return self.newest.outbound.encryption if self.newest is not None else None
@@ -193,20 +214,20 @@ class Children:
 
     def child_up(self, action: ChildUp, now: int) -> list[SaSpec]:
         """The engine has agreed a pair; its inbound SA is in the kernel already."""
-        if action.spare:
-            self._retiring.append((key_of(action.inbound), now + LINGER_MS))
-            return []
-        superseded = self.newest
         child = Child(action.ike_id, action.role, action.inbound, action.outbound, now)
-        if superseded is not None and superseded is not self.current:
-            self._retiring.append((key_of(superseded.inbound), now + LINGER_MS))
+        self._pairs.append(child)
+        if action.spare:
+            child.until = now + LEFT_MS
+            return []
+        if self.newest is not None and self.newest is not self.current:
+            self.newest.until = now + LEFT_MS  # nobody has moved to it, and nobody will
         self.newest = child
         self.lost = False
-        percent = RESPONDER_PERCENT
+        self._renew_percent = RESPONDER_PERCENT
         if action.role == INITIATOR:
-            percent = RENEW_PERCENT + int.from_bytes(self._rng(2), "big") % (RENEW_SPREAD_PERCENT + 1)
-        self._renew_at = now + self._lifetime * percent // 100
-        self._end_at = now + self._lifetime * END_PERCENT // 100
+            self._renew_percent = RENEW_PERCENT + int.from_bytes(self._rng(2), "big") % (RENEW_SPREAD_PERCENT + 1)
+        self._renew_at = now + self.limits.lifetime_ms * self._renew_percent // 100
+        self._end_at = now + self.limits.lifetime_ms * END_PERCENT // 100
         elsewhere = (action.outbound.source, action.outbound.destination) != self.outer()
         if action.role == INITIATOR or not self.usable() or elsewhere:  # from where one side has left nothing will come
             return self._move(now)
@@ -221,21 +242,40 @@ class Children:
             return []
         child.in_use = True
         self.current = child
-        inbound = [sa_key(sa) for sa in self.adopted if sa.destination == child.inbound.destination]
+        for sa in self.adopted:
+            if sa.destination == child.inbound.destination:
+                self._adopted_until.append((sa_key(sa), now + LINGER_MS))
         self.adopted = []
         if former is not None:
-            inbound.append(key_of(former.inbound))
-        self._retiring += [(key, now + LINGER_MS) for key in inbound]
+            former.in_use = False  # its outbound SA must not be left: the kernel may prefer it, by its wall clock
+            former.until = now + LEFT_MS if former.until is None else former.until
         self.packets_in = None
         self.packets_out = None
         return [child.outbound]
 
-    def child_gone(self, inbound_spi: bytes, now: int) -> list[SaSpec]:
-        """A pair was deleted by the peer or with its IKE SA; the newest stays in charge."""
-        if self.newest is not None and self.newest.inbound.spi == inbound_spi:
-            self.clear()
+    def child_gone(self, inbound_spi: bytes, reason: str, now: int) -> list[SaSpec]:
+        """A pair is over: what is left takes over, if anything is. reason: of the ChildGone."""
+        if reason == DEAD or (reason == REPLACED and self.moving()):
+            return []  # a peer that fell silent may come back; and who has replaced an IKE SA may not know it yet
+        for child in self._pairs:
+            if child.inbound.spi == inbound_spi:
+                break
+        else:
             return []
-        return self._move(now)
+        if child is self.newest:
+            # An older pair that never carried still can; one that did has no outbound SA, and its keys are spent.
+            others = [pair for pair in self._pairs if pair.until is None and pair is not child]
+            if not others:
+                self.clear()
+                return []
+            self.newest = others[-1]
+            self._move_at = None if self.newest.in_use else self._move_at
+        child.until = now + LINGER_MS
+        if child is not self.current:
+            return []
+        if self.newest is not None and self.newest is not child and not self.newest.in_use:
+            return self._move(now)
+        return []
 
     def observed(self, sas: list[Sa], now: int) -> list[SaSpec]:
         """What the kernel holds of this tunnel's SAs just now; sets `lost` where one that should be there is not."""
@@ -247,6 +287,8 @@ class Children:
             leaving = present.get(key_of(self.current.outbound))
             self.packets_in = arriving.packets if arriving is not None else None
             self.packets_out = leaving.packets if leaving is not None else None
+            if self.current is self.newest:
+                self._count([sa for sa in (arriving, leaving) if sa is not None], now)
         elif self.adopted:
             self.packets_in = sum([present[sa_key(sa)].packets for sa in self.adopted if sa.destination in self._local])
         if self._move_at is not None and self.newest is not None:
@@ -255,8 +297,15 @@ class Children:
                 return self._move(now)
         return []
 
+    def _count(self, pair: list[Sa], now: int) -> None:
+        """A pair that has carried most of what it may is renewed now. What is renewed by time waits no longer."""
+        for sa in pair:
+            for count, most in ((sa.bytes, self.limits.octets), (sa.packets, self.limits.packets)):
+                if count >= most * self._renew_percent // 100 and self._renew_at is not None:
+                    self._renew_at = min(self._renew_at, now)
+
     def renewal_due(self, now: int) -> bool:
-        """True once, when a new pair should be negotiated beside this one."""
+        """True once, when a new pair should be negotiated beside the newest."""
         if self._renew_at is None or now < self._renew_at:
             return False
         self._renew_at = None
@@ -264,13 +313,15 @@ class Children:
 
     def get_timer(self) -> int | None:
         """When handle_timer wants to be called."""
-        timers = [until for _, until in self._retiring]
+        timers = [until for _, until in self._adopted_until]
+        timers += [child.until for child in self._pairs if child.until is not None]
         timers += [at for at in (self._move_at, self._renew_at, self._end_at) if at is not None]
         return min(timers) if timers else None
 
     def handle_timer(self, now: int) -> list[SaSpec]:
         """Move, retire, end what is due."""
-        self._retiring = [(key, until) for key, until in self._retiring if until > now]
+        self._adopted_until = [(key, until) for key, until in self._adopted_until if until > now]
+        self._pairs = [child for child in self._pairs if child.until is None or child.until > now]
         self._placed &= self.wanted()
         if self._end_at is not None and now >= self._end_at:
             self.clear()

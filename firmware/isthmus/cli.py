@@ -43,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
         else:
             command.add_argument("tunnel", help="name of the tunnel")
         command.add_argument("--json", action="store_true", dest="json_too", help="print the daemon's answer as JSON")
+    rekey = commands.add_parser("rekey", help="renew a tunnel's keys now; nothing is lost meanwhile")
+    rekey.add_argument("tunnel", help="name of the tunnel")
+    rekey.add_argument("--ike", action="store_true", help="the keys of IKE instead of those of the traffic")
+    rekey.add_argument("--json", action="store_true", dest="json_too", help="print the daemon's answer as JSON")
     reload_command = commands.add_parser("reload", help="read the configuration again and apply what differs")
     reload_command.add_argument(
         "--json", action="store_true", dest="json_too", help="print the daemon's answer as JSON"
@@ -132,6 +136,8 @@ def _run(arguments: argparse.Namespace) -> int:
     name = getattr(arguments, "tunnel", None)
     if name is not None:
         request["tunnel"] = name
+    if getattr(arguments, "ike", False):
+        request["ike"] = True
     result = ask(arguments.run, request)
     if arguments.json or getattr(arguments, "json_too", False):
         print(json.dumps(result))
@@ -141,6 +147,8 @@ def _run(arguments: argparse.Namespace) -> int:
     }  # fmt: skip
     if arguments.command in printers:
         printers[arguments.command](result)
+    elif arguments.command == "rekey":
+        _say("%s: new keys of %s are being agreed" % (name, "IKE" if request.get("ike") else "ESP"))
     elif arguments.command == "down":
         _say("%s is down; its guard stays: nothing passes in the clear" % name)
     elif name is not None and not _wait_up(arguments.run, name):

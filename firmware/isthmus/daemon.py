@@ -338,6 +338,10 @@ class Daemon:
             self.site.obey(now)
             self._write_paused()
             return {"tunnel": tunnel.name, "state": tunnel.state()}
+        if command == "rekey" and tunnel is not None:
+            tunnel.renew_now(bool(request.get("ike")))
+            self.site.obey(now)
+            return {"tunnel": tunnel.name, "state": tunnel.state()}
         self.site.observe(now)
         self.site.obey(now)
         if command == "show" and tunnel is not None:

@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Endpoint
 
 # Options that ask nothing new of the peer: what is agreed stays when they change.
-SOFT = ("local_subnets", "remote_subnets", "mtu", "dpd_ms")
+SOFT = (
+    "local_subnets", "remote_subnets", "mtu", "dpd_ms",
+    "child_lifetime_ms", "ike_lifetime_ms", "lifetime_bytes", "lifetime_packets", "reauth_ms",
+)  # fmt: skip
 
 VITAL = (verbs.RESOLVE, verbs.CONNECT, verbs.INITIATE)  # what a tunnel cannot go on without
 MISTAKE, MISTAKE_REMEDY = "a mistake in Isthmus itself", "see the log, and report it"
@@ -296,6 +299,7 @@ class Site:
             verbs.DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
             verbs.MOVE: self._move,
             verbs.REKEY: self._rekey,
+            verbs.REKEY_IKE: lambda tunnel, _: self.engine.rekey_ike(tunnel.name, self._now),
             verbs.UPDATE: self._update,
             verbs.INSTALL: self._install,
             verbs.RECONCILE: lambda _, __: self.keeper.hurry(self._now),

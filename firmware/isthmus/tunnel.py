@@ -16,8 +16,9 @@ from isthmus.offer import connection_of, mtu_of
 from isthmus.policy.desired import guard_session, objects_of
 from isthmus.policy.given import may_answer
 from isthmus.probe import Probe
-from isthmus.proto.actions import DELETED, INITIATOR, IkeUp
+from isthmus.proto.actions import INITIATOR, IkeUp
 from isthmus.proto.errors import CrossedAttempt
+from isthmus.renewal import FRESH, Renewal, limits_of
 from isthmus.road import Road
 from isthmus.states import row_of
 from isthmus.troubles import NoWayError, PeerClosedError, Refusal, SaLostError
@@ -59,7 +60,8 @@ class Tunnel:
         self.config = config
         self.name = config.name
         self.paused = paused
-        self.children: Children = Children(config.lifetime_ms, rng)
+        self.children: Children = Children(limits_of(config), rng)
+        self.renewal = Renewal(config, self.children, rng)
         self.probe: Probe = Probe(rng(8))
         self.error: IsthmusError | None = None
         self.error_at = now
@@ -153,6 +155,13 @@ class Tunnel:
         if not self.children.usable() and not self.attempting:
             self.retry_at = now
 
+    def renew_now(self, ike: bool) -> None:
+        """Renew keys because somebody wants to: those of the IKE SA, or of ESP. Raises IsthmusError."""
+        newest = self.children.newest
+        if self.ike is None or newest is None:
+            raise IsthmusError("tunnel %s has no keys to renew" % self.name, "bring it up first", "not-up")
+        self._ask(verbs.REKEY_IKE if ike else verbs.REKEY, newest.inbound.spi)
+
     def stop(self, now: int) -> None:
         """The daemon or this configuration ends in good order."""
         self._ask(verbs.DELETE)
@@ -168,6 +177,7 @@ class Tunnel:
         """A configuration that asks nothing new of the peer: what is agreed stays, the kernel is brought up to it."""
         self.config = config
         self.road.config = config
+        self.renewal.reconfigured(config)
         self.liveness.interval_ms = config.dpd_ms
         self._ask(verbs.RECONCILE)
 
@@ -289,6 +299,7 @@ class Tunnel:
         """The peer has proved who it is."""
         self.ike = action
         self.ike_at = now
+        self.renewal.ike_up(action.role, now)
         self.liveness.seen_at = now
         self.refusal = None
 
@@ -300,23 +311,25 @@ class Tunnel:
                 was.name, action.new_ike_id, was.role, action.suite, was.peer_is_isthmus, was.nat, was.mobike
             )
             self.ike_at = now
+            self.renewal.ike_rekeyed(now)
 
     def rekey_refused(self, action: RekeyRefused, now: int) -> None:
         """The peer will not renew what is up: a fresh IKE SA does it, and people are told why."""
         if self.wanted:
             self.error = action.error
             self.error_at = now
-            self.retry_at = now
+            self.renew(FRESH, None, now)
 
     def child_up(self, action: ChildUp, now: int) -> None:
         """ESP is agreed; the outbound SA goes in as `children.py` says."""
         if not self.wanted or self.derived is None:
             self._ask(verbs.DELETE)
             return
-        self.attempting = False
+        if action.replaces is None:  # otherwise an attempt that is under way beside it goes on
+            self.attempting = False
+            self.error = None
+            self.retry_at = None
         self.holding = False
-        self.error = None
-        self.retry_at = None
         self.follow_at = None
         self.liveness.fresh(now)
         if self.road.meet(action.inbound.destination, action.inbound.source):
@@ -326,9 +339,7 @@ class Tunnel:
 
     def child_gone(self, action: ChildGone, now: int) -> None:
         """An SA pair has ended at the peer or with its IKE SA."""
-        if action.reason != DELETED:
-            return  # replaced: the newest takes over in its own time; dead: see ike_gone(); closed: our own doing
-        self._install(self.children.child_gone(action.inbound_spi, now))
+        self._install(self.children.child_gone(action.inbound_spi, action.reason, now))
         self._ask(verbs.RECONCILE)
         if self.wanted and self.ike is not None and self.ike.ike_id == action.ike_id and not self.children.usable():
             self.retry_at = now
@@ -442,7 +453,7 @@ class Tunnel:
             if self.carried:
                 timers.append(self.probe.get_timer())
             if self.ike is not None:
-                timers.append(self.liveness.get_timer())
+                timers += [self.liveness.get_timer(), self.renewal.get_timer()]
         known = [timer for timer in timers if timer is not None]
         return min(known) if known else None
 
@@ -464,14 +475,21 @@ class Tunnel:
             if answering and not self.probe.answering and self.ike is not None:
                 self._ask(verbs.CHECK_PEER)  # at once: is it the path, or has the peer gone?
                 self.liveness.path_lost(now)
-        if self.children.renewal_due(now):
-            self.retry_at = now
+        for verb, value in self.renewal.due(self.ike is not None, now):
+            self.renew(verb, value, now)
         self._look_alive(now)
         if self.follow_at is not None and now >= self.follow_at:
             self.follow_at = None
             self._ask(verbs.REKEY, self.children.newest.inbound.spi if self.children.newest is not None else None)
         if self.retry_at is not None and now >= self.retry_at:
             self._attempt(now)
+
+    def renew(self, verb: str, value: object, now: int) -> None:
+        """Keys or the peer's proof are to be new: one of what renewal.py says is due."""
+        if verb != FRESH:
+            self._ask(verb, value)
+        elif self.config.initiates and not self.attempting:
+            self.retry_at = now
 
     def _look_alive(self, now: int) -> None:
         for word in self.liveness.due(self.children.packets_in, self.probe.answering, now) if self.ike else []:

@@ -10,6 +10,7 @@ CHECK_PEER = "check peer"  # liveness
 DELETE = "delete"  # tell the peer, and forget every IKE SA
 MOVE = "move"  # our address and the peer's: go on there, with MOBIKE and new SAs; else cannot_move()
 REKEY = "rekey"  # new SAs beside those with this inbound SPI
+REKEY_IKE = "rekey ike"  # new keys for IKE itself
 UPDATE = "update"  # SaSpec that is in the kernel and whose UDP ports have changed
 INSTALL = "install"  # SaSpec to put into the kernel now
 RECONCILE = "reconcile"  # desired() has changed

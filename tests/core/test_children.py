@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unittest
 
-from isthmus.children import END_PERCENT, LINGER_MS, MOVE_MS, Children
+from isthmus.children import END_PERCENT, LEFT_MS, LINGER_MS, MOVE_MS, Children, Limits
 from isthmus.kernel.objects import BEET, Sa
+from isthmus.proto.actions import DEAD, DELETED, REPLACED
 
 HERE, THERE = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
 LIFETIME = 1_000_000
@@ -40,7 +41,7 @@ def kernel_sa(spi: int, outbound: bool = False, packets: int = 0) -> Sa:
 
 class ChildrenTest(unittest.TestCase):
     def setUp(self) -> None:
-        self.children = Children(LIFETIME, bytes)
+        self.children = Children(Limits(LIFETIME), bytes)
 
     def spis(self) -> list[int]:
         return sorted(key[1] for key in self.children.wanted())
@@ -58,8 +59,49 @@ class ChildrenTest(unittest.TestCase):
         installed = self.children.child_up(Up("initiator", 200), 10)
         self.assertEqual(len(installed), 1)
         self.assertEqual(self.spis(), [100, 200, 201])
-        self.children.handle_timer(10 + LINGER_MS)
+        self.children.child_gone((100).to_bytes(4, "big"), DELETED, 20)
+        self.children.handle_timer(19 + LINGER_MS)
+        self.assertEqual(self.spis(), [100, 200, 201])
+        self.children.handle_timer(20 + LINGER_MS)
         self.assertEqual(self.spis(), [200, 201])
+
+    def test_the_old_inbound_goes_at_last_even_if_nobody_says_so(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("initiator", 200), 10)
+        self.children.handle_timer(9 + LEFT_MS)
+        self.assertEqual(self.spis(), [100, 200, 201])
+        self.children.handle_timer(10 + LEFT_MS)
+        self.assertEqual(self.spis(), [200, 201])
+
+    def test_a_spare_pair_is_heard_and_never_used(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("responder", 200), 10)
+        spare = Up("initiator", 300)
+        spare.spare = True
+        self.assertEqual(self.children.child_up(spare, 20), [])
+        self.assertEqual(self.spis(), [100, 101, 200, 300])
+        self.assertEqual(self.children.child_gone((300).to_bytes(4, "big"), DELETED, 30), [])
+        self.assertEqual(len(self.children.child_gone((100).to_bytes(4, "big"), DELETED, 40)), 1)
+        self.children.handle_timer(40 + LINGER_MS)
+        self.assertEqual(self.spis(), [200, 201])
+
+    def test_a_pair_replaced_by_a_handshake_that_the_peer_has_not_finished_stays(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("responder", 200), 10)
+        for reason in (REPLACED, DEAD):
+            self.assertEqual(self.children.child_gone((100).to_bytes(4, "big"), reason, 20), [])
+        self.children.handle_timer(20 + LINGER_MS - 6000)
+        self.assertEqual(self.spis(), [100, 101, 200])
+
+    def test_the_newest_goes_and_the_one_before_it_stays_in_charge(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("responder", 200), 10)
+        self.assertEqual(self.children.child_gone((200).to_bytes(4, "big"), DELETED, 20), [])
+        self.assertTrue(self.children.usable())
+        self.assertEqual(self.children.handle_timer(20 + MOVE_MS), [])
+        self.assertEqual(self.children.observed([kernel_sa(100), kernel_sa(101, True)], 20 + MOVE_MS), [])
+        self.children.handle_timer(20 + LINGER_MS)
+        self.assertEqual(self.spis(), [100, 101])
 
     def test_the_responder_waits_for_the_first_packet(self) -> None:
         self.children.child_up(Up("initiator", 100), 0)
@@ -83,11 +125,11 @@ class ChildrenTest(unittest.TestCase):
     def test_the_peers_delete_of_the_old_moves_the_responder(self) -> None:
         self.children.child_up(Up("initiator", 100), 0)
         self.children.child_up(Up("responder", 200), 10)
-        self.assertEqual(len(self.children.child_gone((100).to_bytes(4, "big"), 11)), 1)
+        self.assertEqual(len(self.children.child_gone((100).to_bytes(4, "big"), DELETED, 11)), 1)
 
     def test_the_peers_delete_of_the_newest_ends_all(self) -> None:
         self.children.child_up(Up("initiator", 100), 0)
-        self.children.child_gone((100).to_bytes(4, "big"), 11)
+        self.children.child_gone((100).to_bytes(4, "big"), DELETED, 11)
         self.assertFalse(self.children.usable())
         self.assertEqual(self.spis(), [])
 
@@ -97,7 +139,7 @@ class ChildrenTest(unittest.TestCase):
         self.children.child_up(Up("responder", 300), 20)
         self.assertEqual(self.spis(), [100, 101, 200, 300])
         self.children.handle_timer(20 + MOVE_MS)
-        self.children.handle_timer(20 + MOVE_MS + LINGER_MS)
+        self.children.handle_timer(20 + MOVE_MS + LEFT_MS)
         self.assertEqual(self.spis(), [300, 301])
 
     def test_adopted_sas_stay_until_a_new_pair_has_taken_over(self) -> None:
@@ -129,3 +171,30 @@ class ChildrenTest(unittest.TestCase):
         self.assertFalse(self.children.renewal_due(LIFETIME))
         self.children.handle_timer(LIFETIME * END_PERCENT // 100)
         self.assertEqual(self.spis(), [])
+
+    def test_bytes_and_packets_renew_as_time_does(self) -> None:
+        for packets, octets, due in ((949, 0, False), (950, 0, True), (0, 94_999, False), (0, 95_000, True)):
+            for outbound in (False, True):
+                children = Children(Limits(LIFETIME, 100_000, 1_000), bytes)
+                children.child_up(Up("responder", 100), 0)
+                counted = kernel_sa(101 if outbound else 100, outbound, packets)
+                counted.bytes = octets
+                children.observed([counted], 5)
+                self.assertEqual(children.renewal_due(6), due, (packets, octets))
+
+    def test_the_initiator_comes_first_at_a_random_moment(self) -> None:
+        moments = set()
+        for seed in range(50):
+            children = Children(Limits(LIFETIME, 0, 1_000), lambda count, seed=seed: bytes([seed * 5] * count))
+            children.child_up(Up("initiator", 100), 0)
+            for packets in range(790, 1000):
+                children.observed([kernel_sa(100, packets=packets)], 5)
+                if children.renewal_due(5):
+                    moments.add(packets)
+                    break
+        self.assertTrue(len(moments) > 5)
+        self.assertTrue(min(moments) >= 800 and max(moments) < 950, "%s" % moments)
+
+    def test_no_key_carries_more_than_is_safe(self) -> None:
+        for limits in (Limits(LIFETIME), Limits(LIFETIME, 1 << 50, 1 << 40)):
+            self.assertEqual((limits.octets, limits.packets), (1 << 40, 1 << 31))

@@ -223,7 +223,7 @@ class GoodFileTest(unittest.TestCase):
             ("mtu", None),
             ("initiates", True),
             ("esp_proposals", ["aes256gcm16", "aes128gcm16", "chacha20poly1305", "aes256-sha256", "aes128-sha256"]),
-            ("lifetime_ms", 14_400_000),
+            ("child_lifetime_ms", 3_600_000),
             ("dpd_ms", 30_000),
             ("retransmit_ms", 1000),
             ("retransmit_tries", 5),
@@ -251,7 +251,7 @@ class GoodFileTest(unittest.TestCase):
 	option role respond
 	list ike_proposal aes256-sha256-modp2048
 	list esp_proposal aes128gcm16
-	option lifetime 30m
+	option child_lifetime 30m
 	option dpd_interval 5s
 	option retransmit_timeout 500ms
 	option retransmit_tries 3
@@ -273,7 +273,7 @@ config globals 'globals'
             (only.ike_proposals, only.esp_proposals), (["aes256-sha256-prfsha256-modp2048"], ["aes128gcm16"])
         )
         self.assertEqual(
-            (only.lifetime_ms, only.dpd_ms, only.retransmit_ms, only.retransmit_tries), (1_800_000, 5000, 500, 3)
+            (only.child_lifetime_ms, only.dpd_ms, only.retransmit_ms, only.retransmit_tries), (1_800_000, 5000, 500, 3)
         )
         self.assertEqual(loaded.config.globals.log_level, "debug")
 

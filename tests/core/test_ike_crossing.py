@@ -78,15 +78,16 @@ class Crossing(unittest.TestCase):
         self.assertEqual(pair.b.error(), "crossed")
         self.assertEqual(pair.b.states(), ["established"])
 
-    def test_newcomer_replaces_and_the_old_one_is_deleted_on_request(self):
+    def test_newcomer_replaces_and_who_began_it_deletes_the_old_one(self):
         pair = Pair(0).connect()
         old = pair.a.of(actions.IkeUp)[0].ike_id
-        pair.connect()
-        new = pair.a.of(actions.IkeUp)[-1].ike_id
-        self.assertEqual(pair.a.states(), ["replaced", "established"])
+        pair.initiate()
+        for _ in range(4):
+            pair.deliver()
+        self.assertEqual(pair.a.states(), ["closing", "established"])
         self.assertEqual(pair.b.states(), ["replaced", "established"])
-        pair.a.engine.delete(NAME, pair.now, keep=new)
         pair.transfer()
+        self.assertEqual(pair.b.states(), ["done", "established"])
         self.assertEqual([gone.ike_id for gone in pair.a.of(actions.IkeGone)], [old])
         self.assertEqual([gone.reason for gone in pair.a.of(actions.ChildGone)], [actions.CLOSED])
         self.assertEqual([gone.reason for gone in pair.b.of(actions.ChildGone)], [actions.DELETED])

@@ -253,6 +253,7 @@ class SuggestionTest(unittest.TestCase):
             ("Psk", "psk"),
             ("localid", "local_id"),
             ("lifetme", "lifetime"),
+            ("child_lifetme", "child_lifetime"),
             ("ike_proposals", "ike_proposal"),
             ("if_name", "ifname"),
             ("gateway", ""),

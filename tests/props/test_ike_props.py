@@ -95,7 +95,17 @@ def _in_state(state):
     else:
         pair.transfer()
         if state == states.REPLACED:
-            pair.connect()
+            pair.initiate()
+            for _ in range(4):
+                pair.deliver()
+            side = pair.b
+        elif state in (states.HEIR, states.REKEYED):
+            side = pair.b
+            pair.a.engine.rekey_ike(NAME, pair.now)
+            if state == states.HEIR:
+                side.engine.rekey_ike(NAME, pair.now)
+            pair.collect()
+            pair.deliver()
         elif state == states.CLOSING:
             side.engine.delete(NAME, pair.now)
         elif state == states.DONE:

@@ -35,7 +35,7 @@ TUNNEL_MAY = (
 )  # fmt: skip
 TUNNEL = (
     "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.liveness", "isthmus.probe",
-    "isthmus.road",
+    "isthmus.renewal", "isthmus.road",
     "isthmus.facts", "isthmus.states", "isthmus.troubles", "isthmus.verbs",
 )  # fmt: skip
 """One tunnel's life, in several files: pure as well."""

@@ -120,6 +120,15 @@ def check_subnets(draft: Draft) -> None:
                 draft.complain("overlap", "remote_subnet", message, remedy, quote(str(remote)))
 
 
+def check_lifetime(draft: Draft) -> None:
+    """The former name still means the same, as long as the new one is not there."""
+    if draft.values.get("lifetime") is None:
+        return
+    draft.warn("renamed-option", "lifetime", "option lifetime is called child_lifetime now", "rename it")
+    if "child_lifetime" not in draft.given:
+        draft.values["child_lifetime"] = draft.values["lifetime"]
+
+
 TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
     check_required,
     check_psk,
@@ -128,6 +137,7 @@ TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
     check_fragment_size,
     check_identities,
     check_subnets,
+    check_lifetime,
 )
 
 

@@ -220,8 +220,30 @@ TUNNEL = SectionSpec(
             "Algorithms for the traffic, the preferred first; a list replaces the default.", see=("ike_proposal",),
         ),
         OptionSpec(
-            "lifetime", OPTION, values.Duration("2m", "1d"), "4h",
-            "How long one set of keys is used before a new one replaces it.",
+            "child_lifetime", OPTION, values.Duration("2m", "1d"), "1h",
+            "How long one set of keys for the traffic is used before a new one replaces it.",
+            see=("lifetime_bytes", "lifetime_packets", "ike_lifetime"),
+        ),
+        OptionSpec(
+            "lifetime_bytes", OPTION, values.Count(1_000_000, 1 << 40), "0",
+            "The same in bytes, in either direction; 0 for as many as are safe (1 TiB).", see=("child_lifetime",),
+        ),
+        OptionSpec(
+            "lifetime_packets", OPTION, values.Count(10_000, 1 << 31), "0",
+            "The same in packets; 0 for as many as are safe (half of what ESP can number).", see=("child_lifetime",),
+        ),
+        OptionSpec(
+            "ike_lifetime", OPTION, values.Duration("5m", "7d"), "4h",
+            "How long one set of keys for IKE itself is used.", see=("child_lifetime", "reauth_time"),
+        ),
+        OptionSpec(
+            "reauth_time", OPTION, values.OrZero(values.Duration("5m", "30d")), "0",
+            "After this time both sides prove anew who they are, beside what is up; 0 for never.",
+            see=("ike_lifetime",),
+        ),
+        OptionSpec(
+            "lifetime", OPTION, values.Duration("2m", "1d"), None, "The former name of child_lifetime.",
+            automatic="child_lifetime", see=("child_lifetime",),
         ),
         OptionSpec(
             "dpd_interval", OPTION, values.Duration("1s", "1h"), "30s",

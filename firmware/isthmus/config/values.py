@@ -15,6 +15,8 @@ FALSE_WORDS = ("0", "off", "false", "disabled", "no")
 UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 ANYWHERE = "%any"  # a peer that calls, from wherever it is
+FACTORS = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_000}
+
 ANY_HOST = ("%any4", "%any6", "any", "0.0.0.0", "::")  # noqa: S104 (words to refuse, not to listen on)
 IFNAME_BYTES = 15  # IFNAMSIZ less its end mark
 SECRET_BYTES = 256
@@ -101,6 +103,40 @@ class Duration(Type):
         if not self.low <= value <= self.high:
             raise BadValue("out-of-range", "%s is out of range" % quote(text))
         return value
+
+
+class OrZero(Type):
+    """What another type reads, or `0` for none of it."""
+
+    def __init__(self, inner: Type) -> None:
+        self.name = inner.name
+        self.inner = inner
+        self.allowed = "0, or " + inner.allowed
+
+    def parse(self, text: str) -> object:
+        """See Type."""
+        return 0 if text == "0" else self.inner.parse(text)
+
+
+class Count(Type):
+    """A large number, with or without a factor of a thousand behind it; 0 for none."""
+
+    name = "count"
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low = low
+        self.high = high
+        self.allowed = "0, or %d to %d (k, M, G, T for thousands, millions, ...)" % (low, high)
+
+    def parse(self, text: str) -> int:
+        """See Type."""
+        factor = FACTORS.get(text[-1:], 1)
+        number = _digits(text[:-1] if factor > 1 else text)
+        if number < 0:
+            raise BadValue("wrong-type", "%s is not a whole number" % quote(text), "write a number such as 500M")
+        if number and not self.low <= number * factor <= self.high:
+            raise BadValue("out-of-range", "%s is out of range" % quote(text))
+        return number * factor
 
 
 class Choice(Type):

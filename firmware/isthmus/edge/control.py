@@ -50,6 +50,7 @@ COMMANDS = {
     "show": ([_TUNNEL], "everything known of one tunnel, without secrets"),
     "up": ([_TUNNEL], "start a tunnel that was taken down"),
     "down": ([_TUNNEL], "take a tunnel down; its guard stays"),
+    "rekey": ([_TUNNEL, Field("ike", bool, False)], "renew a tunnel's keys now: those of ESP, or those of IKE"),
     "reload": ([], "read the configuration again and apply what differs"),
     "version": ([], "the daemon's version"),
 }

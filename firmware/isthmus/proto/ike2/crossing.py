@@ -14,9 +14,9 @@ came late. "Lower" is the side whose identity comes first in byte order.
 """
 from __future__ import annotations
 
-from isthmus.proto.actions import RESPONDER
+from isthmus.proto.actions import INITIATOR, RESPONDER
 from isthmus.proto.errors import CrossedAttempt
-from isthmus.proto.ike2 import succession
+from isthmus.proto.ike2 import endings, succession
 from isthmus.proto.ike2.states import ABANDONED, AUTH_SENT, ESTABLISHED, HEIR, PENDING, REPLACED
 from isthmus.proto.ike2.times import LINGER_MS, REPLACED_MS
 
@@ -63,12 +63,17 @@ def abandon(engine: Engine, sa: IkeSa, now: int) -> None:
 
 
 def take_over(engine: Engine, sa: IkeSa, now: int) -> None:
-    """`sa` has come up: older SAs of the same connection wait for their DELETE, and then go of themselves (rule 4)."""
+    """`sa` has come up: older SAs of the same connection go (rule 4).
+
+    Whoever began `sa` deletes them, since a peer that is not Isthmus may keep them; the other side waits for that.
+    """
     if sa.name is None:
         raise AssertionError("%r has come up without a name" % sa)
     for other in engine.table.find_all(sa.name):
         if other is not sa and other.state == HEIR:
             succession.leave(other, now)
+        elif other is not sa and other.state == ESTABLISHED and sa.role == INITIATOR:
+            endings.close(engine, other, now)
         elif other is not sa and other.state == ESTABLISHED:
             other.set_state(REPLACED)
             other.expire_at = now + REPLACED_MS
