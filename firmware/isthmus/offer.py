@@ -8,7 +8,7 @@ from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
 from isthmus.policy.derive import COOKIE_BYTES
 from isthmus.policy.desired import L2TP_PROTOCOL
 from isthmus.policy.mtu import SMALLEST, inner_mtu
-from isthmus.proto.ike2.connection import Connection, Retransmit
+from isthmus.proto.ike2.connection import Connection, Ppk, Retransmit
 from isthmus.road import UNKNOWN
 from isthmus.wire.ike_ts import Selector
 
@@ -58,6 +58,7 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
         force_encap=config.force_encap,
         mobike=config.mobike,
         fragment=config.fragment,
+        ppk=None if config.ppk is None else Ppk(config.ppk_id, config.ppk, config.ppk_required),
         answers=config.responds,
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from isthmus.config import uci
 from isthmus.config.model import load
 
-SECRET = ("psk", "cookie", "peer_cookie")
+SECRET = ("psk", "ppk", "cookie", "peer_cookie")
 FOLDER = Path(__file__).parent / "config"
 
 

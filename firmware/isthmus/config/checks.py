@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
 SAFE_PSK_BYTES = 16
+SAFE_PPK_BYTES = 32
 LEAST_FRAGMENT = 576  # what every IPv4 host takes in one piece (RFC 791 3.1)
 
 
@@ -39,6 +40,19 @@ def check_psk(draft: Draft) -> None:
             "the key has %d characters; whoever once answers in the peer's place can take what this router sends "
             "away and try keys on it at leisure, and keys under %d characters are found" % (len(psk), SAFE_PSK_BYTES),
             "use %d random characters or more, such as: head -c 24 /dev/urandom | base64" % SAFE_PSK_BYTES,
+        )
+
+
+def check_ppk(draft: Draft) -> None:
+    """Against quantum computers only a key helps that has twice the bits (RFC 8784 section 6)."""
+    ppk = draft.values.get("ppk")
+    if ppk is not None and len(ppk) < SAFE_PPK_BYTES:
+        draft.warn(
+            "short-ppk",
+            "ppk",
+            "the ppk has %d characters; it resists quantum computers only with %d random ones or more"
+            % (len(ppk), SAFE_PPK_BYTES),
+            "write another one on both sides, such as: head -c 32 /dev/urandom | base64",
         )
 
 
@@ -132,6 +146,7 @@ def check_lifetime(draft: Draft) -> None:
 TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
     check_required,
     check_psk,
+    check_ppk,
     check_addresses,
     check_anywhere,
     check_fragment_size,

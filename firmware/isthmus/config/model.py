@@ -62,6 +62,9 @@ class TunnelConfig:
         self.enabled: bool = values["enabled"]
         self.remotes: list[str] = [remote for remote in values["remote"] if remote != ANYWHERE]
         self.psk: bytes = values["psk"]
+        self.ppk: bytes | None = values["ppk"]
+        self.ppk_id: bytes = values["ppk_id"]
+        self.ppk_required: bool = values["ppk_required"]
         self.local_address: bytes | None = values["local"]
         self.local_id: Identity | None = values["local_id"]
         self.remote_id: Identity | None = values["remote_id"]
@@ -264,32 +267,39 @@ def _complete(draft: Draft, read_file: Callable[[str], bytes], secrets: str) -> 
     """Fill in what a tunnel's name decides: its interface, and its key if that has a file of its own."""
     if "ifname" not in draft.given:
         draft.values["ifname"] = default_ifname(draft.name)
-    if "psk" not in draft.given and not draft.section.anonymous and len(draft.name) <= MAX_NAME:
-        _read_secret(draft, read_file, secrets + "/" + draft.name)
+    if draft.section.anonymous or len(draft.name) > MAX_NAME:
+        return
+    if "psk" not in draft.given:
+        _read_secret(draft, read_file, "psk", secrets + "/" + draft.name)
+    if "ppk" not in draft.given and ("ppk_id" in draft.given or "ppk_required" in draft.given):
+        _read_secret(draft, read_file, "ppk", secrets + "/" + draft.name + ".ppk")
 
 
-def _read_secret(draft: Draft, read_file: Callable[[str], bytes], path: str) -> None:
-    remedy = "add option psk with 16 random characters or more, or write them into %s" % path
+def _read_secret(draft: Draft, read_file: Callable[[str], bytes], option: str, path: str) -> None:
+    """The file of a key that the section leaves out."""
+    remedy = "add option %s with random characters, or write them into %s" % (option, path)
     try:
         data = read_file(path)
     except OSError as error:
-        if error.errno == NO_SUCH_FILE:
-            draft.complain("missing-psk", "psk", "the tunnel has no key", remedy, allowed=Secret.allowed)
-        else:
+        if error.errno != NO_SUCH_FILE:
             message = "its key file %s cannot be read: %s" % (path, _reason(error))
-            draft.complain("unreadable-psk", "psk", message, "check its owner and mode (root, 0600)")
+            draft.complain("unreadable-" + option, option, message, "check its owner and mode (root, 0600)")
+        else:
+            message = "the tunnel has no %s" % ("key" if option == "psk" else option)
+            draft.complain("missing-" + option, option, message, remedy, allowed=Secret.allowed)
         return
     text = data[:-1] if data[-1:] == b"\n" else data
     if not text:
-        draft.complain("missing-psk", "psk", "the key file %s is empty" % path, remedy, allowed=Secret.allowed)
+        message = "the key file %s is empty" % path
+        draft.complain("missing-" + option, option, message, remedy, allowed=Secret.allowed)
         return
     if min(text) < 0x20:
         message = "the key file %s holds a control character or more than one line" % path
-        draft.complain("control-character", "psk", message, "write the key alone into it, on one line")
+        draft.complain("control-character", option, message, "write the key alone into it, on one line")
         return
     try:
-        draft.values["psk"] = Secret().parse(text.decode())
+        draft.values[option] = Secret().parse(text.decode())
     except BadValue as error:
-        draft.complain(error.code, "psk", "the key file %s: %s" % (path, error.reason), "", allowed=Secret.allowed)
+        draft.complain(error.code, option, "the key file %s: %s" % (path, error.reason), "", allowed=Secret.allowed)
     except ValueError:
-        draft.complain("not-utf8", "psk", "the key file %s is not UTF-8 text" % path, "write the key again")
+        draft.complain("not-utf8", option, "the key file %s is not UTF-8 text" % path, "write the key again")

@@ -100,6 +100,20 @@ TUNNEL = SectionSpec(
             automatic="read from /etc/isthmus/secrets/NAME",
         ),
         OptionSpec(
+            "ppk", OPTION, values.Secret(), None,
+            "A second key that both sides share, against quantum computers (RFC 8784); 32 random characters or more.",
+            automatic="none; with ppk_id or ppk_required, read from /etc/isthmus/secrets/NAME.ppk",
+            see=("ppk_id", "ppk_required"),
+        ),
+        OptionSpec(
+            "ppk_id", OPTION, values.KeyName(), "isthmus", "The name of that key, the same on both sides.",
+            see=("ppk",),
+        ),
+        OptionSpec(
+            "ppk_required", OPTION, values.Bool(), "1", "Off: a peer that does not have that key is accepted as well.",
+            see=("ppk",),
+        ),
+        OptionSpec(
             "local", OPTION, values.Address(), None, "The address of this router to use towards the peer.",
             automatic="the one the route to the peer uses", see=("local_id",),
         ),

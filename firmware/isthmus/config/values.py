@@ -244,6 +244,20 @@ class Secret(Type):
         return value
 
 
+class KeyName(Type):
+    """The name of a key, as bytes. RFC 8784 section 5.1 recommends characters that every program lets one type."""
+
+    name = "key name"
+    allowed = "1 to 64 characters of ASCII without spaces"
+
+    def parse(self, text: str) -> bytes:
+        """See Type."""
+        raw = text.encode()
+        if not 1 <= len(raw) <= 64 or min(raw) < 0x21 or max(raw) > 0x7E:
+            raise BadValue("bad-name", "%s is no name of a key" % quote(text))
+        return raw
+
+
 class Cookie(Type):
     """An L2TPv3 cookie (RFC 3931 4.1): 4 or 8 bytes in hexadecimal."""
 
