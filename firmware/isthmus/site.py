@@ -284,6 +284,7 @@ class Site:
             actions.IkeGone: tell(Tunnel.ike_gone),
             actions.RekeyRefused: tell(Tunnel.rekey_refused),
             actions.PeerMoved: tell(Tunnel.peer_moved),
+            actions.PathProbed: lambda _: None,  # nobody asks yet
             actions.PeerSeen: tell(Tunnel.peer_seen),
             actions.Failed: self._failed,
         }

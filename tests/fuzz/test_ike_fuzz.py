@@ -72,6 +72,10 @@ def move(engine, _sa, pair):
     engine.move(NAME, A, B, pair.now)
 
 
+def probe(engine, _sa, pair):
+    engine.probe_path(NAME, 160, pair.now)
+
+
 def verify(engine, sa, pair):
     prohibition = NotifyPayload(num.NO_NATS_ALLOWED, A[0] + B[0] + bytes([1, 244, 1, 244]))
     engine.request(sa, num.INFORMATIONAL, [NotifyPayload(num.COOKIE2, bytes(16)), prohibition], pair.now)
@@ -105,6 +109,7 @@ MESSAGES = {
     "DELETE of the IKE SA, answer": lambda: established(delete_ike, 1),
     "UPDATE_SA_ADDRESSES": lambda: established(move),
     "UPDATE_SA_ADDRESSES, answer": lambda: established(move, 1),
+    "path probe": lambda: established(probe),
     "COOKIE2": lambda: established(verify),
     "COOKIE2, answer": lambda: established(verify, 1),
     "CREATE_CHILD_SA request": lambda: established(new_child),

@@ -239,6 +239,20 @@ class RekeyRefused(Action):
         self.error = error
 
 
+class PathProbed(Action):
+    """Whether an IP datagram of this size reaches the peer in one piece. size: as asked for. sent: as it really was,
+    less by at most a cipher block.
+    """
+
+    fields = ("name", "size", "fits", "sent")
+
+    def __init__(self, name: str, size: int, fits: bool, sent: int) -> None:
+        self.name = name
+        self.size = size
+        self.fits = fits
+        self.sent = sent
+
+
 class PeerSeen(Action):
     """An authenticated message of the peer arrived."""
 

@@ -12,7 +12,19 @@ from __future__ import annotations
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import CLOSED, RESPONDER, Failed, PeerSeen, SendDatagram
 from isthmus.proto.errors import CriticalPayload, IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, TsUnacceptable
-from isthmus.proto.ike2 import crossing, endings, fragments, init, mobike, nat, rekey_child, rekey_ike, strays, tasks
+from isthmus.proto.ike2 import (
+    crossing,
+    endings,
+    fragments,
+    init,
+    mobike,
+    nat,
+    path,
+    rekey_child,
+    rekey_ike,
+    strays,
+    tasks,
+)
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.connections import Connections
 from isthmus.proto.ike2.cookie import Cookies
@@ -122,6 +134,15 @@ class Engine:
             if sa.find_inbound(inbound_spi) is not None and nat.get_encap(sa) is not None:
                 nat.try_at(self, sa, remote, now)
 
+    def probe_path(self, name: str, size: int, now: int) -> bool:
+        """Find out whether an IP datagram of `size` bytes reaches the peer in one piece: PathProbed. False if there is
+        nobody to ask; and if the IKE SA ends first, nothing comes.
+        """
+        established = [sa for sa in self.table.find_all(name) if sa.state == ESTABLISHED]
+        if established:
+            self.start(established[-1], path.Probe(size), now)
+        return bool(established)
+
     def rekey_child(self, name: str, inbound_spi: bytes, now: int) -> None:
         """Rekey one CHILD SA; nothing if it is not there, or being rekeyed or closed already."""
         for sa in self.table.find_all(name):
@@ -180,7 +201,8 @@ class Engine:
                 if sa.requests.is_exhausted():
                     endings.give_up(self, sa)
                 elif sa.state != INIT_SENT or not init.obey_cookie(self, sa, now):
-                    self._send_request(sa, sa.requests.repeat(now))
+                    self.send_request(sa, sa.requests.repeat(now))
+                    path.give_up(self, sa)
                     strays.act(self, sa, now)
             tasks.resume(self, sa, now)
 
@@ -392,10 +414,12 @@ class Engine:
         """One more thing for the daemon to do."""
         self._actions.append(action)
 
-    def send(self, message: bytes | tuple[bytes, ...], source: Endpoint, destination: Endpoint) -> None:
+    def send(
+        self, message: bytes | tuple[bytes, ...], source: Endpoint, destination: Endpoint, probe: bool = False
+    ) -> None:
         """One message to send: a datagram, or all of its parts."""
         for datagram in (message,) if isinstance(message, bytes) else message:
-            self.emit(SendDatagram(datagram, source, destination))
+            self.emit(SendDatagram(datagram, source, destination, probe))
 
     def make_child_spi(self) -> bytes:
         """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""
@@ -421,13 +445,14 @@ class Engine:
             if payloads is None:
                 continue
             message_id = sa.requests.next_id
-            datagram = sa.seal(task.exchange, message_id, False, payloads)
+            datagram = sa.seal(task.exchange, message_id, False, payloads, task.is_whole)
             sa.requests.start(task.exchange, message_id, datagram, now)
             sa.requests.task = task
-            self._send_request(sa, datagram)
+            self.send_request(sa, datagram)
 
-    def _send_request(self, sa: IkeSa, datagram: tuple[bytes, ...]) -> None:
-        self.send(datagram, sa.local, sa.remote)
+    def send_request(self, sa: IkeSa, datagram: tuple[bytes, ...]) -> None:
+        """The request that awaits its answer goes to where the peer is, and to where it may be."""
+        self.send(datagram, sa.local, sa.remote, path.is_probing(sa.requests))
         if sa.trial is not None:
             self.send(datagram, sa.local, sa.trial)
 

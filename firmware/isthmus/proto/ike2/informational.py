@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from isthmus.proto.actions import DEAD, DELETED
 from isthmus.proto.errors import PeerRefused, PskMismatch
-from isthmus.proto.ike2 import endings, mobike, rekey_child, succession, tasks
+from isthmus.proto.ike2 import endings, mobike, path, rekey_child, succession, tasks
 from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, HEIR, REKEYED, REPLACED
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload
@@ -69,6 +69,8 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         endings.drop_child(engine, sa, task.child, task.reason)
     elif isinstance(task, mobike.Update):
         mobike.receive_update_answer(engine, sa, incoming, now)
+    elif isinstance(task, path.Probe):
+        path.receive_answer(engine, sa, task)
     elif isinstance(task, mobike.Verify):
         mobike.receive_verdict(sa, task, incoming)
     elif isinstance(task, mobike.Ask):

@@ -213,7 +213,7 @@ def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:
 def send_again(engine: Engine, sa: IkeSa, now: int) -> None:
     """The request that waits for its answer went to another place."""
     if sa.requests.is_waiting:
-        engine.send(sa.requests.restart(now), sa.local, sa.remote)
+        engine.send_request(sa, sa.requests.restart(now))
 
 
 def tell(engine: Engine, sa: IkeSa) -> None:

@@ -15,13 +15,13 @@ class Requests:
     """Requests that we send on one IKE SA.
 
     next_id: of the next new request. exchange, message_id, datagram: of the one that awaits its answer; datagram: all
-    its parts, () if none does. task: what the last request was for, None for those of the handshake. queue: what waits
-    for its turn.
+    its parts, () if none does. sent: how often it was. task: what the last request was for, None for those of the
+    handshake. queue: what waits for its turn.
     """
 
     def __init__(self, retransmit: Retransmit) -> None:
         self._retransmit = retransmit
-        self._sent = 0
+        self.sent = 0
         self._again_at: int | None = None
         self.next_id = 0
         self.exchange = 0
@@ -46,12 +46,12 @@ class Requests:
         self.message_id = message_id
         self.next_id = message_id + 1
         self.datagram = datagram
-        self._sent = 1
+        self.sent = 1
         self._again_at = now + self._retransmit.get_wait(1)
 
     def restart(self, now: int) -> tuple[bytes, ...]:
         """The waiting request once more, on another way, which gets as many tries as the first had."""
-        self._sent = 1
+        self.sent = 1
         self._again_at = now + self._retransmit.get_wait(1)
         return self.datagram
 
@@ -74,12 +74,12 @@ class Requests:
 
     def is_exhausted(self) -> bool:
         """True if the request has been sent as often as allowed."""
-        return self._sent >= self._retransmit.tries
+        return self.sent >= self._retransmit.tries
 
     def repeat(self, now: int) -> tuple[bytes, ...]:
         """The waiting request once more."""
-        self._sent += 1
-        self._again_at = now + self._retransmit.get_wait(self._sent)
+        self.sent += 1
+        self._again_at = now + self._retransmit.get_wait(self.sent)
         return self.datagram
 
 

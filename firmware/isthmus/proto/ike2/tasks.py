@@ -25,10 +25,13 @@ MAX_PUT_OFF = 10  # that often in a row is a refusal
 
 
 class Task:
-    """exchange: its type. child: the CHILD SA that it is about, None if it is about none."""
+    """exchange: its type. child: the CHILD SA that it is about, None if it is about none. is_whole: it is not cut into
+    parts, however long.
+    """
 
     exchange = num.INFORMATIONAL
     child: ChildSa | None = None
+    is_whole = False
 
     def make(self, engine: Engine, sa: IkeSa) -> list[Payload] | None:
         """The request, or None if there is nothing left to ask for."""
