@@ -64,12 +64,9 @@ class IkeSa:
         self.established_order = 0
         self.expire_at: int | None = None
 
-        self.spi_i = NO_SPI
-        self.spi_r = NO_SPI
-        self.nonce_i = b""
-        self.nonce_r = b""
-        self.init_request = b""
-        self.init_answer = b""
+        self.spi_i = self.spi_r = NO_SPI
+        self.nonce_i = self.nonce_r = b""
+        self.init_request = self.init_answer = b""
         # Responder: SHA-256 of init_request and where it came from, by which a repetition is known.
         self.init_digest = b""
         self.init_source = remote
