@@ -252,7 +252,7 @@ class RemappedWithMobike(Remapped):
         self.network.hand_over(actions.SendDatagram(asked.data, elsewhere, FLOATED_B))
         self.network.transfer()  # what goes elsewhere gets nowhere; the peer answers from where it is
         self.assertEqual(only_sa(self.b).remote, (A[0], FIRST_PORT + 2))
-        self.assertEqual((len(self.moves(self.b)), only_sa(self.b).trial), (1, None))
+        self.assertEqual((len(self.moves(self.b)), only_sa(self.b).hints.trial), (1, None))
 
 
 class SeveralBehindOne(unittest.TestCase):

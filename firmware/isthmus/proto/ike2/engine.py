@@ -336,7 +336,7 @@ class Engine:
         if opened is None:
             return
         sa.requests.finish()
-        sa.is_doubted = False
+        sa.hints.is_doubted = False
         try:
             incoming.payloads = _read(opened)
             self._dispatch(sa, incoming, RESPONSE, now)
@@ -453,8 +453,8 @@ class Engine:
     def send_request(self, sa: IkeSa, datagram: tuple[bytes, ...]) -> None:
         """The request that awaits its answer goes to where the peer is, and to where it may be."""
         self.send(datagram, sa.local, sa.remote, path.is_probing(sa.requests))
-        if sa.trial is not None:
-            self.send(datagram, sa.local, sa.trial)
+        if sa.hints.trial is not None:
+            self.send(datagram, sa.local, sa.hints.trial)
 
     def answer(self, sa: IkeSa, incoming: Incoming, payloads: list[Payload]) -> None:
         """Answer a protected request, to where it came from (RFC 7296 2.11), and keep the answer for a repetition."""

@@ -86,10 +86,7 @@ class IkeSa:
         self.fragments = Fragments()
         self.uses_ppk = False  # both sides know how to, and in the end: both have
         self.mobike = False  # both sides have RFC 4555
-        self.seen = b""  # the hash of where the peer has seen us last, b"": unknown
-        self.is_unverified = False  # the peer has moved, and has not answered from there yet
-        self.trial: Endpoint | None = None  # where the peer seems to be, unproven: requests go there as well
-        self.is_doubted = False  # somebody says, unproven, that the peer no longer knows this SA
+        self.hints = nat.Hints()
         self.children: list[ChildSa] = []  # the oldest first
         self.task: Task | None = None  # our wish to rekey this IKE SA, from begin to answer
         self.later: list[tuple[int, Task]] = []  # (when, what) is asked for again

@@ -111,7 +111,7 @@ def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint, now: int)
     before = sa.local, sa.remote
     sa.local = (local[0], port)
     sa.remote = sa.remote if same else (remote[0], port)
-    sa.trial = None
+    sa.hints.trial = None
     nat.take_along(engine, sa, before[0], before[1])
     if sa.name is not None:
         for old in engine.table.find_all(sa.name):
@@ -139,7 +139,7 @@ def receive_update_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: in
         endings.lose(engine, sa, MoveRefused(text))
     elif not [queued for queued in sa.requests.queue if isinstance(queued, Update)]:  # else we have moved on since
         nat.read_again(sa, incoming)
-        sa.seen = _get_seen(incoming)
+        sa.hints.seen = _get_seen(incoming)
         nat.start_keepalive(sa, engine.rng, now)
         nat.tell(engine, sa)
 
@@ -147,8 +147,8 @@ def receive_update_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: in
 def receive_sign(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """An answer to Ask. Where the translator shows us elsewhere than before, the peer has to hear of it."""
     seen = _get_seen(incoming)
-    moved = bool(seen and sa.seen and seen != sa.seen)
-    sa.seen = seen or sa.seen
+    moved = bool(seen and sa.hints.seen and seen != sa.hints.seen)
+    sa.hints.seen = seen or sa.hints.seen
     if moved and sa.state == ESTABLISHED and can_move(sa):
         move(engine, sa, sa.local, sa.remote, now)
 
@@ -165,7 +165,7 @@ def receive_verdict(sa: IkeSa, task: Verify, incoming: Incoming) -> None:
     if notify is None or not is_equal(notify.data, task.cookie):
         where = format_endpoint(sa.remote)
         raise InvalidSyntax("tunnel '%s': the peer at %s answers with another COOKIE2" % (sa.name, where))
-    sa.is_unverified = False
+    sa.hints.is_unverified = False
 
 
 # The peer moves
@@ -196,7 +196,7 @@ def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
         raise UnacceptableAddresses("the peer wants to go on at %s" % format_endpoint(source))
     has_moved = source[0] != sa.remote[0]
     before = nat.get_place(sa)
-    sa.local, sa.remote, sa.trial = incoming.destination, source, None
+    sa.local, sa.remote, sa.hints.trial = incoming.destination, source, None
     nat.take_along(engine, sa, before[0], before[1])
     nat.read_again(sa, incoming)
     if nat.get_place(sa) == before:
@@ -206,7 +206,7 @@ def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     if has_moved:
         # Its message is proven, but not where it came from: that is no part of what is signed.
         nat.send_again(engine, sa, now)
-        sa.is_unverified = True
+        sa.hints.is_unverified = True
         engine.start(sa, Verify(engine.rng(COOKIE2_BYTES)), now)
 
 

@@ -61,6 +61,21 @@ class Nat:
         return self.is_understood and (self.here or self.there or self.forced)
 
 
+class Hints:
+    """What there is to be asked about.
+
+    trial: where the peer seems to be, unproven: requests go there as well. is_unverified: it has moved, and has not
+    answered from there yet. is_doubted: somebody says, unproven, that it no longer knows this IKE SA. seen: the hash of
+    where it has seen us last, b"": unknown.
+    """
+
+    def __init__(self) -> None:
+        self.trial: Endpoint | None = None
+        self.is_unverified = False
+        self.is_doubted = False
+        self.seen = b""
+
+
 def compute_hash(spi_i: bytes, spi_r: bytes, endpoint: Endpoint) -> bytes:
     """SHA-1 of the SPIs in the header, the address and the port: 20 bytes."""
     return sha1(spi_i + spi_r + endpoint[0] + endpoint[1].to_bytes(2, "big"))
@@ -145,7 +160,7 @@ def may_come(sa: IkeSa, incoming: Incoming) -> bool:
         return True
     if incoming.destination[0] != sa.local[0]:
         return False
-    if incoming.source[0] == sa.remote[0] or incoming.source == sa.trial:
+    if incoming.source[0] == sa.remote[0] or incoming.source == sa.hints.trial:
         return True
     # A translator may have several addresses, and change them at the float or later.
     return sa.nat.there and (sa.state == INIT_ANSWERED or may_follow(sa))
@@ -163,9 +178,9 @@ def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
 
     A peer with MOBIKE says so if it moves, and an old message of it may come late: it is asked there first.
     """
-    source, trial = incoming.source, sa.trial
+    source, trial = incoming.source, sa.hints.trial
     if incoming.header.is_response:
-        sa.trial = None
+        sa.hints.trial = None
     if source == sa.remote or not sa.is_proven:
         return
     is_proof = source == trial and incoming.header.is_response
@@ -179,11 +194,11 @@ def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
 
 def try_at(engine: Engine, sa: IkeSa, endpoint: Endpoint, now: int) -> None:
     """The peer seems to be there. Only its answer from there proves it: ask it at both places."""
-    if sa.name is None or sa.state != ESTABLISHED or endpoint in (sa.remote, sa.trial):
+    if sa.name is None or sa.state != ESTABLISHED or endpoint in (sa.remote, sa.hints.trial):
         return
     if not engine.quiet.may_speak("trial " + sa.name, b"", now):
         return
-    sa.trial = endpoint
+    sa.hints.trial = endpoint
     if sa.requests.is_waiting:
         engine.send(sa.requests.datagram, sa.local, endpoint)
     else:
@@ -195,7 +210,7 @@ def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     was the news that the peer has moved: either was. Else the next message decides.
     """
     source = incoming.source
-    if sa.is_unverified:
+    if sa.hints.is_unverified:
         try_at(engine, sa, source, now)
     if sa.nat.there or source == sa.remote or source[0] != sa.remote[0]:
         return

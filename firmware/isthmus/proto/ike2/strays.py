@@ -30,17 +30,17 @@ def take_hint(sa: IkeSa, incoming: Incoming, clear: list[Payload]) -> None:
     """What stands in the clear where our request should have been answered: is it that the SA is unknown?"""
     for payload in clear:
         if isinstance(payload, NotifyPayload) and payload.notify == num.INVALID_IKE_SPI:
-            sa.is_doubted = sa.is_doubted or incoming.header.is_response
+            sa.hints.is_doubted = sa.hints.is_doubted or incoming.header.is_response
 
 
 def act(engine: Engine, sa: IkeSa, now: int) -> None:
     """The request has had to be repeated: if there was a hint, see to a new IKE SA while this one has its chance."""
     connection = sa.connection
-    if not sa.is_doubted or sa.state != ESTABLISHED or connection is None or connection.remote is None:
+    if not sa.hints.is_doubted or sa.state != ESTABLISHED or connection is None or connection.remote is None:
         return
     if sa.nat.there:
         return  # it cannot be called: it has to call
-    sa.is_doubted = False
+    sa.hints.is_doubted = False
     siblings = engine.table.find_all(connection.name)
     if siblings[-1] is sa and not [other for other in siblings if other.state in PENDING]:
         init.begin(engine, connection, now)
