@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def facts_of(tunnel: Tunnel) -> Facts:
     """All of it."""
-    way, outer, static = tunnel.road.way, outer_of(tunnel), tunnel.config.static
+    way, static = tunnel.road.way, tunnel.config.static
+    outer = ends_of(tunnel) if tunnel.config.mode == TRANSPORT else outer_of(tunnel)
     return Facts(
         ifname=tunnel.config.ifname,
         mtu=tunnel.mtu(),
@@ -45,5 +46,8 @@ def outer_of(tunnel: Tunnel) -> tuple[bytes, bytes] | None:
 
 
 def ends_of(tunnel: Tunnel) -> tuple[bytes, bytes] | None:
-    """The outer addresses that L2TP itself runs between; None in BEET mode or as long as they are unknown."""
-    return outer_of(tunnel) if tunnel.derived is not None and tunnel.derived.mode == TRANSPORT else None
+    """The outer addresses that L2TP itself runs between; None in BEET mode or as long as they are unknown: a policy
+    between nobody and nobody would protect nothing, and the guard stands.
+    """
+    outer = outer_of(tunnel) if tunnel.config.mode == TRANSPORT else None
+    return None if outer == (UNKNOWN, UNKNOWN) else outer

@@ -3,6 +3,12 @@
 L2TP runs between the outer addresses, in ESP transport mode. What is not written down follows from what is: the reqid
 of the tunnel's SAs and policies from its two L2TP tunnel ids, so that a policy of ours vouches for exactly one L2TP
 tunnel, and MAC and link-local address of this end.
+
+Several peers behind one outer address have policies of the same selector. They are told apart by a mark in the highest
+byte: the guard's table sets it on what leaves, from the peer's session id (chain `mark_out`, at -310: the kernel looks
+for route and policy again, before the guard at -300 sees the packet); every inbound SA sets it on what it decrypts. A
+packet without a mark then meets policies of a reqid that no SA ever has. As long as nobody shares an address there is
+no mark, since a marked packet is routed twice.
 """
 
 from __future__ import annotations

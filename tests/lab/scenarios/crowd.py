@@ -10,17 +10,17 @@ import signal
 import socket
 import struct
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from tests.lab.capture import Capture
-from tests.lab.crowd import Crowd, home, inside, lan
 from tests.lab.interop.strongswan import StrongSwan
 from tests.lab.interop.terms import Terms
 from tests.lab.namespace import wait_until
+from tests.lab.natted import HUB, HUB_LAN, HUB_NET, LOUD, Natted, inside, lan, net
 from tests.lab.ping import Stream
 from tests.lab.report import check
 from tests.lab.site import Site, three_lines
-from tests.lab.topology import HOST_B, LAN_B, WAN_A, WAN_B
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,38 +42,38 @@ def site_id(number: int) -> str:
 
 
 def hub_text() -> str:
-    """The hub's configuration: one section a site, all of them at the translator's address."""
-    text = "config globals\n\toption log_level debug\n"
-    for number in range(COUNT):
+    """The hub's configuration: one section a site, wherever it calls from."""
+    text = LOUD
+    for number in range(1, COUNT + 1):
         text += three_lines(
-            f"s{number}", WAN_A, lan(number), "option role respond", f"option local_id {HUB_ID}",
-            f"option remote_id {site_id(number)}", "option session static", f"option tunnel_id {10 + number}",
-            "option peer_tunnel_id 20", f"option session_id {110 + number}", f"option peer_session_id {210 + number}",
+            f"s{number}", "%any", net(number), f"option local_id {HUB_ID}", f"option remote_id {site_id(number)}",
+            "option session static", f"option tunnel_id {10 + number}", "option peer_tunnel_id 20",
+            f"option session_id {110 + number}", f"option peer_session_id {210 + number}",
             f"option cookie {COOKIE_HUB}", f"option peer_cookie {COOKIE_SITE}", f"list address 10.9.{number}.1/30",
-            f"list peer_address 10.9.{number}.2")
+            f"list peer_address 10.9.{number}.2")  # fmt: skip
     return text
 
 
 class Story:
     """The hub, and the strangers."""
 
-    def __init__(self, crowd: Crowd) -> None:
-        self.crowd = crowd
-        self.hub = Site(crowd.router_b, hub_text(), True)
+    def __init__(self, topology: Natted) -> None:
+        self.topology = topology
+        self.hub = Site(topology.hub, hub_text(), True)
         self.strangers = [
-            StrongSwan(site, inside(number), WAN_B, site_id(number), HUB_ID) for number, site in enumerate(crowd.sites)
+            StrongSwan(site, inside(number), HUB, site_id(number), HUB_ID) for number, site in topology.spokes.items()
         ]
 
     def lay(self) -> None:
         """The L2TP ends of the sites, as an administrator makes them."""
-        for number, site in enumerate(self.crowd.sites):
+        for number, site in self.topology.spokes.items():
             site.run("ip", "l2tp", "add", "tunnel", "tunnel_id", "20", "peer_tunnel_id", str(10 + number),
-                     "encap", "ip", "local", inside(number), "remote", WAN_B)
+                     "encap", "ip", "local", inside(number), "remote", HUB)
             site.run("ip", "l2tp", "add", "session", "tunnel_id", "20", "session_id", str(210 + number),
                      "peer_session_id", str(110 + number), "cookie", COOKIE_SITE, "peer_cookie", COOKIE_HUB,
                      "name", LINK)
             site.ip(f"link set {LINK} mtu 1380 up\naddress add 10.9.{number}.2/30 dev {LINK}\n"
-                    f"route add {LAN_B} via 10.9.{number}.1 dev {LINK} src {home(number)}\n")
+                    f"route add {HUB_NET} via 10.9.{number}.1 dev {LINK} src {lan(number)}\n")
 
     def states(self) -> list[str]:
         """Of the hub's tunnels."""
@@ -83,7 +83,7 @@ class Story:
         """All of them, for a test that failed."""
         self.hub.print_log()
         self.strangers[0].print_log()
-        hub = self.crowd.router_b
+        hub = self.topology.hub
         print(hub.run("ip", "-s", "xfrm", "state"), hub.run("ip", "xfrm", "policy"),
               hub.run("nft", "list", "ruleset"), flush=True)
 
@@ -96,8 +96,8 @@ class Story:
 
 def run(report: Report) -> None:
     """The story."""
-    with Crowd("cr", COUNT) as crowd, Capture(crowd.internet) as capture:
-        story = Story(crowd)
+    with Natted("cr", COUNT) as topology, Capture(topology.internet) as capture:
+        story = Story(topology)
         report.on_failure = story.print_logs
         try:
             with report.case("crowd.four_strangers_behind_one_translator") as facts:
@@ -108,7 +108,7 @@ def run(report: Report) -> None:
                 facts.note("MTU", story.hub.tunnel()["mtu"])
             with report.case("crowd.each_reaches_its_own") as facts:
                 before = capture.count()
-                reach(story)
+                reach(topology)
                 after = capture.count()
                 check(after["l2tp"] == before["l2tp"], "clear L2TP on the Internet")
                 facts.note("ESP packets", after["esp"] - before["esp"])
@@ -130,68 +130,59 @@ def come_up(story: Story) -> None:
     wait_until("all tunnels up", lambda: story.states() == ["up"] * COUNT, UP_S, 0.2)
 
 
-def reach(story: Story) -> None:
-    """From the hub's LAN to each site and back, all at once; then to one alone, while the others hear nothing."""
-    crowd = story.crowd
-    streams = [Stream(crowd.host_b, home(number), 20) for number in range(COUNT)]
-    streams += [Stream(site, HOST_B, 20) for site in crowd.sites]
-    started: list[Stream] = []
-    try:
+def reach(topology: Natted) -> None:
+    """From the hub to each site and back, all at once; then to one alone, while the others hear nothing."""
+    streams = [Stream(topology.hub, lan(number), 20) for number in topology.spokes]
+    streams += [Stream(site, HUB_LAN, 20) for site in topology.spokes.values()]
+    with ExitStack() as stack:
         for stream in streams:
-            started.append(stream.__enter__())
+            stack.enter_context(stream)
             stream.wait_answer(30)
         firsts = [stream.sent for stream in streams]
         streams[-1].wait_sent(100)
-    finally:
-        for stream in started:
-            stream.stop()
-    for number, stream in enumerate(streams):
-        lost = stream.list_lost(firsts[number])
-        print(number, firsts[number], stream.sent, lost[:8], lost[-8:], len(lost), flush=True)
-    for router in (crowd.router_b, *crowd.sites):
-        print(router.run("grep", "-v", " 0$", "/proc/net/xfrm_stat") if False else router.run("sh", "-c", "grep -v '\t0$' /proc/net/xfrm_stat; ip -s link show"), flush=True)
-    for number, stream in enumerate(streams):
-        lost = stream.list_lost(firsts[number])
-        check(not lost, f"stream {number}: {len(lost)} of {stream.sent - firsts[number]} lost")
-    for number in range(COUNT):
-        before = counts(crowd)
-        with Stream(crowd.host_b, home(number), 50) as stream:
+    for index, stream in enumerate(streams):
+        lost = stream.list_lost(firsts[index])
+        what = f"stream {index}: {len(lost)} of {stream.sent - firsts[index]} lost, {lost[:1]} to {lost[-1:]}"
+        check(not lost, what)
+    for index, number in enumerate(topology.spokes):
+        before = counts(topology)
+        with Stream(topology.hub, lan(number), 50) as stream:
             stream.wait_answer(10)
             stream.wait_sent(50)
-        grown = [after - was for was, after in zip(before, counts(crowd))]
-        check(grown[number] >= 50, f"site {number} was sent 50 packets and counted {grown[number]}")
+        grown = [after - was for was, after in zip(before, counts(topology))]
+        check(grown[index] >= 50, f"site {number} was sent 50 packets and counted {grown[index]}")
         for other in range(COUNT):
-            check(other == number or grown[other] < 25, f"site {other} counted {grown[other]} packets for {number}")
+            check(other == index or grown[other] < 25, f"site {1 + other} counted {grown[other]} packets for {number}")
 
 
-def counts(crowd: Crowd) -> list[int]:
+def counts(topology: Natted) -> list[int]:
     """Packets that each site has received on its pseudowire."""
     found = []
-    for site in crowd.sites:
+    for site in topology.spokes.values():
         lines = site.run("ip", "-s", "link", "show", LINK).splitlines()
         found.append(int(lines[[index for index, line in enumerate(lines) if "RX:" in line].pop() + 1].split()[1]))
     return found
 
 
 class Intruder:
-    """A program on site 0 that sends frames of any session into its own SA, and a watcher on the hub."""
+    """A program on site 1 that sends frames of any session into its own SA, and a watcher on the hub."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        with story.crowd.sites[0]:
+        with story.topology.spokes[1]:
             self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 115)
-            self.raw.bind((inside(0), 0))
+            self.raw.bind((inside(1), 0))
 
     def send(self, session: int, count: int = 20) -> int:
         """Send `count` frames of a session of the hub; how many came out of its interface there."""
         frame = b"\xff" * 6 + b"\x02\x00\x00\x00\x00\x99" + struct.pack(">H", ETHERTYPE) + bytes(50)
         packet = struct.pack(">I", session) + bytes.fromhex(COOKIE_SITE) + bytes(4) + frame
-        with self.story.crowd.router_b:
+        with self.story.topology.hub:
             watcher = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
         watcher.bind((f"ist-s{session - 110}", ETHERTYPE))
         watcher.setblocking(False)
         for _ in range(count):
-            self.raw.sendto(packet, (WAN_B, 0))
+            self.raw.sendto(packet, (HUB, 0))
             time.sleep(0.02)  # a stream, not a burst
         time.sleep(1.0)  # all have arrived that will
         seen = 0
@@ -206,25 +197,25 @@ class Intruder:
 def intrude(story: Story, note: Callable[[str, object], None]) -> None:
     """With the guard, without its rule, with it again."""
     intruder = Intruder(story)
-    own = intruder.send(110)
+    own = intruder.send(111)
     check(own == 20, f"of 20 frames of its own session {own} arrived: the attacker does not work")
-    for victim in (111, 112, 113):
+    for victim in (112, 113, 114):
         seen = intruder.send(victim)
-        check(seen == 0, f"{seen} frames of site 0 arrived in session {victim}")
-    hub, daemon = story.crowd.router_b, story.hub.process
+        check(seen == 0, f"{seen} frames of site 1 arrived in session {victim}")
+    hub, daemon = story.topology.hub, story.hub.process
     assert daemon is not None
     os.kill(daemon.pid, signal.SIGSTOP)  # or it would put the rule back
     try:
         listed = hub.run("nft", "-a", "list", "chain", "inet", "isthmus", "l2tp_in").splitlines()
-        (rule,) = [line for line in listed if "@th,0,32 0x6f " in line]
+        (rule,) = [line for line in listed if "@th,0,32 0x70 " in line]
         hub.run("nft", "delete", "rule", "inet", "isthmus", "l2tp_in", "handle", rule.split()[-1])
-        seen = intruder.send(111)
+        seen = intruder.send(112)
         note("frames that arrive in another's session without the guard's rule, of 20", seen)
         check(seen > 0, "without the guard's rule nothing arrived either: the test proves nothing")
     finally:
         os.kill(daemon.pid, signal.SIGCONT)
-    wait_until("the rule is back", lambda: "0x6f" in hub.run("nft", "list", "chain", "inet", "isthmus", "l2tp_in"), 60)
-    seen = intruder.send(111)
-    check(seen == 0, f"{seen} frames arrived in session 111")
+    wait_until("the rule is back", lambda: "0x70" in hub.run("nft", "list", "chain", "inet", "isthmus", "l2tp_in"), 60)
+    seen = intruder.send(112)
+    check(seen == 0, f"{seen} frames arrived in session 112")
     note("with it", seen)
     wait_until("all tunnels up", lambda: story.states() == ["up"] * COUNT, UP_S, 0.2)
