@@ -129,6 +129,62 @@ class Detection(unittest.TestCase):
         self.assertEqual((told(pair.a)[1], told(pair.b)[1]), (None, None))
 
 
+class Blocked(Network):
+    """Drops what is from or to these ports."""
+
+    ports = (4500,)
+
+    def deliver(self, datagram):
+        if datagram.source[1] not in self.ports and datagram.destination[1] not in self.ports:
+            Network.deliver(self, datagram)
+
+
+class Firewall(unittest.TestCase):
+    """It passes ESP and port 500, as IPsec without translators needs."""
+
+    def joined(self, inside):
+        network = Blocked()
+        a = network.add(make_connection("A", local=INSIDE_A if inside else A))
+        b = network.add(make_connection("B"))
+        if inside:
+            network.put_before(A[0], [INSIDE_A[0]])
+        a.engine.initiate(NAME, network.now)
+        network.transfer()
+        network.wait(60_000)
+        return network, a, b
+
+    def test_without_a_translator_500_will_do(self):
+        network, a, b = self.joined(False)
+        self.assertEqual((len(a.children()), len(b.children())), (1, 1))
+        self.assertEqual((only_sa(a).local, only_sa(a).remote), (A, B))
+        self.assertEqual((only_sa(b).local, only_sa(b).remote), (B, A))
+        for side in (a, b):
+            side.engine.check_peer(NAME, network.now)
+            network.transfer()
+            self.assertFalse(only_sa(side).requests.is_waiting)
+
+    def test_with_a_translator_nothing_will(self):
+        _, a, b = self.joined(True)
+        self.assertEqual((len(a.children()), a.error(), b.states()), (0, "unreachable", []))
+        error = a.of(actions.Failed)[0].error
+        self.assertTrue("IKE_AUTH at 198.51.100.1:4500" in error.message and "4500" in error.remedy, error.message)
+
+    def test_only_delayed(self):
+        network = Blocked()
+        a = network.add(make_connection("A"))
+        b = network.add(make_connection("B"))
+        a.engine.initiate(NAME, network.now)
+        network.transfer()
+        network.wait(1000)
+        network.ports = ()
+        network.wait(10_000)
+        self.assertEqual((len(a.children()), len(b.children())), (1, 1))
+        for side in (a, b):
+            side.engine.check_peer(NAME, network.now)
+            network.transfer()
+            self.assertFalse(only_sa(side).requests.is_waiting)
+
+
 class Keepalive(unittest.TestCase):
     def kept(self, side):
         return [sent for sent in side.of(actions.SendDatagram) if sent.data == nat.KEEPALIVE]

@@ -230,7 +230,7 @@ class Unreachable(IkeError):
     """No answer, or none that could be believed."""
 
     code = "unreachable"
-    remedy = "check that the peer runs, that its address is right, and that UDP 500 passes in between"
+    remedy = "check that the peer runs, that its address is right, and that UDP 500 and 4500 pass in between"
 
 
 class PeerDead(IkeError):

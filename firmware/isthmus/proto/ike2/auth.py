@@ -108,6 +108,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     if not _accept_responder(engine, sa, connection, incoming, now):
         return
     sa.mobike = mobike.is_agreed(connection, incoming)
+    nat.take_ports(sa, connection, incoming)
     try:
         link.check_link(connection, incoming)
         suites = child.without_groups(connection.esp_proposals)

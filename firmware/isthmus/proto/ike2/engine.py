@@ -203,6 +203,7 @@ class Engine:
                 elif sa.state != INIT_SENT or not init.obey_cookie(self, sa, now):
                     self.send_request(sa, sa.requests.repeat(now))
                     path.give_up(self, sa)
+                    nat.repeat_at_first_ports(self, sa, sa.requests.datagram)
                     strays.act(self, sa, now)
             tasks.resume(self, sa, now)
 

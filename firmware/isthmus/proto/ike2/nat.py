@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from isthmus.crypto.prf import sha1
 from isthmus.proto.actions import PeerMoved
-from isthmus.proto.ike2.states import ESTABLISHED, INIT_ANSWERED, REKEYED
+from isthmus.proto.ike2.states import AUTH_SENT, ESTABLISHED, INIT_ANSWERED, REKEYED
 from isthmus.proto.ike2.times import KEEPALIVE_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import NotifyPayload
@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from isthmus.proto.ike2.connection import Connection
     from isthmus.proto.ike2.engine import Engine
     from isthmus.proto.ike2.ike_sa import IkeSa
     from isthmus.proto.ike2.incoming import Incoming
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 IKE_PORT = 500
 NAT_PORT = 4500
 KEEPALIVE = b"\xff"  # RFC 3948 section 2.3
+FLOATED_SENDINGS = 2  # of IKE_AUTH on port 4500, before port 500 is tried as well
 NOWHERE = (bytes(4), 0)  # an endpoint that no datagram can have
 
 # IkeUp.nat
@@ -116,6 +118,23 @@ def float_ports(sa: IkeSa, may_move: bool) -> None:
 
 def _float(endpoint: Endpoint) -> Endpoint:
     return (endpoint[0], NAT_PORT) if endpoint[1] == IKE_PORT else endpoint
+
+
+def repeat_at_first_ports(engine: Engine, sa: IkeSa, datagram: tuple[bytes, ...]) -> None:
+    """Some firewalls pass port 500 and ESP and nothing else. Where no translator makes us float, the proof that stays
+    unanswered on 4500 goes out on the ports of the beginning as well.
+    """
+    connection = sa.connection
+    if sa.state != AUTH_SENT or sa.nat.is_encapsulated or connection is None or connection.remote is None:
+        return
+    if sa.requests.sent > FLOATED_SENDINGS and sa.local != connection.local:
+        engine.send(datagram, connection.local, connection.remote)
+
+
+def take_ports(sa: IkeSa, connection: Connection, incoming: Incoming) -> None:
+    """The answer to our proof has come: if on the ports of the beginning, those it is."""
+    if not sa.nat.is_encapsulated and (incoming.destination, incoming.source) == (connection.local, connection.remote):
+        sa.local, sa.remote = incoming.destination, incoming.source
 
 
 def get_encap(sa: IkeSa) -> tuple[int, int] | None:
