@@ -77,8 +77,9 @@ def mtu_of(tunnel: Tunnel) -> int:
             cipher = _offered(tunnel.config.esp_proposals, parse_esp_suite)[0].cipher
         except SuiteError:  # nothing can be agreed at all
             return SMALLEST
+    limit = tunnel.path.limit
     mtu = inner_mtu(
-        tunnel.road.way.mtu,
+        tunnel.road.way.mtu if limit is None else min(limit, tunnel.road.way.mtu),
         len(tunnel.road.way.source) == 16,
         cipher.block,
         cipher.iv_bytes,

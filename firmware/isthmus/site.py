@@ -284,7 +284,7 @@ class Site:
             actions.IkeGone: tell(Tunnel.ike_gone),
             actions.RekeyRefused: tell(Tunnel.rekey_refused),
             actions.PeerMoved: tell(Tunnel.peer_moved),
-            actions.PathProbed: lambda _: None,  # nobody asks yet
+            actions.PathProbed: tell(Tunnel.path_probed),
             actions.PeerSeen: tell(Tunnel.peer_seen),
             actions.Failed: self._failed,
         }
@@ -303,6 +303,7 @@ class Site:
             verbs.REKEY_IKE: lambda tunnel, _: self.engine.rekey_ike(tunnel.name, self._now),
             verbs.UPDATE: self._update,
             verbs.INSTALL: self._install,
+            verbs.PROBE_PATH: self._probe_path,
             verbs.RECONCILE: lambda _, __: self.keeper.hurry(self._now),
             verbs.PROBE: self._probe,
         }
@@ -406,6 +407,9 @@ class Site:
     def _rekey(self, tunnel: Tunnel, inbound_spi: bytes | None) -> None:
         if inbound_spi is not None:
             self.engine.rekey_child(tunnel.name, inbound_spi, self._now)
+
+    def _probe_path(self, tunnel: Tunnel, size: int) -> None:
+        self.engine.probe_path(tunnel.name, size, self._now)  # without an IKE SA it is asked again later
 
     def _update(self, tunnel: Tunnel, spec: actions.SaSpec) -> None:
         if tunnel.derived is None:

@@ -3,7 +3,8 @@
 {"version", "daemon": {"since_s", "resident_kib", "pid"}, "config": {"error", "warnings"},
 "guard": {"in_place", "verified_s", "repairs", "error"}, "ike": {"dropped": {reason: count}},
 "tunnels": [{"name", "state", "story", "since_s", "remote", "outer": {"local", "remote", "udp_ports": [ours, the
-peer's] or null, "nat": "none", "here", "there", "both" or null, "uplink" or null} or null, "interface", "mtu",
+peer's] or null, "nat": "none", "here", "there", "both" or null, "uplink" or null,
+"path_mtu" or null} or null, "interface", "mtu",
 "lamps": [{"name", "state", "evidence"}], "error": {"code", "message", "remedy", "ago_s"} or null, "refusal": the same
 with "source", or null, "retry_in_s" or null}]}
 """
@@ -89,6 +90,7 @@ def _outer(tunnel: Tunnel) -> dict[str, Any] | None:
         "udp_ports": list(ports) if ports is not None else None,
         "nat": tunnel.ike.nat if tunnel.ike is not None else None,
         "uplink": tunnel.road.way.ifname if tunnel.road.way is not None else None,
+        "path_mtu": tunnel.path.limit,
     }
 
 

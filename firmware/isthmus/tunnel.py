@@ -6,13 +6,14 @@ hold; somebody else makes it so. The state is not stored but read off the facts 
 
 from __future__ import annotations
 
-from isthmus import verbs
+from isthmus import moving, verbs
 from isthmus.backoff import Backoff
 from isthmus.children import Children
 from isthmus.errors import IsthmusError
 from isthmus.facts import facts_of
 from isthmus.liveness import ASK, Liveness
 from isthmus.offer import connection_of, mtu_of
+from isthmus.path import Path
 from isthmus.policy.desired import guard_session, objects_of
 from isthmus.policy.given import may_answer
 from isthmus.probe import Probe
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Failed,
         IkeGone,
         IkeRekeyed,
+        PathProbed,
         PeerMoved,
         PeerSeen,
         RekeyRefused,
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from isthmus.road import Others
 
 ANSWER_MS = 30_000  # should the answer to a question never come, the try begins again
-FOLLOW_MS = 1_000
 WAITING_MS = 60_000  # how often a side that only waits looks where its peer is now
 
 
@@ -80,6 +81,7 @@ class Tunnel:
         self.changed_at = now
         self.retry_at: int | None = now
         self.follow_at: int | None = None  # the peer has moved: if it has made no new SAs by then, we do
+        self.path = Path()
         self._backoff = Backoff(rng)
         self._requests: list[tuple[str, object]] = []
         self._seeking = False
@@ -242,11 +244,16 @@ class Tunnel:
             self._ask(verbs.CONNECT)
         if turn.news:  # other programs' routes may change without end
             self._ask(verbs.RECONCILE)
-        together = (self.road.local, self.road.remote)
+        moving.pave(self, now)
         if turn.moved and not turn.rederived and self.ike is not None and self.ike.mobike and not self.attempting:
-            self._ask(verbs.MOVE, together)
+            self._ask(verbs.MOVE, (self.road.local, self.road.remote))
         elif seeking or turn.moved:
             self._negotiate(now)
+
+    def path_probed(self, action: PathProbed, now: int) -> None:
+        """Whether a packet of that size has passed whole."""
+        if self.path.probed(action.size, action.fits, action.sent, now):
+            self._ask(verbs.RECONCILE)
 
     def cannot_move(self, now: int) -> None:
         """What stands cannot be moved: a fresh handshake from the new address."""
@@ -335,6 +342,7 @@ class Tunnel:
         if self.road.meet(action.inbound.destination, action.inbound.source):
             self._ask(verbs.FIND_WAY, self.road.remote)
         self._install(self.children.child_up(action, now))
+        moving.pave(self, now)
         self._ask(verbs.RECONCILE)
 
     def child_gone(self, action: ChildGone, now: int) -> None:
@@ -361,17 +369,8 @@ class Tunnel:
         self._failed(error, now, action.error is not None)
 
     def peer_moved(self, action: PeerMoved, now: int) -> None:
-        """The IKE SA is between other endpoints now, as a message of the peer has proved: the SAs follow."""
-        if self.ike is None or self.ike.ike_id != action.ike_id:
-            return
-        if self.road.meet(action.local[0], action.remote[0]):
-            self._ask(verbs.FIND_WAY, self.road.remote)
-        changed, is_stale = self.children.moved(action.local[0], action.remote[0], action.encap)
-        for spec in changed:
-            self._ask(verbs.UPDATE, spec)
-        self.follow_at = None
-        if is_stale:  # who has moved makes new ones; a stranger may not think of it
-            self.follow_at = now + (FOLLOW_MS if self.ike.peer_is_isthmus else 0)
+        """The IKE SA is between other endpoints now."""
+        self._requests += moving.peer_moved(self, action, now)
 
     def peer_seen(self, _action: PeerSeen, now: int) -> None:
         """An authenticated message has come."""
@@ -449,7 +448,7 @@ class Tunnel:
         """When handle_timer wants to be called, None for never."""
         timers = [self.children.get_timer()]
         if self.wanted:
-            timers += [self.retry_at, self.follow_at]
+            timers += [self.retry_at] + moving.get_timers(self)
             if self.carried:
                 timers.append(self.probe.get_timer())
             if self.ike is not None:
@@ -478,9 +477,7 @@ class Tunnel:
         for verb, value in self.renewal.due(self.ike is not None, now):
             self.renew(verb, value, now)
         self._look_alive(now)
-        if self.follow_at is not None and now >= self.follow_at:
-            self.follow_at = None
-            self._ask(verbs.REKEY, self.children.newest.inbound.spi if self.children.newest is not None else None)
+        self._requests += moving.due(self, now)
         if self.retry_at is not None and now >= self.retry_at:
             self._attempt(now)
 

@@ -14,4 +14,5 @@ REKEY_IKE = "rekey ike"  # new keys for IKE itself
 UPDATE = "update"  # SaSpec that is in the kernel and whose UDP ports have changed
 INSTALL = "install"  # SaSpec to put into the kernel now
 RECONCILE = "reconcile"  # desired() has changed
+PROBE_PATH = "probe path"  # the size of an IP datagram that is not to be cut; answered by path_probed()
 PROBE = "probe"  # the ICMPv6 message for the peer's link-local address

@@ -34,8 +34,8 @@ TUNNEL_MAY = (
     "isthmus.kernel.objects", "isthmus.kernel.ways",
 )  # fmt: skip
 TUNNEL = (
-    "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.liveness", "isthmus.probe",
-    "isthmus.renewal", "isthmus.road",
+    "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.liveness", "isthmus.moving",
+    "isthmus.path", "isthmus.probe", "isthmus.renewal", "isthmus.road",
     "isthmus.facts", "isthmus.states", "isthmus.troubles", "isthmus.verbs",
 )  # fmt: skip
 """One tunnel's life, in several files: pure as well."""

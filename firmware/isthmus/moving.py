@@ -1,0 +1,58 @@
+"""What follows when the road under a tunnel changes: ports that change in place, new SAs, a new search for the path's
+limit. Functions over the tunnel, which return what it asks of its site.
+"""
+
+from __future__ import annotations
+
+from isthmus import verbs
+from isthmus.facts import outer_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.proto.actions import PeerMoved
+    from isthmus.tunnel import Tunnel
+
+    Requests = list[tuple[str, object]]
+
+FOLLOW_MS = 1_000  # for the peer to make new SAs after it has moved; then we do
+
+
+def peer_moved(tunnel: Tunnel, action: PeerMoved, now: int) -> Requests:
+    """The IKE SA is between other endpoints now, as a message of the peer has proved: the SAs follow."""
+    if tunnel.ike is None or tunnel.ike.ike_id != action.ike_id:
+        return []
+    asked: Requests = []
+    if tunnel.road.meet(action.local[0], action.remote[0]):
+        asked.append((verbs.FIND_WAY, tunnel.road.remote))
+    changed, is_stale = tunnel.children.moved(action.local[0], action.remote[0], action.encap)
+    asked += [(verbs.UPDATE, spec) for spec in changed]
+    tunnel.follow_at = None
+    if is_stale:  # who has moved makes new ones; a stranger may not think of it
+        tunnel.follow_at = now + (FOLLOW_MS if tunnel.ike.peer_is_isthmus else 0)
+    pave(tunnel, now)
+    return asked
+
+
+def pave(tunnel: Tunnel, now: int) -> None:
+    """Look for the path's limit where the road is a new one."""
+    way = tunnel.road.way
+    if tunnel.config.mtu is None and tunnel.ike is not None and way is not None:
+        tunnel.path.begin((outer_of(tunnel), tunnel.children.ports() is None), way.mtu, now)
+
+
+def get_timers(tunnel: Tunnel) -> list[int | None]:
+    """When due() wants to be called."""
+    return [tunnel.follow_at, tunnel.path.get_timer() if tunnel.ike is not None and tunnel.carried else None]
+
+
+def due(tunnel: Tunnel, now: int) -> Requests:
+    """What is to be done now."""
+    asked: Requests = []
+    if tunnel.follow_at is not None and now >= tunnel.follow_at:
+        tunnel.follow_at = None
+        if tunnel.children.newest is not None:
+            asked.append((verbs.REKEY, tunnel.children.newest.inbound.spi))
+    size = tunnel.path.due(now) if tunnel.ike is not None and tunnel.carried else None
+    if size is not None:
+        asked.append((verbs.PROBE_PATH, size))
+    return asked
