@@ -1,0 +1,1 @@
+"""tools/bench: Isthmus beside what it replaces, on one kernel and one topology."""
