@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
-from isthmus.proto.ike2 import cookie
+from isthmus.proto.ike2 import cookie, toll
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.times import REFUSED_MS
 from isthmus.wire import ike_numbers as num
@@ -99,7 +99,7 @@ class Cookie(unittest.TestCase):
         pair = Pair()
         pair.initiate()
         pair.first = pair.flight[0]
-        for number in range(cookie.THRESHOLD + 1):
+        for number in range(toll.THRESHOLD + 1):
             self.assertEqual(len(begin(pair, number)[1]), 1)
         return pair
 
@@ -107,7 +107,7 @@ class Cookie(unittest.TestCase):
         pair = self.crowd()
         pair.deliver()
         self.assertEqual(types(pair.flight[0]), [num.NOTIFY])
-        self.assertEqual(len(pair.b.states()), cookie.THRESHOLD + 1)
+        self.assertEqual(len(pair.b.states()), toll.THRESHOLD + 1)
         pair.deliver()
         again = read(pair.flight[0])
         self.assertEqual(again.payloads[0].notify, num.COOKIE)
@@ -119,7 +119,7 @@ class Cookie(unittest.TestCase):
         pair = Pair(0, make_connection("A", IKE + " " + MODP), make_connection("B", IKE))
         pair.initiate()
         pair.first = pair.flight[0]
-        for number in range(cookie.THRESHOLD + 1):
+        for number in range(toll.THRESHOLD + 1):
             begin(pair, number)
         pair.b.engine.set_connection(make_connection("B", MODP))
         pair.transfer()
@@ -393,7 +393,7 @@ class Gates(unittest.TestCase):
 
     def test_never_more_bytes_than_received(self):
         self.send(Header(b"initiate", NO_SPI, 34, FLAG_INITIATOR, 0, 0x30), [], "no-amplification")
-        for number in range(cookie.THRESHOLD + 1):
+        for number in range(toll.THRESHOLD + 1):
             self.pair.first = self.request
             begin(self.pair, number)
         datagram, answers = begin(self.pair, "cookie")

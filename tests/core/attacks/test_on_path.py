@@ -6,8 +6,8 @@ import unittest
 
 from isthmus.proto import actions
 from isthmus.proto.ike2 import init
-from isthmus.proto.ike2.cookie import THRESHOLD
 from isthmus.proto.ike2.init import MAX_WISHES
+from isthmus.proto.ike2.toll import THRESHOLD
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
 from isthmus.wire.identity import Identity

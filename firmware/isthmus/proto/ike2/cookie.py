@@ -8,7 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-THRESHOLD = 10  # half-open SAs above which a cookie is demanded
 SECRET_BYTES = 32
 
 

@@ -24,6 +24,7 @@ from isthmus.proto.ike2 import (
     rekey_ike,
     strays,
     tasks,
+    toll,
 )
 from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.connections import Connections
@@ -252,8 +253,11 @@ class Engine:
         if header.spi_r != NO_SPI or header.message_id or not header.from_initiator:
             self.count("wrong-direction")
             return
-        if not self.connections.find(incoming.destination, incoming.source):
+        found = self.connections.find(incoming.destination, incoming.source)
+        if not found:
             self.count("unknown-peer")
+            return
+        if toll.is_due(self, incoming, found[0].expects(incoming.source[0]), now):
             return
         incoming.payloads = pull_payloads(reader, first)
         # The SA is nobody's until its handler has made up its mind: a refusal or a cookie leaves nothing behind.

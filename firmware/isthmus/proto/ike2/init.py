@@ -10,7 +10,7 @@ from __future__ import annotations
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
 from isthmus.proto.errors import IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused, PpkMismatch
-from isthmus.proto.ike2 import auth, cookie, fragments, ke, link, mobike, nat, ppk, proposals
+from isthmus.proto.ike2 import auth, fragments, ke, link, mobike, nat, ppk, proposals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -213,12 +213,8 @@ def _list(connection: Connection) -> str:
 
 
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
-    """Somebody begins: a cookie first if many do, then our choice, key and nonce."""
+    """Somebody begins, and has paid if he must (toll.py): our choice, key and nonce."""
     nonce_i = incoming.get(num.NONCE, NoncePayload).data
-    if not _has_paid(engine, incoming, nonce_i, now):
-        answer = NotifyPayload(num.COOKIE, engine.cookies.make(sa.remote[0], incoming.header.spi_i, nonce_i, now))
-        engine.answer_clear(incoming, [answer])
-        return
     connections = engine.connections.find(sa.local, sa.remote)
     suites = _merge_suites(connections)
     suite, chosen = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE)
@@ -261,15 +257,6 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.set_state(INIT_ANSWERED)
     engine.table.add(sa)
     engine.send(sa.init_answer, sa.local, sa.remote)
-
-
-def _has_paid(engine: Engine, incoming: Incoming, nonce_i: bytes, now: int) -> bool:
-    if engine.table.count_half_open() <= cookie.THRESHOLD:
-        return True
-    paid = incoming.find_notify(num.COOKIE)
-    return paid is not None and engine.cookies.check(
-        paid.data, incoming.source[0], incoming.header.spi_i, nonce_i, now
-    )
 
 
 def _merge_suites(connections: list[Connection]) -> list[Suite]:
