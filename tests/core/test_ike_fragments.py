@@ -104,8 +104,9 @@ class Cutting(unittest.TestCase):
         for address, port, room in ((bytes(4), 500, 548), (bytes(4), 4500, 544), (bytes(16), 500, 528)):
             sa.remote = (address, port)
             self.assertEqual(fragments.get_room(sa), room)
-        sa.connection.fragment = 100  # nobody means that: what every path carries is the least
-        self.assertEqual(fragments.get_room(sa), 528)
+        sa.connection.fragment = 100  # nobody means that
+        self.assertEqual(fragments.get_room(sa), fragments.SMALLEST - 48)
+        self.assertEqual(len(sa.seal(num.INFORMATIONAL, 5, False, [VendorPayload(bytes(500))])), 4)
 
     def test_every_length_comes_out_as_it_went_in(self):
         pair = make_pair().connect()

@@ -39,7 +39,7 @@ IPV4_HEADER = 20
 IPV6_HEADER = 40
 UDP_HEADER = 8
 MARKER = 4  # in front of IKE on port 4500, RFC 3948 section 2.2
-SMALLEST = 576  # IPv4 datagrams of this size pass everywhere (RFC 791); a limit below is a mistake
+SMALLEST = 256  # a limit below is a mistake: the headers would outweigh what they carry
 
 
 class Assembly:
