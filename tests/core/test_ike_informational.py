@@ -5,13 +5,14 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
+from isthmus.proto.ike2.connection import Retransmit
 from isthmus.proto.ike2.sealing import unpad
 from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import WireError
 from isthmus.wire.ike import push_message
 from isthmus.wire.ike_payloads import DeletePayload, KePayload, NoncePayload, NotifyPayload, OpaquePayload
-from tests.core.ike_pair import NAME, A, B, Pair, agreed
+from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
 from tests.core.ike_tamper import open_up, reseal, reseal_bytes
 
 
@@ -60,6 +61,19 @@ class Liveness(unittest.TestCase):
         self.assertEqual(gone.reason, actions.DEAD)
         self.assertEqual(pair.a.of(actions.IkeGone)[0].error.code, "peer-dead")
         self.assertEqual(pair.a.of(actions.Failed), [])
+
+    def test_both_roles_wait_as_they_are_configured(self):
+        for role in ("initiator", "responder"):
+            quick = Retransmit(100, 100, 2)
+            pair = Pair(0, make_connection("A", retransmit=quick), make_connection("B", retransmit=quick)).connect()
+            side = pair.a if role == "initiator" else pair.b
+            with self.subTest(role):
+                start = pair.now
+                side.engine.check_peer(NAME, pair.now)
+                while side.states():
+                    pair.flight = []
+                    self.assertTrue(pair.advance())
+                self.assertEqual(pair.now - start, 200)
 
     def test_question_lost_twice(self):
         pair = Pair().connect()

@@ -16,11 +16,11 @@ class Requests:
 
     next_id: of the next new request. exchange, message_id, datagram: of the one that awaits its answer; datagram: all
     its parts, () if none does. sent: how often it was. task: what the last request was for, None for those of the
-    handshake. queue: what waits for its turn.
+    handshake. queue: what waits for its turn. retransmit: when it is sent again.
     """
 
     def __init__(self, retransmit: Retransmit) -> None:
-        self._retransmit = retransmit
+        self.retransmit = retransmit
         self.sent = 0
         self._again_at: int | None = None
         self.next_id = 0
@@ -47,12 +47,12 @@ class Requests:
         self.next_id = message_id + 1
         self.datagram = datagram
         self.sent = 1
-        self._again_at = now + self._retransmit.get_wait(1)
+        self._again_at = now + self.retransmit.get_wait(1)
 
     def restart(self, now: int) -> tuple[bytes, ...]:
         """The waiting request once more, on another way, which gets as many tries as the first had."""
         self.sent = 1
-        self._again_at = now + self._retransmit.get_wait(1)
+        self._again_at = now + self.retransmit.get_wait(1)
         return self.datagram
 
     def is_answer(self, exchange: int, message_id: int) -> bool:
@@ -74,12 +74,12 @@ class Requests:
 
     def is_exhausted(self) -> bool:
         """True if the request has been sent as often as allowed."""
-        return self.sent >= self._retransmit.tries
+        return self.sent >= self.retransmit.tries
 
     def repeat(self, now: int) -> tuple[bytes, ...]:
         """The waiting request once more."""
         self.sent += 1
-        self._again_at = now + self._retransmit.get_wait(self.sent)
+        self._again_at = now + self.retransmit.get_wait(self.sent)
         return self.datagram
 
 
