@@ -24,12 +24,13 @@ UNKNOWN = bytes(4)  # in place of an address, as the kernel's policies have it
 
 
 class Turn:
-    """What has changed on the road. moved: an outer address; rederived: ids of before no longer hold; news: anything
-    that the kernel should be brought up to.
+    """What has changed on the road. moved: an outer address, by our own doing; connects: the engine is to be told;
+    rederived: ids of before no longer hold; news: anything that the kernel should be brought up to.
     """
 
-    def __init__(self, moved: bool, rederived: bool, news: bool) -> None:
+    def __init__(self, moved: bool, connects: bool, rederived: bool, news: bool) -> None:
         self.moved = moved
+        self.connects = connects
         self.rederived = rederived
         self.news = news
 
@@ -50,6 +51,7 @@ class Road:
         self.remote_id: Identity | None = config.remote_id
         self.derived: Derived | None = None
         self._between: tuple[bytes | None, bytes | None] | None = None  # the way's source, not always `local`
+        self._told: tuple[bytes | None, bytes | None] | None = None  # what the engine knows
         self._answers: dict[str, tuple[list[bytes], str]] = {}
         self._failed: list[bytes] = []
         self._several = False
@@ -160,8 +162,10 @@ class Road:
             self.local = source
         rederived = self._derive(self.local or UNKNOWN, self.remote or UNKNOWN, others)
         self._between = (source, self.remote)
+        connects = rederived or self._told != (self.local, self.remote)
+        self._told = (self.local, self.remote)
         self._is_new = False
-        return Turn(moved, rederived, moved or rederived or not known)
+        return Turn(moved, connects, rederived, moved or rederived or not known)
 
     def meet(self, local: bytes, remote: bytes) -> bool:
         """The peer has proved itself between these addresses; True if the kernel is to be asked for the way there."""
@@ -197,8 +201,10 @@ class Road:
     def leave(self) -> None:
         """The engine does not know the road any more: the next take() is a move."""
         self._between = None
+        self._told = None
 
     def forget(self) -> None:
         """Who the peer is, is not known any more."""
         self.derived = None
         self._between = None
+        self._told = None

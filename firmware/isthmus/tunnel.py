@@ -240,7 +240,7 @@ class Tunnel:
         if turn.rederived:  # what was agreed, or is being agreed, belongs to ids that no longer hold
             self._ask(verbs.DELETE)
             self._end()
-        if turn.moved or turn.rederived:
+        if turn.connects:
             self._ask(verbs.CONNECT)
         if turn.news:  # other programs' routes may change without end
             self._ask(verbs.RECONCILE)
@@ -279,7 +279,8 @@ class Tunnel:
     def _negotiate(self, now: int) -> None:
         self.retry_at = None
         if not self.config.initiates:
-            self.retry_at = None if self.children.usable() else now + WAITING_MS
+            # Where nobody answers for the SAs that carry, the peer may have gone elsewhere: its name tells.
+            self.retry_at = None if self.children.usable() and self.ike is not None else now + WAITING_MS
         elif not self.attempting:
             self.attempting = True
             self._ask(verbs.INITIATE)

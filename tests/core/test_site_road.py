@@ -79,6 +79,34 @@ class RoadTest(PairTest):
         self.pair.run(10_000)
         self.assertTrue(self.pair.up())
 
+    def test_the_waiting_side_looks_its_peers_name_up_again(self) -> None:
+        """Known by its address, and that changes: the name server is the only one who can tell."""
+        self.b.names["a.example.net"] = [A]
+        only = make_config("198.51.100.1", "192.168.20.0/24", extra=" option role initiate\n")
+        self.a.site.apply(only, [], self.pair.now)
+        waits = make_config("a.example.net", "192.168.10.0/24", extra=" option role respond\n")
+        self.b.site.apply(waits, [], self.pair.now)
+        self.assertTrue(self.pair.run(20_000, self.pair.up))
+        self.a.move(ELSEWHERE)
+        self.pair.run(200_000)  # its entry in the DNS is late
+        self.b.names["a.example.net"] = [ELSEWHERE]
+        self.assertTrue(self.pair.run(240_000, lambda: self.templates(self.b)[OUT] == (B, ELSEWHERE)))
+        self.assertTrue(self.pair.run(60_000, self.pair.up))
+
+    def test_a_peer_that_has_moved_is_called_where_it_is(self) -> None:
+        """B knows A by an address that no longer holds; when B calls, it calls where A has shown itself."""
+        self.configure("198.51.100.1", "192.0.2.1", " option mobike 0\n", " option mobike 0\n")
+        self.assertTrue(self.pair.run(20_000, self.pair.up))
+        self.a.move(ELSEWHERE)
+        self.assertTrue(self.pair.run(3_000, lambda: self.templates(self.b)[OUT] == (B, ELSEWHERE)))
+        self.pair.run(5_000)
+        before = self.b.tunnel.ike.ike_id
+        self.b.site.engine.initiate("branch", self.pair.now)
+        self.b.site.obey(self.pair.now)
+        self.pair.run(5_000)
+        self.assertTrue(self.b.tunnel.ike.ike_id > before, "its call has not arrived")
+        self.assertTrue(self.pair.up())
+
     def test_role_initiate_calls_and_answers_nobody(self) -> None:
         calls = " option role initiate\n"
         self.configure("198.51.100.1", "192.0.2.1", calls, calls)
