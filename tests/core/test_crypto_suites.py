@@ -43,7 +43,10 @@ class Words(unittest.TestCase):
                     self.assertRaises(SuiteError, parse, text % row.name)
 
     def test_extended_sequence_numbers(self):
-        for text, esn in (("aes128gcm16", None), ("aes128gcm16-esn", True), ("aes128-sha256-noesn", False)):
+        for text, esn in (
+            ("aes128gcm16", None), ("aes128gcm16-esn", True), ("aes128-sha256-noesn", False),
+            ("aes128gcm16-x25519", None), ("aes128-sha256-modp2048-esn", True),
+        ):  # fmt: skip
             suite = parse_esp_suite(text)
             self.assertEqual((suite.esn, str(suite)), (esn, text))
             self.assertEqual(proposal.parse_esp(text.upper()), text)
@@ -62,7 +65,8 @@ class Words(unittest.TestCase):
             (parse_ike_suite, "aes128gcm16-prfsha256-x25519-x25519", "3 parts", "-prfsha256-"),
             (parse_ike_suite, "aes128-prfsha256-x25519", "is no cipher", "aes128-sha256"),
             (parse_ike_suite, "", "'' is no cipher", "aes128gcm16"),
-            (parse_esp_suite, "aes128gcm16-x25519", "'x25519' after its cipher", "write aes128gcm16"),
+            (parse_esp_suite, "aes128gcm16-x25519-x25519", "'x25519-x25519' is no group", "x25519"),
+            (parse_esp_suite, "aes128gcm16-prfsha256", "'prfsha256' is no group", "x25519"),
             (parse_esp_suite, "aes128gcm16 ", "is no cipher", "aes128gcm16"),
             (parse_esp_suite, "AES128GCM16", "is no cipher", "aes128gcm16"),
         ):

@@ -119,7 +119,9 @@ REFUSED = (
     (values.EspProposal(), "NULL", "weak-proposal", "'null'"),
     (values.IkeProposal(), "aes256gcm16-prfaesxcbc-x25519", "bad-proposal", "is no prf"),
     (values.IkeProposal(), "aes256gcm16-prfsha256-x25519-modp2048", "bad-proposal", "after its group"),
-    (values.EspProposal(), "aes256gcm16-x25519", "bad-proposal", "write aes256gcm16"),
+    (values.EspProposal(), "aes256gcm16-x25519-ecp256", "bad-proposal", "write aes256gcm16"),
+    (values.EspProposal(), "aes256gcm16-x2559", "bad-proposal", "did you mean x25519?"),
+    (values.EspProposal(), "aes256gcm16-modp1024", "weak-proposal", "'modp1024' is too weak"),
     (values.EspProposal(), "aes256", "bad-proposal", "write aes256-sha256"),
     (values.EspProposal(), "-" * 200, "bad-proposal", "too long"),
 )

@@ -2,7 +2,8 @@
 
     IKE  cipher-prf-group    aes256gcm16-prfsha256-x25519    aes256-sha256-prfsha256-modp2048
     ESP  cipher              aes128gcm16                     aes256-sha256
-         and at its end esn or noesn, if extended sequence numbers are not to be the peer's choice
+         and behind it a group, if every new key is to have a key exchange of its own (PFS); at the end esn or noesn, if
+         extended sequence numbers are not to be the peer's choice
 
 Words only: what an algorithm is, and whether this interpreter has it, `crypto/suites.py` knows. A core test holds the
 two tables together.
@@ -84,7 +85,7 @@ DEFAULT_ESP = ("aes256gcm16", "aes128gcm16", "chacha20poly1305", "aes256-sha256"
 
 IKE_ALLOWED = "CIPHER-PRF-GROUP of %s; %s; %s" % (", ".join(CIPHERS), ", ".join(PRFS), ", ".join(GROUPS))
 ESN_WORDS = ("esn", "noesn")
-ESP_ALLOWED = "%s; -esn or -noesn after it" % ", ".join(CIPHERS)
+ESP_ALLOWED = "%s; after it -GROUP for PFS (%s); at the end -esn or -noesn" % (", ".join(CIPHERS), ", ".join(GROUPS))
 
 
 def _words(text: str) -> list[str]:
@@ -145,10 +146,10 @@ def parse_esp(text: str) -> str:
     """Canonical words of an ESP proposal. Raises BadValue."""
     words = _words(text)
     cipher = _take_cipher(words)
-    end = ["-" + words.pop()] if words and words[-1] in ESN_WORDS else []
-    if not words:
-        return "".join([cipher] + end)
-    remedy = "write %s" % cipher
-    if words[0] in GROUPS:
-        remedy += ": every new key of ESP here comes from a new IKE key exchange"
-    raise BadValue("bad-proposal", "%s has %s after its cipher" % (quote(text), quote("-".join(words))), remedy)
+    end = [words.pop()] if words and words[-1] in ESN_WORDS else []
+    if len(words) > 1:
+        rest = quote("-".join(words))
+        raise BadValue("bad-proposal", "%s has %s after its cipher" % (quote(text), rest), "write %s" % cipher)
+    if words and words[0] not in GROUPS:
+        raise _unknown("group", words[0], GROUPS)
+    return "-".join([cipher] + words + end)

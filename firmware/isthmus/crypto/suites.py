@@ -2,7 +2,8 @@
 
     ike suite   cipher-prf-group    aes256gcm16-prfsha256-x25519    aes128-sha256-prfsha256-modp2048
     esp suite   cipher              aes128gcm16                     aes256-sha256
-                cipher-esn, cipher-noesn: only with, only without extended sequence numbers; else the peer may choose
+                cipher-group: every new key by a key exchange of its own (PFS)
+                ...-esn, ...-noesn: only with, only without extended sequence numbers; else the peer may choose
 
 A cipher is encryption with its integrity: in GCM they are one algorithm, in CBC two, and they are only ever used
 together. Each cipher row also carries what the kernel calls it, so that nobody else needs a table of ciphers.
@@ -168,7 +169,7 @@ GROUPS = tuple([row for row in ALL_GROUPS if row.is_available])
 
 
 class Suite(Value):
-    """One proposal: a cipher and, for IKE, prf and group; for ESP these are None. esn: extended sequence numbers (RFC
+    """One proposal: a cipher and, for IKE, prf and group; for ESP perhaps a group. esn: extended sequence numbers (RFC
     4304) for ESP: True with, False without, None as the peer likes.
     """
 
@@ -223,18 +224,18 @@ def parse_ike_suite(text: str) -> Suite:
 
 
 def parse_esp_suite(text: str) -> Suite:
-    """`cipher`. Raises SuiteError with the part that is wrong and what is allowed in its place."""
+    """`cipher[-group][-esn]`. Raises SuiteError with the part that is wrong and what is allowed in its place."""
     esn = None
     words = text.split("-")
     if words[-1] in ESN_WORDS:
         esn = ESN_WORDS[words.pop()]
     cipher, rest = _take_cipher("-".join(words), "esp")
-    if rest:
-        raise SuiteError(
-            "esp proposal '%s' has '%s' after its cipher; nothing belongs there" % (text[:80], rest[:40]),
-            "write %s" % cipher.name,
-        )
-    return Suite(cipher, esn=esn)
+    if not rest:
+        return Suite(cipher, esn=esn)
+    for group in GROUPS:
+        if group.name == rest:
+            return Suite(cipher, None, group, esn)
+    raise _unknown("esp", text, "group", rest, [row.name for row in GROUPS])
 
 
 def _take_cipher(text: str, protocol: str) -> tuple[Cipher, str]:
