@@ -138,6 +138,7 @@ def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
     if tunnel.ike is not None:
         result["ike"] = {
             "suite": str(tunnel.ike.suite),
+            "id": tunnel.ike.ike_id,
             "role": tunnel.ike.role,
             "since_s": _seconds(now, tunnel.ike_at),
         }

@@ -90,9 +90,8 @@ class IkeSa:
         self.children: list[ChildSa] = []  # the oldest first
         self.task: Task | None = None  # our wish to rekey this IKE SA, from begin to answer
         self.later: list[tuple[int, Task]] = []  # (when, what) is asked for again
-        # What the peer's crossing request to rekey this IKE SA has made, and the lower nonce of that exchange.
-        self.heir: IkeSa | None = None
-        self.heir_nonce = b""
+        self.heir: IkeSa | None = None  # what the peer's crossing request to rekey this IKE SA has made
+        self.heir_nonce = b""  # the lower nonce of that exchange
         self.parent: IkeSa | None = None  # whose heir this is
         self.child_spi = b""  # initiator: our inbound SPI, offered and not yet agreed
         # Initiator, before the peer is authenticated. asked: what IKE_SA_INIT was sent with, (key pair, last request)
@@ -111,6 +110,7 @@ class IkeSa:
         """What an IKE SA that rekeys `old` has from it: who the peer is and what was settled with it for good."""
         self.connection = old.connection
         self.peer_is_isthmus = old.peer_is_isthmus
+        self.uses_ppk = old.uses_ppk
         self.fragments.agreed = old.fragments.agreed
         self.nat = old.nat  # one for both: what is on the way is on the way of either
         self.mobike = old.mobike
