@@ -315,9 +315,8 @@ class Tunnel:
         """The IKE SA goes on under another number, with fresh keys."""
         if self.ike is not None and self.ike.ike_id == action.ike_id:
             was = self.ike
-            self.ike = IkeUp(
-                was.name, action.new_ike_id, was.role, action.suite, was.peer_is_isthmus, was.nat, was.mobike
-            )
+            known = (was.peer_is_isthmus, was.nat, was.mobike, was.ppk)
+            self.ike = IkeUp(was.name, action.new_ike_id, was.role, action.suite, *known)
             self.ike_at = now
             self.renewal.ike_rekeyed(now)
 
