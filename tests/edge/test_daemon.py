@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import unittest
 
@@ -87,6 +88,26 @@ class Life(DaemonTest):
         self.assertNotEqual(daemon.edge.holder._process, first)
         self.assertTrue(daemon.edge.holder.fd() in daemon.loop._readers)
         self.assertIsNone(daemon.edge.holder._process.poll())
+
+    def test_mappings_that_come_with_every_packet_keep_nobody_busy(self) -> None:
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        calls: list[float] = []
+
+        def read_events(_fd: int) -> set[str]:
+            calls.append(time.monotonic())
+            return {"mapping"}
+
+        self.kernel.event_fds = lambda: [reading]
+        self.kernel.read_events = read_events
+        daemon = self.start()
+        os.write(writing, b"!")  # stays readable, as the kernel's messages do not end
+        end = time.monotonic() + 20
+        while len(calls) < 4 and time.monotonic() < end:
+            daemon.turn()
+        self.assertEqual(len(calls), 4)
+        self.assertGreaterEqual(calls[3] - calls[0], 3 * module.MAPPING_PAUSE_MS / 1000 - 0.02)
 
     def test_a_spoiled_guard_file_stops_nobody(self) -> None:
         (self.path / "state" / module.GUARD_FILE).write_text(guard_text([]) + "# spoiled\n")
