@@ -6,9 +6,11 @@ import unittest
 
 from isthmus.crypto.suites import CIPHERS, GROUPS, PRFS
 from isthmus.proto import actions
+from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
-from isthmus.wire.ike import pull_message
+from isthmus.wire.ike import pull_message, pull_payloads
 from tests.core.ike_pair import ESP, IKE, INNER_A, INNER_B, NAME, PSK, A, B, Pair, agreed, make_connection
+from tests.core.ike_tamper import open_up
 
 
 def names_of(side):
@@ -43,6 +45,26 @@ class Exchange(unittest.TestCase):
             pair = Pair(1, make_connection("A", IKE, cipher.name), make_connection("B", IKE, cipher.name)).connect()
             keys = pair.a.of(actions.InstallSa)[0].spec.keys
             self.assertEqual((len(keys.encryption), len(keys.integrity)), (cipher.key_bytes, cipher.integ_key_bytes))
+
+    def test_a_group_of_esp_is_for_new_keys_alone(self):
+        # In IKE_AUTH the CHILD SA has no key exchange of its own (RFC 7296 1.2); in CREATE_CHILD_SA it has.
+        for ours, theirs in ((ESP + "-x25519", ESP + "-x25519"), (ESP + "-x25519-noesn", ESP + "-modp2048 " + ESP)):
+            pair = Pair(1, make_connection("A", IKE, ours), make_connection("B", IKE, theirs)).connect()
+            self.assertTrue(agreed(pair), ours)
+            offered = next(p for p in self.inside(pair, 1) if p.type == num.SA)
+            self.assertEqual(offered.proposals[0].of_type(num.GROUP), [])
+        pair = Pair(1, make_connection("A", IKE, ESP + "-x25519"), make_connection("B", IKE, ESP + "-x25519")).connect()
+        old = pair.a.of(actions.ChildUp)[0].inbound
+        pair.a.engine.rekey_child(NAME, old.spi, pair.now)
+        pair.transfer()
+        new = pair.a.of(actions.ChildUp)[-1].inbound
+        self.assertNotEqual((old.spi, bytes(old.keys.encryption)), (new.spi, bytes(new.keys.encryption)))
+        self.assertEqual(new.keys.encryption, pair.b.of(actions.ChildUp)[-1].outbound.keys.encryption)
+
+    def inside(self, pair, index):
+        """The payloads inside a protected message that A has sent."""
+        _, inner, chain = open_up(pair.a, pair.a.of(actions.SendDatagram)[index].data)
+        return pull_payloads(Reader(chain), inner)
 
     def test_extended_sequence_numbers_where_both_have_them(self):
         for ours, theirs, esn in ((ESP, ESP, True), (ESP + "-noesn", ESP, False), (ESP, ESP + "-noesn", False)):

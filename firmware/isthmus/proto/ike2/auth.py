@@ -97,7 +97,8 @@ def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
     if sa.peer_is_isthmus:
         payloads.extend(link.make_link(connection))
     payloads.extend(mobike.make_notify(connection))
-    payloads.extend(child.make_offer(sa, connection, connection.esp_proposals, sa.child_spi))
+    suites = child.without_groups(connection.esp_proposals)
+    payloads.extend(child.make_offer(sa, connection, suites, sa.child_spi))
     sa.set_state(AUTH_SENT)
     engine.request(sa, num.IKE_AUTH, payloads, now)
 
