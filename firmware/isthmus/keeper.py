@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import ENOENT, KernelError
-from isthmus.kernel.objects import KINDS, UNICAST, Policy, Route, Sa, Session, Tunnel
+from isthmus.kernel.objects import KINDS, UNICAST, Policy, Route, Sa, Session, Tunnel, is_inner
 from isthmus.policy.guard import REMOVE
 from isthmus.policy.plan import plan
 
@@ -144,6 +144,29 @@ class Keeper:
 
     def _make_difference(self) -> bool:
         self._suspect &= {GUARD}
+        actual, unknown = self._list()
+        if unknown or not (self.guard_stands() or self.wanted_guard is None):
+            return self._close_only(unknown, actual)
+        steps = self._steps(actual)
+        policies = [item for verb, item in steps if verb == "add" and isinstance(item, Policy)]
+        if policies and _needs_voucher(self.wanted):
+            for policy in policies:  # they tell which tunnels are ours: only now is it known what is there
+                self._step("add", policy)
+            actual, unknown = self._list()
+            if unknown:
+                return False
+            steps = self._steps(actual)
+        bare: set[tuple[bytes, bytes]] = set()
+        for verb, item in steps:
+            if verb == "add" and isinstance(item, Tunnel) and (item.local, item.remote) in bare:
+                continue
+            if not self._step(verb, item) and isinstance(item, Policy):
+                ends = (item.source.address, item.destination.address)
+                bare.update((ends, (ends[1], ends[0])))
+        return not (steps or policies)
+
+    def _list(self) -> tuple[list[KernelObject], list[str]]:
+        """What the kernel holds, and the kinds that it does not tell of."""
         actual: list[KernelObject] = []
         unknown: list[str] = []
         for kind in KINDS:
@@ -152,21 +175,15 @@ class Keeper:
             except KernelError as error:
                 unknown.append(kind)
                 self.error = self.error or error
-        if unknown or not (self.guard_stands() or self.wanted_guard is None):
-            return self._close_only(unknown, actual)
+        return actual, unknown
+
+    def _steps(self, actual: list[KernelObject]) -> list[tuple[str, KernelObject]]:
+        """What to do so that the kernel holds what is wanted, less what must not go yet."""
         wanted = self.wanted + [sa for sa in _sas(actual) if (sa.destination, sa.spi) in self.wanted_sas]
         there = {(item.kind, item.key()) for item in actual}
         self.made = {mark for mark in self.made if mark in there} | {(item.kind, item.key()) for item in wanted}
         self.released &= there
-        steps = [(verb, item) for verb, item in plan(wanted, actual) if verb != "remove" or self._may_go(item)]
-        bare: set[tuple[bytes, bytes]] = set()
-        for verb, item in steps:
-            if verb == "add" and isinstance(item, Tunnel) and (item.local, item.remote) in bare:
-                continue
-            if not self._step(verb, item) and isinstance(item, Policy):
-                ends = (item.source.address, item.destination.address)
-                bare.update((ends, (ends[1], ends[0])))
-        return not steps
+        return [(verb, item) for verb, item in plan(wanted, actual) if verb != "remove" or self._may_go(item)]
 
     def _close_only(self, unknown: list[str], actual: list[KernelObject]) -> bool:
         """Where the guard does not stand, or the kernel does not tell what it holds, only what closes is put in, and
@@ -216,6 +233,11 @@ class Keeper:
 def _closes(item: KernelObject) -> bool:
     """It lets nothing pass that would not pass without it."""
     return isinstance(item, Policy) or (isinstance(item, Route) and item.type != UNICAST)
+
+
+def _needs_voucher(wanted: list[KernelObject]) -> bool:
+    """A tunnel between outer addresses is among them."""
+    return any(isinstance(item, Tunnel) and not is_inner(item.local) for item in wanted)
 
 
 def _sas(actual: list[KernelObject]) -> list[Sa]:

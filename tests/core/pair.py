@@ -19,6 +19,7 @@ from isthmus.wire.icmp6 import ECHO_REPLY
 
 A, B = parse_ip("192.0.2.1"), parse_ip("198.51.100.1")
 LAN_A, LAN_B = parse_ip("192.168.10.1"), parse_ip("192.168.20.1")
+SOMEBODY = parse_ip("fe80::5")
 DELAY_MS = 5
 PSK = "correct horse battery staple"
 
@@ -182,6 +183,8 @@ class Pair:
         if not there or not self._cross(receiver, sender):
             return
         reply = bytes([ECHO_REPLY]) + message[1:]
+        if address[0] == 0xFF:  # all nodes were asked: one of them answers, by its own address
+            address = SOMEBODY
         self.later(2 * DELAY_MS, sender, lambda now: sender.site.echo(reply, address, ifname, now))
 
     def _cross(self, sender: Host, receiver: Host) -> bool:

@@ -26,6 +26,11 @@ class MtuTest(unittest.TestCase):
             found = inner_mtu(outer, ipv6, cipher[0], cipher[1], cipher[2], cookie, encapsulated)
             self.assertEqual(found, expected, (outer, ipv6, cipher, cookie, encapsulated))
 
+    def test_with_the_default_sublayer(self) -> None:
+        for cookie, encapsulated, expected in ((8, False, 1416), (8, True, 1408), (0, False, 1424)):
+            found = inner_mtu(1500, False, GCM[0], GCM[1], GCM[2], cookie, encapsulated, True)
+            self.assertEqual(found, expected, (cookie, encapsulated))
+
     def test_one_byte_more_would_not_fit(self) -> None:
         """Build the packet back up: the MTU fits the outer one, a byte more does not."""
         for outer in range(1300, 1600):

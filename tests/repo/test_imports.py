@@ -21,7 +21,10 @@ PARTS = {
         ("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.given"), True,
     ),
     "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
-    "isthmus.policy": (("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects"), True),
+    "isthmus.kernel.voucher": (("isthmus.kernel.objects", "isthmus.policy.given"), True),
+    "isthmus.policy": (
+        ("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects", "isthmus.kernel.voucher"), True,
+    ),
     "isthmus.kernel": (
         ("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.given", "isthmus.policy.guard"),
         False,

@@ -32,8 +32,8 @@ import errno
 
 from isthmus.errors import IsthmusError
 from isthmus.kernel import objects
+from isthmus.kernel.voucher import is_our_tunnel
 from isthmus.policy.derive import REQID_FIRST, REQID_LAST
-from isthmus.policy.given import given_reqid
 from isthmus.policy.guard import TABLE
 
 TYPE_CHECKING = False
@@ -221,24 +221,6 @@ def is_our_address(ifname: str, address: bytes, metric: int, session_links: list
     if ifname == objects.LOOPBACK:
         return objects.is_inner(address)
     return ifname in session_links and (objects.LINK_LOCAL.contains(address) or metric == objects.ADDRESS_METRIC)
-
-
-def is_our_tunnel(tunnel: objects.Tunnel, policies: list[KernelObject]) -> bool:
-    """True for a tunnel between inner addresses, and for one that a policy among `policies` vouches for."""
-    return objects.is_inner(tunnel.local) or find_voucher(tunnel, policies) is not None
-
-
-def find_voucher(tunnel: objects.Tunnel, policies: list[KernelObject]) -> objects.Policy | None:
-    """The outbound policy without which this tunnel would speak in the clear; its reqid tells the tunnel's two ids."""
-    ends = (tunnel.local, tunnel.remote)
-    for policy in policies:
-        if not isinstance(policy, objects.Policy) or policy.direction != objects.OUT:
-            continue
-        if (policy.source.address, policy.destination.address) != ends or policy.mode != objects.TRANSPORT:
-            continue
-        if policy.reqid == given_reqid(tunnel.tunnel_id, tunnel.peer_tunnel_id):
-            return policy
-    return None
 
 
 def refuse_foreign_guard(text: str) -> None:

@@ -26,6 +26,7 @@ from isthmus.kernel.contract import (
     refuse_foreign_guard,
 )
 from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel, is_kept_when_down, must_go_down
+from isthmus.kernel.voucher import is_our_tunnel
 from isthmus.kernel.ways import Mapping
 from isthmus.policy.guard import REMOVE
 from isthmus.wire.addr import format_ip
@@ -77,6 +78,8 @@ class NullKernel(Kernel):
         self._maybe_fail("dump", "list", kind)
         out = []
         for item in self._kept[kind].values():
+            if not self._is_ours(item):
+                continue
             twin = item.copy()
             for name in ("packets", "bytes", "replayed", "forged", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes",
                          "rx_wrong_cookie", "rx_errors"):
@@ -126,8 +129,22 @@ class NullKernel(Kernel):
     def remove(self, item: KernelObject) -> None:
         """Forget it and what hangs on it."""
         self._maybe_fail("remove", item.words(), item.kind)
-        self._drop(item.kind, item.key())
+        kept = self._kept[item.kind].get(item.key())
+        if kept is None or self._is_ours(kept):
+            self._drop(item.kind, item.key())
         self._note("remove", item)
+
+    def _is_ours(self, item: KernelObject) -> bool:
+        """False for a tunnel that no policy vouches for any more, and for what hangs on it."""
+        if isinstance(item, Tunnel):
+            return is_our_tunnel(item, list(self._kept["policy"].values()))
+        if isinstance(item, Session):
+            return self._is_ours(self._kept["tunnel"][(item.tunnel_id,)])
+        if item.kind in {"link", "address", "neighbour"}:
+            for session in self._kept["session"].values():
+                if session.ifname == item.ifname:  # type: ignore[attr-defined]
+                    return self._is_ours(session)
+        return True
 
     def guard_set(self, text: str) -> None:
         """Remember a digest of the text."""

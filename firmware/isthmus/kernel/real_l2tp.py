@@ -4,9 +4,10 @@ from __future__ import annotations
 import time
 
 from isthmus.kernel import l2tp_messages as l2tp
-from isthmus.kernel.contract import EINVAL, ENODEV, ENOENT, ETIMEDOUT, KernelError, is_our_tunnel
+from isthmus.kernel.contract import EINVAL, ENODEV, ENOENT, ETIMEDOUT, KernelError
 from isthmus.kernel.objects import Session, Tunnel, is_inner
 from isthmus.kernel.real_netlink import DO, GET, LIST, NETLINK_GENERIC, Transport, ctrlmsg, message
+from isthmus.kernel.voucher import is_our_tunnel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,20 +6,33 @@ Rows of ORDER are worked through from the top for what is to come, and from the 
 everything new is in place (make before break). Applying a plan and planning again gives an empty plan. The guard is
 no object: it is set before any plan is applied, and no plan takes it away.
 
-Three things the order is made of beside DESIGN.md's:
+Four things the order is made of beside DESIGN.md's:
 
 - A policy that is new comes before the SAs, so that nothing passes in the clear. One that moves to other outer
   addresses comes after the new SAs, so that nothing is dropped; the inbound ones first, since the peer may have moved
   already.
 - The kernel opens an L2TP tunnel only between an address it has and one it has a route to: addresses and routes that
   do not lie on an L2TP interface come before the tunnels. The unreachable routes are among them.
+- A tunnel between outer addresses goes before the policy that vouches for it becomes another tunnel's: nothing of it
+  ever meets that one's SA, and without its policy nobody would know it for ours.
 - What cannot change in place (an SA, a tunnel, a session) is removed just before it is added again, and what hung on
   it is gone and added again as well.
 """
 from __future__ import annotations
 
 from isthmus.errors import IsthmusError
-from isthmus.kernel.objects import IN, Link, Policy, Route, Sa, Session, is_kept_when_down, must_go_down
+from isthmus.kernel.objects import (
+    IN,
+    Link,
+    Policy,
+    Route,
+    Sa,
+    Session,
+    Tunnel,
+    is_kept_when_down,
+    must_go_down,
+)
+from isthmus.kernel.voucher import find_voucher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +78,9 @@ def plan(desired: list[KernelObject], actual: list[KernelObject]) -> Steps:
     for item in actual:
         found[item.kind, item.key()] = item
     l2tp = {item.ifname for item in desired + actual if isinstance(item, Session)}
+    doomed = _find_unvouched(wanted, found)
+    for item in doomed:
+        _forget(item, found)
     in_the_way = _find_in_the_way(wanted, found)
     for item in in_the_way:
         _forget(item, found)
@@ -74,6 +90,8 @@ def plan(desired: list[KernelObject], actual: list[KernelObject]) -> Steps:
             _forget_on(item.ifname, found, down=True)
     steps: Steps = []
     for row in ORDER:
+        if row[:2] == ("policy", "replace"):
+            steps += [("remove", item) for item in doomed]
         steps += _coming(row, desired, wanted, found, in_the_way, l2tp)
     for row in reversed(ORDER):
         steps += _going(row, actual, wanted, found, l2tp)
@@ -164,6 +182,20 @@ def _find_in_the_way(wanted: Found, found: Found) -> list[KernelObject]:
         changed = other is not None and other != item and kind not in _IN_PLACE
         taken = isinstance(item, Session) and other is None and (item.ifname in names or item.session_id in ids)
         if changed or taken:
+            out.append(item)
+    return out
+
+
+def _find_unvouched(wanted: Found, found: Found) -> list[KernelObject]:
+    """Tunnels that are not wanted as they are, and whose policy is to be another's."""
+    policies = [item for item in found.values() if isinstance(item, Policy)]
+    out: list[KernelObject] = []
+    for (kind, key), item in found.items():
+        if not isinstance(item, Tunnel) or wanted.get((kind, key)) == item:
+            continue
+        voucher = find_voucher(item, policies)
+        other = wanted.get((voucher.kind, voucher.key())) if voucher is not None else None
+        if other is not None and other != voucher:
             out.append(item)
     return out
 

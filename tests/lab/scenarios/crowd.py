@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 COUNT = 4
 HUB_ID = "hub.example"
-TERMS = Terms("aes256gcm16-prfsha256-x25519", "aes256gcm16")
 COOKIE_HUB, COOKIE_SITE = "0011223344556677", "8899aabb"
 ETHERTYPE = 0x88B5  # IEEE 802: local experiments
 LINK = "l2hub"
@@ -39,6 +38,13 @@ UP_S = 180.0
 def site_id(number: int) -> str:
     """The identity of a site."""
     return f"s{number}.example"
+
+
+def terms_of(number: int) -> Terms:
+    """What a site's program is configured with."""
+    terms = Terms()
+    terms.id_a, terms.id_b = HUB_ID, site_id(number)
+    return terms
 
 
 def hub_text() -> str:
@@ -61,7 +67,7 @@ class Story:
         self.topology = topology
         self.hub = Site(topology.hub, hub_text(), True)
         self.strangers = [
-            StrongSwan(site, inside(number), HUB, site_id(number), HUB_ID) for number, site in topology.spokes.items()
+            StrongSwan(site, inside(number), HUB) for number, site in topology.spokes.items()
         ]
 
     def lay(self) -> None:
@@ -121,9 +127,9 @@ def run(report: Report) -> None:
 def come_up(story: Story) -> None:
     """All four call at once."""
     story.hub.start()
-    for stranger in story.strangers:
+    for number, stranger in enumerate(story.strangers, 1):
         stranger.start()
-        stranger.agree(TERMS)
+        stranger.agree(terms_of(number))
     wait_until("the hub answers", story.hub.tunnel, UP_S)
     for stranger in story.strangers:
         stranger.initiate()
