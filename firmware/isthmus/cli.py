@@ -77,6 +77,10 @@ def _print_status(report: dict[str, Any]) -> None:
 def _print_tunnel(tunnel: dict[str, Any]) -> None:
     _say("%s  %s for %d s  (%s, %s)" % (
         tunnel["name"], tunnel["state"].upper(), tunnel["since_s"], tunnel["remote"], tunnel["interface"]))  # fmt: skip
+    outer = tunnel.get("outer")
+    if outer is not None:
+        by = ", by uplink %s" % outer["uplink"] if outer["uplink"] else ""
+        _say("  between %s and %s%s" % (outer["local"], outer["remote"], by))
     for lamp in tunnel["lamps"]:
         _say("  [%s] %-5s  %s" % (SIGNS[lamp["state"]], lamp["name"], lamp["evidence"]))
     if tunnel["error"] is not None:

@@ -17,10 +17,10 @@ OK, WAIT, BAD, OFF = "ok", "wait", "bad", "off"
 LAMPS = ("peer", "ipsec", "l2tp", "path", "guard")
 # IkeUp.nat: what it means
 TRANSLATED = {
-    "none": "no address translator is on the way",
-    "here": "this router is behind an address translator",
-    "there": "the peer is behind an address translator",
-    "both": "both routers are behind address translators",
+    "none": "",  # forced, or found out later
+    "here": "this router is behind an address translator, ",
+    "there": "the peer is behind an address translator, ",
+    "both": "both routers are behind address translators, ",
 }
 RECEIVING_MS = 10_000  # the probe alone makes the session's counter move every two seconds
 GUARD_MS = 60_000  # verified longer ago than this counts no more
@@ -63,7 +63,7 @@ def _peer(tunnel: Tunnel, now: int) -> Lamp:
         text %= (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.liveness.seen_at))
         ports = tunnel.children.ports()
         if ports is not None:
-            text += "; %s, ESP travels in UDP from port %d to port %d" % ((TRANSLATED[tunnel.ike.nat],) + ports)
+            text += "; %sESP travels in UDP from port %d to port %d" % ((TRANSLATED[tunnel.ike.nat],) + ports)
         return Lamp("peer", OK, text)
     if tunnel.error is not None:
         return Lamp("peer", BAD, str(tunnel.error))

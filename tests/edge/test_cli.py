@@ -95,7 +95,8 @@ class CliTest(Served):
         self.result["tunnels"][0]["lamps"] = [{"name": "peer", "state": "bad", "evidence": evil}]
         for words in (("status",), ("up", "branch"), ("show", "branch")):
             if words[0] == "show":
-                self.result = {**self.result["tunnels"][0], "outer": {"local": evil}, "local_id": evil}
+                outer = {"local": evil, "remote": evil, "uplink": evil}
+                self.result = {**self.result["tunnels"][0], "outer": outer, "local_id": evil}
             out = self.run_cli(*words)[1]
             self.assertTrue(out)
             for character in "\x1b\x9b\u202e":
