@@ -1,0 +1,144 @@
+"""The whole daemon on router A, a peer on router B, L2TPv3 in transport mode between them, pings from LAN to LAN."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from isthmus.proto import actions
+from isthmus.wire.addr import parse_ip
+from tests.lab.capture import Capture
+from tests.lab.interop import losses, pseudowire
+from tests.lab.interop.cells import ROLES
+from tests.lab.interop.terms import PSK, Terms
+from tests.lab.ping import Stream
+from tests.lab.report import check
+from tests.lab.site import Site
+from tests.lab.topology import HOST_B, WAN_A, WAN_B
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.interop.story import Story
+    from tests.lab.namespace import Namespace
+    from tests.lab.report import Facts
+
+TERMS = Terms("aes256gcm16-prfsha256-x25519", "aes256gcm16")
+LIMIT_S = 60.0
+# Who is behind the translator is reached at its address, as with a router that forwards the two ports.
+NAT = """\
+table ip nat {{
+    chain out {{
+        type nat hook postrouting priority 100;
+        ip saddr {inside} snat to {outside}
+    }}
+    chain in {{
+        type nat hook prerouting priority -100;
+        ip daddr {outside} udp dport {{ 500, 4500 }} dnat to {inside}
+    }}
+}}
+"""
+OUTSIDE_A, OUTSIDE_B = "203.0.113.1", "198.51.100.1"  # the Internet's own addresses on the far side
+
+
+def run(story: Story) -> None:
+    """In the clear air, with rekeys under load, then with a translator on either side."""
+    story.us.let_go()
+    try:
+        for role in ROLES:
+            with contextlib.ExitStack() as stack:
+                with story.cells(role, "transport") as facts:
+                    site = stack.enter_context(tunnel(story, role))
+                    carry(story, role, facts)
+                with story.cells(role, "rekey_loss") as facts:
+                    losses.rekey_under_load(story, site, facts)
+        for role in ROLES:
+            with story.cells(role, "nat_ours") as facts, translated(story, WAN_A, OUTSIDE_A), \
+                    tunnel(story, role, OUTSIDE_A):
+                carry(story, role, facts)
+            with story.cells(role, "nat_theirs") as facts, translated(story, WAN_B, OUTSIDE_B), \
+                    tunnel(story, role, OUTSIDE_B):
+                carry(story, role, facts)
+    finally:
+        story.us.take_again()
+
+
+@contextlib.contextmanager
+def translated(story: Story, inside: str, outside: str) -> Iterator[None]:
+    """A translator before one of the two routers."""
+    internet = story.topology.internet
+    internet.nft(NAT.format(inside=inside, outside=outside))
+    try:
+        yield
+    finally:
+        internet.nft("delete table ip nat\n")
+
+
+@contextlib.contextmanager
+def tunnel(story: Story, role: str, outside: str = "") -> Iterator[Site]:
+    """A daemon on router A and the peer, up; outside: the translator's address, where there is one."""
+    topology, peer = story.topology, story.peer
+    remote = outside if outside == OUTSIDE_B else WAN_B
+    peer.remote = outside if outside == OUTSIDE_A else WAN_A
+    extra = ["option role 'respond'"] if role == actions.RESPONDER else []
+    site = Site(topology.router_a, pseudowire.configure_isthmus(remote, PSK, *extra), True)
+    peer.lay()
+    try:
+        peer.agree(TERMS)
+        site.start()
+        if role == actions.RESPONDER:
+            site.wait_state("waiting", "negotiating", limit=LIMIT_S)
+            peer.initiate()
+        site.wait_state("up", limit=LIMIT_S)
+        yield site
+    except Exception:
+        show(story, site)
+        raise
+    finally:
+        peer.terminate()
+        site.remove()
+        leave_clean(story)
+
+
+def show(story: Story, site: Site) -> None:
+    """What is known when it fails."""
+    site.print_log()
+    print(site.tunnel())
+    for router in (story.topology.router_a, story.topology.router_b):
+        print(router.run("ip", "-s", "xfrm", "state"), router.run("ip", "xfrm", "policy"))
+
+
+def carry(story: Story, role: str, facts: Facts) -> None:
+    """LAN reaches LAN, in ESP and in nothing else."""
+    topology = story.topology
+    with Capture(topology.internet) as capture, Stream(topology.host_a, HOST_B, 20) as stream:
+        stream.wait_answer(LIMIT_S)
+        first = stream.wait_sent(0)
+        stream.wait_sent(40)
+        stream.stop()
+        lost = stream.list_lost(first)
+        check(not lost, f"{len(lost)} of {stream.sent - first} pings lost")
+        # Only ours: the peer's router has no guard, and what its kernel likes to send is its own affair.
+        ours = [packet for packet in capture.take_packets("l2tp") if packet[26:30] == parse_ip(WAN_A)]
+        check(not ours, f"{len(ours)} clear L2TP packets of ours on the Internet")
+        seen = capture.count()["esp"]
+        check(seen >= 80, f"{seen} ESP packets on the Internet only")
+        facts.note(f"{story.peer.stack} {role}: ESP packets for {stream.sent} pings", seen)
+
+
+def leave_clean(story: Story) -> None:
+    """Nothing of this set-up is left on either router."""
+    a, b = story.topology.router_a, story.topology.router_b
+    story.peer.take_up()
+    for router in (a, b):
+        router.run("ip", "xfrm", "state", "flush")
+        router.run("ip", "xfrm", "policy", "flush")
+    a.nft("flush ruleset\n")
+    if pseudowire.TUNNEL_A in list_tunnels(a):
+        a.run("ip", "l2tp", "del", "tunnel", "tunnel_id", str(pseudowire.TUNNEL_A))
+
+
+def list_tunnels(namespace: Namespace) -> list[int]:
+    """The ids of its L2TP tunnels."""
+    lines = namespace.run("ip", "l2tp", "show", "tunnel").splitlines()
+    return [int(line.split()[1].rstrip(",")) for line in lines if line.startswith("Tunnel ")]
