@@ -15,6 +15,7 @@ from tests.lab.report import Report  # noqa: E402 - the path comes first
 
 STORIES = (
     "kernel", "joined", "faults", "ipv6", "nat", "roam", "narrow", "static", "coldstart", "throughput", "full_profile",
+    "interop",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from isthmus.crypto.suites import parse_esp_suite, parse_ike_suite
+from isthmus.crypto.suites import GROUPS, Suite, parse_esp_suite, parse_ike_suite
 from isthmus.proto import actions
 from isthmus.proto.ike2.connection import Connection, Ppk, Retransmit
 from isthmus.proto.ike2.engine import Engine
@@ -78,7 +78,7 @@ class Bare:
         self.engine.set_connection(Connection(
             NAME, (self.local, 500), (self.remote, 500), Identity(ID_FQDN, terms.id_a.encode()),
             Identity(ID_FQDN, terms.id_b.encode()), psk.encode(), [parse_ike_suite(word) for word in terms.ike.split()],
-            [parse_esp_suite(word) for word in terms.esp.split()],
+            [make_esp(word) for word in terms.esp.split()],
             Selector(L2TP_PROTOCOL, 0, 65535, self.local, self.local),
             Selector(L2TP_PROTOCOL, 0, 65535, self.remote, self.remote), actions.TRANSPORT, b"",
             Retransmit(1000, 150, 4), force_encap=terms.encap, mobike=terms.mobike, fragment=terms.fragments or 1280,
@@ -162,6 +162,15 @@ class Bare:
         """The latest of at least `count` actions of one kind."""
         return self.wait(f"{count} x {kind.__name__}", lambda: len(self.list_seen(kind)) >= count
                          and self.list_seen(kind)[-1], limit)
+
+
+def make_esp(words: str) -> Suite:
+    """An ESP suite; a group at its end is for a key exchange of the CHILD SA's own."""
+    cipher, _, last = words.rpartition("-")
+    for group in GROUPS:
+        if group.name == last:
+            return Suite(parse_esp_suite(cipher).cipher, None, group)
+    return parse_esp_suite(words)
 
 
 def now() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PSK = "correct horse battery staple"
 ID_A, ID_B = "a.example", "b.example"
-LONG = "a-label-of-a-domain-name." * 16
+LABEL = "a-label-of-a-domain-name."
 L2TP_PROTOCOL = 115
 
 
@@ -13,12 +13,13 @@ class Terms:
 
     ike, esp: suites as in an Isthmus configuration, several separated by blanks; psk: what the peer has.
     encap: force UDP encapsulation; mobike, esn: offer it; dpd: seconds, 0 = none; fragments: largest IKE datagram,
-    0 = the program's own; ppk: (id, secret) or None; long_ids: identities of 400 bytes and more.
+    0 = the program's own; ppk: (id, secret) or None; labels: longer identities, by so many
+    labels of 25 bytes.
     """
 
     def __init__(self, ike: str = "aes256gcm16-prfsha256-x25519", esp: str = "aes256gcm16", psk: str = PSK, *,
                  encap: bool = False, mobike: bool = False, esn: bool = False, dpd: int = 0, fragments: int = 0,
-                 ppk: tuple[str, str] | None = None, long_ids: bool = False) -> None:
+                 ppk: tuple[str, str] | None = None, labels: int = 0) -> None:
         self.ike = ike
         self.esp = esp
         self.psk = psk
@@ -28,5 +29,5 @@ class Terms:
         self.dpd = dpd
         self.fragments = fragments
         self.ppk = ppk
-        self.id_a = LONG + ID_A if long_ids else ID_A
-        self.id_b = LONG + ID_B if long_ids else ID_B
+        self.id_a = LABEL * labels + ID_A
+        self.id_b = LABEL * labels + ID_B
