@@ -11,6 +11,7 @@ from tests.lab.capture import Capture
 from tests.lab.interop import losses, pseudowire
 from tests.lab.interop.cells import ROLES
 from tests.lab.interop.terms import PSK, Terms
+from tests.lab.natted import forget_flows
 from tests.lab.ping import Stream
 from tests.lab.report import check
 from tests.lab.site import Site
@@ -68,6 +69,7 @@ def translated(story: Story, inside: str, outside: str) -> Iterator[None]:
     """A translator before one of the two routers."""
     internet = story.topology.internet
     internet.nft(NAT.format(inside=inside, outside=outside))
+    forget_flows(internet)
     try:
         yield
     finally:
@@ -95,6 +97,8 @@ def tunnel(story: Story, role: str, outside: str = "") -> Iterator[Site]:
         show(story, site)
         raise
     finally:
+        if site.process is not None:
+            site.stop()
         peer.terminate()
         site.remove()
         leave_clean(story)

@@ -130,7 +130,7 @@ class StrongSwan(Peer):
     def terminate(self) -> None:
         """Take it down, whatever there is; charon goes on by itself."""
         if self.list_sas():
-            self.ask("terminate", {"ike": NAME, "timeout": "-1", "force": "no"})
+            self.ask("terminate", {"ike": NAME, "timeout": "-1", "force": "yes"})
 
     def expect(self, command: str, tree: dict[str, Any]) -> None:
         """A command that must match exactly one SA."""
