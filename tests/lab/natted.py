@@ -143,3 +143,8 @@ def forget_flows(namespace: Namespace) -> None:
     with namespace, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as link:
         body = struct.pack("=BBH", 0, 0, 0)  # struct nfgenmsg: every family
         link.send(struct.pack("=IHHII", 16 + len(body), CONNTRACK_DELETE, REQUEST_ACK, 1, 0) + body)
+        link.settimeout(10)
+        answer = link.recv(4096)
+    error = struct.unpack_from("=i", answer, 16)[0]
+    if error:
+        raise LabError(f"the translator forgets nothing: error {-error}")
