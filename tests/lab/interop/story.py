@@ -55,6 +55,10 @@ class Story:
             name = cells.name_test(self.peer.stack, role, feature)
             if self.rows.get(name, {}).get("result") == "failed":
                 continue
+            reason = cells.find_reason(self.peer.stack, role, feature)
+            if reason is not None:  # known: told, and no failure
+                print(f"    {name}: {result} {text}; {reason}", flush=True)
+                continue
             self.rows[name] = {"result": result, "why": text}
             self.report.put(name, result, text, seconds)
 

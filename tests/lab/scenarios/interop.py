@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.lab.interop import living, refusals, rekeying, routers, suites, tree
 from tests.lab.interop.bare import Bare
+from tests.lab.interop.cells import PEERS
 from tests.lab.interop.isthmus import Isthmus
 from tests.lab.interop.libreswan import Libreswan
 from tests.lab.interop.story import RESULTS, Story
@@ -16,7 +17,7 @@ from tests.lab.topology import Topology
 if TYPE_CHECKING:
     from tests.lab.report import Report
 
-KINDS = (StrongSwan, Libreswan, Isthmus)
+KINDS = tuple(kind for kind in (StrongSwan, Libreswan, Isthmus) if kind.stack in PEERS)
 STEPS = {"suites": suites, "rekeying": rekeying, "refusals": refusals, "routers": routers, "living": living}
 ONLY = os.environ.get("ISTHMUS_INTEROP", "").split()  # peers and steps to run, for who works on one of them
 
