@@ -176,6 +176,27 @@ class UnderWay(Moving):
         self.assertEqual(self.moves(self.b)[-1], (on_4500(B), on_4500(NEWER), None))
         self.check_joined()
 
+    def test_a_question_of_the_peer_follows_at_once(self):
+        self.b.engine.check_peer(NAME, self.network.now)
+        self.b.collect()  # lost at the old address
+        self.go(self.a, NEW, B)
+        self.network.transfer()
+        self.assertFalse(self.sa(self.b).requests.is_waiting)
+        self.check_joined()
+
+    def test_older_sas_of_the_same_peer_come_along(self):
+        self.a.engine.initiate(NAME, self.network.now)
+        for _ in range(4):
+            self.network.collect()
+            self.network.deliver(self.network.flight.pop(0))
+        self.a.collect()  # the DELETE of the older one is lost
+        self.assertEqual(self.b.states(), ["replaced", "established"])
+        self.a.endpoint = NEW
+        self.assertTrue(self.a.engine.move(NAME, NEW, B, self.network.now))
+        self.network.transfer()
+        places = [(sa.local, sa.remote) for sa in self.b.engine.table.list_all()]
+        self.assertEqual(places, [(on_4500(B), on_4500(NEW))] * 2)
+
     def test_and_back(self):
         for local in (NEW, A, NEW, A):
             self.go(self.a, local, B)

@@ -7,6 +7,7 @@ import unittest
 from isthmus.proto import actions
 from isthmus.proto.ike2 import nat
 from isthmus.proto.ike2.times import KEEPALIVE_MS
+from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import parse_ip
 from isthmus.wire.identity import Identity
 from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
@@ -158,6 +159,8 @@ class Firewall(unittest.TestCase):
         self.assertEqual((len(a.children()), len(b.children())), (1, 1))
         self.assertEqual((only_sa(a).local, only_sa(a).remote), (A, B))
         self.assertEqual((only_sa(b).local, only_sa(b).remote), (B, A))
+        ports = [sent.source[1] for sent in a.of(actions.SendDatagram)]
+        self.assertEqual(ports[:5], [500, 4500, 4500, 4500, 500])
         for side in (a, b):
             side.engine.check_peer(NAME, network.now)
             network.transfer()
@@ -209,6 +212,14 @@ class Keepalive(unittest.TestCase):
         network.wait(10 * KEEPALIVE_MS)
         self.assertEqual((self.kept(a), a.engine.get_timer()), ([], None))
 
+    def test_ends_when_the_peer_ends_the_sa(self):
+        network, a, b = joined(a_inside=True)
+        b.engine.delete(NAME, network.now)
+        network.transfer()
+        self.assertEqual(a.states(), ["done"])  # its last answer is kept a while
+        network.wait(10 * KEEPALIVE_MS)
+        self.assertEqual((self.kept(a), a.states()), ([], []))
+
     def test_phases_differ(self):
         firsts = set()
         for seed in range(6):
@@ -250,8 +261,7 @@ class Remapped(unittest.TestCase):
         self.ask(self.b)
         self.assertTrue(only_sa(self.b).requests.is_waiting)
         self.ask(self.a)
-        self.network.wait(1000)
-        self.assertFalse(only_sa(self.b).requests.is_waiting)
+        self.assertFalse(only_sa(self.b).requests.is_waiting)  # it went there at once
 
     def test_old_datagrams_do_not_turn_it_back(self):
         self.ask(self.a)
@@ -295,10 +305,33 @@ class Remapped(unittest.TestCase):
         self.assertEqual((self.moves(b), only_sa(b).remote), ([], before))
 
 
+class BehindBoth(unittest.TestCase):
+    def test_who_is_behind_one_follows_nobody_behind_another(self):
+        network, a, b = joined(a_inside=True, b_inside=True, mobike=False)
+        before = only_sa(b).remote
+        a.engine.check_peer(NAME, network.now)
+        asked = a.collect()[0]
+        network.hand_over(actions.SendDatagram(asked.data, (A[0], 9999), (INSIDE_B[0], 4500)))
+        self.assertEqual((b.of(actions.PeerMoved), only_sa(b).remote), ([], before))
+
+
 class RemappedWithMobike(Remapped):
     """The same, by asking the peer where it seems to be: an old message may come late."""
 
     mobike = True
+
+    def test_a_request_from_there_is_no_answer_from_there(self):
+        self.ask(self.a)
+        for _ in range(2):
+            self.network.now += 2000
+            self.a.engine.request(only_sa(self.a), num.INFORMATIONAL, [], self.network.now)
+            asked = self.a.collect()[0]
+            self.network.hand_over(actions.SendDatagram(asked.data, (A[0], 9999), FLOATED_B))
+            for sent in self.b.collect():  # what B asks there itself, and its answer
+                self.network.hand_over(actions.SendDatagram(sent.data, FLOATED_B, (INSIDE_A[0], 4500)))
+            self.a.collect()  # lost
+        self.assertEqual(only_sa(self.b).hints.trial, (A[0], 9999))
+        self.assertEqual(len(self.moves(self.b)), 1)
 
     def test_a_copied_message_from_elsewhere_moves_nothing(self):
         self.ask(self.a)
