@@ -6,7 +6,8 @@ import json
 import unittest
 
 from isthmus.crypto import dh, modp
-from isthmus.crypto.ciphers import AESGCM, AeadCipher, CbcHmacCipher, IntegrityError
+from isthmus.crypto.ciphers import AeadCipher, CbcHmacCipher, IntegrityError
+from isthmus.crypto.library import AESGCM
 from isthmus.crypto.prf import HASHES, is_equal, prf, prf_plus, sha1, sha256, wipe
 from isthmus.crypto.suites import CIPHERS, GROUPS, SuiteError, parse_ike_suite
 from isthmus.proto.ike2.keys import compute_psk_auth, derive_child_keys, derive_ike_keys

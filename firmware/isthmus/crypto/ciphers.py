@@ -6,31 +6,13 @@ aad is everything in front of the IV, the result is IV | ciphertext | integrity 
 """
 from __future__ import annotations
 
-from isthmus.crypto.prf import HASHES, is_equal, prf, wipe
+from isthmus.crypto.library import AEADS, is_invalid_tag, make_cbc
+from isthmus.crypto.prf import DIGEST_BYTES, is_equal, prf, wipe
 from isthmus.errors import IsthmusError
-
-try:
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers import aead
-
-    # Name: the library's class, as far as it has them.
-    AEADS = {name: getattr(aead, name) for name in ("AESGCM", "ChaCha20Poly1305") if hasattr(aead, name)}
-except ImportError:
-    AEADS = {}
-
-try:
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-    HAVE_CBC = True
-except ImportError:
-    HAVE_CBC = False
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-AESGCM = "AESGCM"
-CHACHA20_POLY1305 = "ChaCha20Poly1305"
 
 # The same for both AEADs: RFC 5282 section 3, RFC 7634 section 2.
 AEAD_SALT = 4
@@ -38,19 +20,6 @@ AEAD_IV = 8
 AEAD_ICV = 16
 
 CBC_BLOCK = 16
-
-AES192_KEY = 24
-
-
-def has_aes192() -> bool:
-    """True if the library knows AES with a key of 24 bytes."""
-    if not HAVE_CBC:
-        return False
-    try:
-        algorithms.AES(bytes(AES192_KEY))
-    except ValueError:
-        return False
-    return True
 
 
 class IntegrityError(IsthmusError):
@@ -110,8 +79,10 @@ class AeadCipher(SkCipher):
         nonce = bytes(self._salt) + sealed[:AEAD_IV]
         try:
             plaintext: bytes = self._aead.decrypt(nonce, sealed[AEAD_IV:], aad)
-        except InvalidTag:
-            raise IntegrityError("an encrypted payload that fails its integrity check") from None
+        except Exception as error:
+            if is_invalid_tag(error):
+                raise IntegrityError("an encrypted payload that fails its integrity check") from None
+            raise
         return plaintext
 
     def clear(self) -> None:
@@ -130,7 +101,7 @@ class CbcHmacCipher(SkCipher):
 
     def __init__(self, key: bytearray, mac_key: bytearray, rng: Callable[[int], bytes], hash_name: str) -> None:
         self._hash = hash_name
-        self._icv = HASHES[hash_name].digest_size // 2  # RFC 4868 section 2.3
+        self._icv = DIGEST_BYTES[hash_name] // 2  # RFC 4868 section 2.3
         self.overhead = CBC_BLOCK + self._icv
         self._key = bytearray(key)
         self._mac_key = bytearray(mac_key)
@@ -139,8 +110,8 @@ class CbcHmacCipher(SkCipher):
     def seal(self, aad: bytes, plaintext: bytes) -> bytes:
         """IV | ciphertext | ICV."""
         iv = self._rng(CBC_BLOCK)
-        encryptor = Cipher(algorithms.AES(bytes(self._key)), modes.CBC(iv)).encryptor()
-        body = iv + encryptor.update(plaintext) + encryptor.finalize()
+        encryptor = make_cbc(bytes(self._key), iv).encryptor()
+        body: bytes = iv + encryptor.update(plaintext) + encryptor.finalize()
         return body + self._compute_icv(aad + body)
 
     def open(self, aad: bytes, sealed: bytes) -> bytes:
@@ -150,8 +121,9 @@ class CbcHmacCipher(SkCipher):
             raise IntegrityError("an encrypted payload of %d bytes" % len(sealed))
         if not is_equal(self._compute_icv(aad + body), sealed[-self._icv:]):
             raise IntegrityError("an encrypted payload that fails its integrity check")
-        decryptor = Cipher(algorithms.AES(bytes(self._key)), modes.CBC(body[:CBC_BLOCK])).decryptor()
-        return decryptor.update(body[CBC_BLOCK:]) + decryptor.finalize()
+        decryptor = make_cbc(bytes(self._key), body[:CBC_BLOCK]).decryptor()
+        plaintext: bytes = decryptor.update(body[CBC_BLOCK:]) + decryptor.finalize()
+        return plaintext
 
     def _compute_icv(self, data: bytes) -> bytes:
         return prf(self._mac_key, data, self._hash)[: self._icv]

@@ -4,14 +4,10 @@ A key pair is used for one SA and then forgotten.
 """
 from __future__ import annotations
 
+from isthmus.crypto.library import make_x25519_private, make_x25519_public
 from isthmus.errors import IsthmusError
 
-try:
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-
-    HAVE_X25519 = True
-except ImportError:
-    HAVE_X25519 = False
+HAVE_X25519 = make_x25519_private is not None
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,15 +37,17 @@ class X25519(KeyPair):
     """One X25519 key pair. public: 32 bytes."""
 
     def __init__(self, rng: Callable[[int], bytes]) -> None:
-        self._private = X25519PrivateKey.from_private_bytes(rng(X25519_BYTES))
+        if make_x25519_private is None:
+            raise AssertionError("X25519 is not offered where the library lacks it")
+        self._private = make_x25519_private(rng(X25519_BYTES))
         self.public = self._private.public_key().public_bytes_raw()
 
     def compute(self, peer: bytes) -> bytearray:
         """The shared secret, 32 bytes. Raises DhError for a value of small order (RFC 7748 section 6.1)."""
-        if len(peer) != X25519_BYTES:
+        if make_x25519_public is None or len(peer) != X25519_BYTES:
             raise DhError("an X25519 public value of %d bytes; it must have %d" % (len(peer), X25519_BYTES))
         try:
-            secret = bytearray(self._private.exchange(X25519PublicKey.from_public_bytes(peer)))
+            secret = bytearray(self._private.exchange(make_x25519_public(peer)))
         except ValueError:
             secret = bytearray(X25519_BYTES)  # OpenSSL itself refuses an all-zero result
         if not any(secret):

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 from isthmus.crypto.dh import DhError, KeyPair
 
-try:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    HAVE_ECP = True
-except ImportError:
-    HAVE_ECP = False
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 # Orders of the curves' groups, RFC 5903 sections 3.1 and 3.2.
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -32,7 +27,10 @@ class Ecp(KeyPair):
     """One key pair on the curve with coordinates of `size` bytes. public: 2 * size bytes."""
 
     def __init__(self, size: int, rng: Callable[[int], bytes]) -> None:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
         self._size = size
+        self._point_class, self._algorithm = ec.EllipticCurvePublicKey, ec.ECDH()
         self._curve: ec.EllipticCurve
         self._curve, order = (ec.SECP256R1(), P256_ORDER) if size == 32 else (ec.SECP384R1(), P384_ORDER)
         scalar = int.from_bytes(rng(size + SPARE_BYTES), "big") % (order - 1) + 1
@@ -48,10 +46,10 @@ class Ecp(KeyPair):
         if len(peer) != 2 * self._size:
             raise DhError("%s of %d bytes; it must have %d" % (name, len(peer), 2 * self._size))
         try:
-            point = ec.EllipticCurvePublicKey.from_encoded_point(self._curve, UNCOMPRESSED + peer)
+            point = self._point_class.from_encoded_point(self._curve, UNCOMPRESSED + peer)
         except ValueError:
             raise DhError("%s that is no point of the curve" % name) from None
-        return bytearray(self._private.exchange(ec.ECDH(), point))
+        return bytearray(self._private.exchange(self._algorithm, point))
 
 
 def make_256(rng: Callable[[int], bytes]) -> Ecp:

@@ -1,35 +1,32 @@
 """HMAC (RFC 2104, RFC 4868), the key stream prf+ that IKEv2 makes of it (RFC 7296 section 2.13), and SHA-256.
 
-A hash that this interpreter's `cryptography` lacks is not in HASHES, and what needs it is not offered.
+A hash that this interpreter's hashlib lacks is not in HASHES, and what needs it is not offered.
 """
 from __future__ import annotations
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.constant_time import bytes_eq
-from cryptography.hazmat.primitives.hmac import HMAC
+import hashlib
+import hmac
+
+from isthmus.crypto.library import make_sha1
 
 SHA256 = "sha256"
 SHA384 = "sha384"
 SHA512 = "sha512"
 
-# Name: the library's class. FIPS 180-4.
-HASHES = {
-    name: getattr(hashes, name.upper()) for name in (SHA256, SHA384, SHA512) if hasattr(hashes, name.upper())
-}
+DIGEST_BYTES = {SHA256: 32, SHA384: 48, SHA512: 64}  # FIPS 180-4
+HASHES = tuple([name for name in (SHA256, SHA384, SHA512) if hasattr(hashlib, name)])
 
 PRF_PLUS_BLOCKS = 255  # the block number is one byte
 
 
 def prf(key: bytes | bytearray, data: bytes | bytearray, hash_name: str = SHA256) -> bytes:
     """HMAC with the hash of this name: as many bytes as the hash has."""
-    mac = HMAC(key, HASHES[hash_name]())
-    mac.update(data)
-    return mac.finalize()
+    return hmac.digest(key, data, hash_name)
 
 
 def prf_plus(key: bytes | bytearray, seed: bytes, count: int, hash_name: str = SHA256) -> bytearray:
     """T1 | T2 | ..., cut to `count` bytes; Tn = prf(key, Tn-1 | seed | n). At most 255 blocks."""
-    most = PRF_PLUS_BLOCKS * HASHES[hash_name].digest_size
+    most = PRF_PLUS_BLOCKS * DIGEST_BYTES[hash_name]
     if not 0 <= count <= most:
         raise ValueError("prf+ gives 0 to %d bytes, not %d" % (most, count))
     stream = bytearray()
@@ -44,21 +41,17 @@ def prf_plus(key: bytes | bytearray, seed: bytes, count: int, hash_name: str = S
 
 def sha256(data: bytes) -> bytes:
     """SHA-256: 32 bytes."""
-    digest = hashes.Hash(hashes.SHA256())
-    digest.update(data)
-    return digest.finalize()
+    return hashlib.sha256(data).digest()
 
 
 def sha1(data: bytes) -> bytes:
     """SHA-1: 20 bytes. For NAT detection, which no secret rests on (RFC 7296 section 2.23)."""
-    digest = hashes.Hash(hashes.SHA1())  # noqa: S303 - the protocol's choice, and no proof
-    digest.update(data)
-    return digest.finalize()
+    return bytes(make_sha1(data).digest())
 
 
 def is_equal(a: bytes, b: bytes) -> bool:
     """Compare two secrets in a time that depends on their length alone."""
-    return bytes_eq(a, b)
+    return hmac.compare_digest(a, b)
 
 
 def wipe(secret: bytearray) -> None:

@@ -10,8 +10,9 @@ together. Each cipher row also carries what the kernel calls it, so that nobody 
 """
 from __future__ import annotations
 
-from isthmus.crypto import ciphers, dh, ecp, modp
-from isthmus.crypto.ciphers import AEADS, AESGCM, CHACHA20_POLY1305, AeadCipher, CbcHmacCipher, SkCipher
+from isthmus.crypto import dh, ecp, modp
+from isthmus.crypto.ciphers import AeadCipher, CbcHmacCipher, SkCipher
+from isthmus.crypto.library import AEADS, AESGCM, CHACHA20_POLY1305, HAVE_AES192, HAVE_CBC, HAVE_ECP
 from isthmus.crypto.prf import HASHES, SHA256, SHA384, SHA512, prf, prf_plus
 from isthmus.errors import IsthmusError
 from isthmus.wire import ike_numbers as num
@@ -86,9 +87,9 @@ class Cipher(Value):
     @property
     def is_available(self) -> bool:
         """True if this interpreter has what it needs."""
-        if self.key_bits == 192 and not ciphers.has_aes192():
+        if self.key_bits == 192 and not HAVE_AES192:
             return False
-        return self.algorithm in AEADS if self.is_aead else ciphers.HAVE_CBC and self.algorithm in HASHES
+        return self.algorithm in AEADS if self.is_aead else HAVE_CBC and self.algorithm in HASHES
 
 
 class Prf(Value):
@@ -158,8 +159,8 @@ ALL_GROUPS = (
     Group("modp2048", num.MODP2048, True, modp.make_2048),
     Group("modp3072", num.MODP3072, True, modp.make_3072),
     Group("modp4096", num.MODP4096, True, modp.make_4096),
-    Group("ecp256", num.ECP256, ecp.HAVE_ECP, ecp.make_256),
-    Group("ecp384", num.ECP384, ecp.HAVE_ECP, ecp.make_384),
+    Group("ecp256", num.ECP256, HAVE_ECP, ecp.make_256),
+    Group("ecp384", num.ECP384, HAVE_ECP, ecp.make_384),
     Group("x25519", num.X25519, dh.HAVE_X25519, dh.X25519),
 )
 

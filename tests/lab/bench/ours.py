@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab.bench.figures import ISTHMUS
@@ -9,12 +13,24 @@ from tests.lab.site import Site, three_lines
 from tests.lab.topology import LAN_A, LAN_B, WAN_A, WAN_B
 
 if TYPE_CHECKING:
+    from tests.lab.namespace import Namespace
     from tests.lab.topology import Topology
 
 NAME_A, NAME_B = "branch", "head"
 # For an address that changes: the roaming side says who it is, the other one knows it by that.
 ROAMS = ("option local_id branch.example", "option remote_id head.example")
 WAITS = ("option local_id head.example", "option remote_id branch.example")
+
+
+def find_daemons(namespace: Namespace) -> dict[int, str]:
+    """Isthmus's processes in a namespace: id and name."""
+    found = {}
+    for pid in namespace.find_processes():
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"isthmus" in words:
+                found[pid] = "isthmus-hold" if b"hold.py" in words else "isthmusd"
+    return found
 
 
 class Pair:
@@ -44,11 +60,14 @@ class Pair:
 
     def pids(self) -> list[dict[int, str]]:
         """The daemons of each side: process id and name."""
-        return [{} if site.process is None else {site.process.pid: "isthmusd"} for site in (self.a, self.b)]
+        return [find_daemons(site.namespace) for site in (self.a, self.b)]
 
     def kill_side(self) -> None:
         """Every daemon of side A, by SIGKILL."""
         self.a.kill()
+        for pid in find_daemons(self.a.namespace):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def start_side(self) -> None:
         """Side A's daemons again."""
