@@ -135,6 +135,7 @@ def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
                 "link_local": format_ip(end.link_local),
             }
         result["reqid"] = derived.reqid
+        result["mode"] = derived.mode
     if tunnel.ike is not None:
         result["ike"] = {
             "suite": str(tunnel.ike.suite),
