@@ -60,7 +60,8 @@ def _peer(tunnel: Tunnel, now: int) -> Lamp:
     if tunnel.ike is not None and tunnel.liveness.seen_at is not None:
         who = format_ip(tunnel.road.remote) if tunnel.road.remote is not None else tunnel.config.remote
         text = "%s proved its identity %s ago (%s), last IKE message %s ago"
-        text %= (who, ago(now - tunnel.ike_at), tunnel.ike.suite, ago(now - tunnel.liveness.seen_at))
+        suite = "%s%s" % (tunnel.ike.suite, " with a ppk" if tunnel.ike.ppk else "")
+        text %= (who, ago(now - tunnel.ike_at), suite, ago(now - tunnel.liveness.seen_at))
         ports = tunnel.children.ports()
         if ports is not None:
             text += "; %sESP travels in UDP from port %d to port %d" % ((TRANSLATED[tunnel.ike.nat],) + ports)

@@ -139,6 +139,7 @@ def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
     if tunnel.ike is not None:
         result["ike"] = {
             "suite": str(tunnel.ike.suite),
+            "ppk": tunnel.ike.ppk,
             "id": tunnel.ike.ike_id,
             "role": tunnel.ike.role,
             "since_s": _seconds(now, tunnel.ike_at),
@@ -147,6 +148,7 @@ def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
     if pair is not None:
         result["esp"] = {
             "cipher": pair.inbound.encryption.name,
+            "esn": pair.inbound.esn,
             "role": pair.role,
             "since_s": _seconds(now, pair.born),
             "inbound_spi": int.from_bytes(pair.inbound.spi, "big"),

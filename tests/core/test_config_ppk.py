@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unittest
 
+from isthmus.lamps import lamps
 from tests.core.pair import PairTest
 from tests.core.test_config import load_text, tunnel
 
@@ -66,6 +67,9 @@ class BetweenSites(PairTest):
     def test_the_same(self) -> None:
         line = " option ppk '%s'\n" % KEY.decode()
         self.bring_up(line, line)
+        for host in (self.a, self.b):
+            self.assertEqual((host.tunnel.ike.ppk, host.tunnel.children.current.inbound.esn), (True, True))
+            self.assertTrue("with a ppk" in lamps(host.tunnel, host.site.keeper, self.pair.now)[0].evidence)
 
     def test_only_one_side_has_it(self) -> None:
         self.pair.configure(" option ppk '%s'\n" % KEY.decode())
