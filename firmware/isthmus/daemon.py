@@ -37,6 +37,7 @@ RUN_DIR = "/var/run/isthmus"
 CONFIG_NAME = "isthmus"
 HOLD_NAME = "hold.sock"
 HOLD_READY_MS = 2_000
+HOLD_FIRST_MS = 10_000  # a first hold is started when the first tunnel has keys, or after this
 HOLD_RETRY_MS = 1_000  # a hold that ends is started again after this
 MAPPING_PAUSE_MS = 250
 BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
@@ -157,7 +158,10 @@ class Daemon:
         for port in self.edge.ports.values():
             for fd in port.fds():
                 self.loop.on_readable(fd, self._receiver(port))
-        self._hold()
+        if self.edge.holder.fd() >= 0:
+            self._hold()
+        else:  # there is nothing to hold yet, and one process less to start makes the tunnel come up sooner
+            self._hold_at = self.started_at + HOLD_FIRST_MS
         self.loop.on_readable(self.edge.icmp.fd(), self._on_echo)
         self.loop.on_readable(self.edge.resolver.fd(), self._on_resolved)
         for fd in self._kernel.event_fds():
@@ -197,7 +201,7 @@ class Daemon:
         timers = [self.site.get_timer()] + list(self._resting.values()) + ([self._hold_at] if self._hold_at else [])
         timer = min(timers)
         fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()))
-        if self._hold_at is not None and host.now() >= self._hold_at:
+        if self._hold_at is not None and (host.now() >= self._hold_at or self._has_keys()):
             self._hold()
         for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:
             del self._resting[fd]
@@ -227,6 +231,9 @@ class Daemon:
             self._stopping = True
         else:
             self._reload_wanted = True
+
+    def _has_keys(self) -> bool:
+        return bool([tunnel for tunnel in self.site.tunnels.values() if tunnel.children.usable()])
 
     def _hold(self) -> None:
         self._hold_at = None

@@ -6,6 +6,7 @@ import json
 import os
 import time
 import unittest
+from types import SimpleNamespace
 
 from isthmus import daemon as module
 from isthmus.edge.log import Log
@@ -78,8 +79,20 @@ class Life(DaemonTest):
         self.assertIn("table inet isthmus", kept.read_text())
         self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
 
+    def test_a_hold_waits_for_something_to_hold(self) -> None:
+        daemon = self.start()
+        self.assertIsNone(daemon.edge.holder._process)
+        self.assertLessEqual(daemon._hold_at - module.host.now(), module.HOLD_FIRST_MS)
+        daemon.site.tunnels["branch"] = SimpleNamespace(children=SimpleNamespace(usable=lambda: True))
+        self.assertTrue(daemon._has_keys())
+        del daemon.site.tunnels["branch"]
+        daemon._hold_at = module.host.now()
+        daemon.turn()
+        self.assertIsNotNone(daemon.edge.holder._process)
+
     def test_a_hold_that_ends_is_started_again(self) -> None:
         daemon = self.start()
+        daemon._hold()
         first = daemon.edge.holder._process
         first.kill()
         end = time.monotonic() + 20

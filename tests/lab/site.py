@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PSK = "correct horse battery staple"
+PACKAGES = sysconfig.get_path("purelib")
 START = "import sys; from isthmus.daemon import main; sys.exit(main())"
 ETC = Path("/etc/netns")
 UP_S = 120.0  # under emulation, on a busy machine
@@ -65,10 +67,11 @@ class Site:
 
     def start(self) -> None:
         """Start the daemon; returns at once."""
-        path = str(ROOT / "firmware")
+        path = str(ROOT / "firmware") + ":" + PACKAGES
         if self.shim:
             path = str(self.shim_folder()) + ":" + path
-        start = [sys.executable, "-c", START]
+        # Without `site`: a router has none of the hooks that a developer's environment loads into every interpreter.
+        start = [sys.executable, "-S", "-c", START]
         if (ETC / self.namespace.name).exists():  # its own /etc/hosts: only `ip netns exec` mounts that
             start = ["ip", "netns", "exec", self.namespace.name, *start]
         directories = [f"--{name}={self.folder / name}" for name in ("config", "state", "run")]

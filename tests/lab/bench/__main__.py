@@ -56,11 +56,11 @@ def run_inside(parts: list[str], quick: bool, bare: bool, path: Path) -> int:
     return 0
 
 
-def enter(parts: list[str], quick: bool, mode: str) -> list[dict[str, Any]]:
+def enter(parts: list[str], quick: bool, mode: str, folder: Path) -> list[dict[str, Any]]:
     """Run these parts in the lab; mode: "native" for namespaces of this kernel, "" for what tools/setup found."""
     if not parts:
         return []
-    path = BUILD / f"{mode or 'lab'}.json"
+    path = folder / f"{mode or 'lab'}.json"
     path.unlink(missing_ok=True)
     words = [word for part in parts for word in ("--only", part)] + (["--quick"] if quick else [])
     if mode and not has_esp():
@@ -92,21 +92,21 @@ def describe_machine() -> str:
     return f"{os.cpu_count()} processors {model}; lab: {where}; load before: {os.getloadavg()[0]:.1f}"
 
 
-def run_outside(parts: list[str], quick: bool) -> int:
+def run_outside(parts: list[str], quick: bool, folder: Path) -> int:
     """Everything; 0 where something was measured."""
-    BUILD.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     begin = time.time()
     result: dict[str, Any] = {"date": time.strftime("%Y-%m-%d", time.gmtime(begin)), "machine": describe_machine(),
                               "quick": quick}
-    figures = enter([name for name in LAB_PARTS if name in parts], quick, "")
-    figures += enter([name for name in HOST_PARTS if name in parts], quick, "native")
+    figures = enter([name for name in LAB_PARTS if name in parts], quick, "", folder)
+    figures += enter([name for name in HOST_PARTS if name in parts], quick, "native", folder)
     result |= {"figures": figures, "seconds": round(time.time() - begin), "notes": []}
     result["notes"] = ["MISSED: " + line for line in report.missed(result)]
-    (BUILD / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
-    (BUILD / "bench.svg").write_text(chart.draw(result))
-    (BUILD / "bench.md").write_text(report.short_table(result, README_KEYS) + "\n")
+    (folder / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder / "bench.svg").write_text(chart.draw(result))
+    (folder / "bench.md").write_text(report.short_table(result, README_KEYS) + "\n")
     print("\n" + report.table(result))
-    print(f"\n{result['seconds']} s; written: build/bench/bench.json, bench.svg, bench.md")
+    print(f"\n{result['seconds']} s; written: {folder}/bench.json, bench.svg, bench.md")
     return 0 if figures else 1
 
 
@@ -117,13 +117,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a few minutes")
     parser.add_argument("--only", action="append", choices=LAB_PARTS + HOST_PARTS,
                         help="this part; several are possible")
+    parser.add_argument("--to", type=Path, default=BUILD, metavar="FOLDER",
+                        help="where the results go (default: build/bench); it must lie in the checkout")
     parser.add_argument("--inside", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     parts = arguments.only or [*LAB_PARTS, *HOST_PARTS]
     if arguments.inside:
         return run_inside(parts, arguments.quick, arguments.bare, Path(arguments.inside))
-    return run_outside(parts, arguments.quick)
+    return run_outside(parts, arguments.quick, arguments.to.resolve())
 
 
 if __name__ == "__main__":

@@ -201,10 +201,13 @@ class IkeSa:
 
     def get_timer(self) -> int | None:
         """When this SA next wants to be looked at."""
-        timers = [self.requests.get_timer(), self.expire_at, nat.get_timer(self)]
-        timers += [at for at, _ in self.later]
-        timers += [child.close_at for child in self.children]
-        waiting = [timer for timer in timers if timer is not None]
+        # Asked of every SA after every datagram: hardly any has something to wait for.
+        waiting = [at for at in (self.requests.get_timer(), self.expire_at, nat.get_timer(self)) if at is not None]
+        if self.later:
+            waiting += [at for at, _ in self.later]
+        for child in self.children:
+            if child.close_at is not None:
+                waiting.append(child.close_at)
         return min(waiting) if waiting else None
 
     def clear(self) -> None:
