@@ -304,6 +304,10 @@ class Children:
                 if count >= most * self._renew_percent // 100 and self._renew_at is not None:
                     self._renew_at = min(self._renew_at, now)
 
+    def renews_later(self) -> bool:
+        """True as long as the time to renew the newest pair is still to come."""
+        return self._renew_at is not None
+
     def renewal_due(self, now: int) -> bool:
         """True once, when a new pair should be negotiated beside the newest."""
         if self._renew_at is None or now < self._renew_at:

@@ -321,11 +321,12 @@ class Tunnel:
             self.renewal.ike_rekeyed(now)
 
     def rekey_refused(self, action: RekeyRefused, now: int) -> None:
-        """The peer will not renew what is up: a fresh IKE SA does it, and people are told why."""
+        """The peer will not renew what is up: people are told why, and a fresh IKE SA does it, when it must be."""
         if self.wanted:
             self.error = action.error
             self.error_at = now
-            self.renew(FRESH, None, now)
+            if action.inbound_spi is None or not self.children.renews_later():
+                self.renew(FRESH, None, now)
 
     def child_up(self, action: ChildUp, now: int) -> None:
         """ESP is agreed; the outbound SA goes in as `children.py` says."""

@@ -48,7 +48,8 @@ class Exchange(unittest.TestCase):
 
     def test_a_group_of_esp_is_for_new_keys_alone(self):
         # In IKE_AUTH the CHILD SA has no key exchange of its own (RFC 7296 1.2); in CREATE_CHILD_SA it has.
-        for ours, theirs in ((ESP + "-x25519", ESP + "-x25519"), (ESP + "-x25519-noesn", ESP + "-modp2048 " + ESP)):
+        group = ESP + "-x25519"
+        for ours, theirs in ((group, group), (group + "-noesn", ESP + "-modp2048 " + group)):
             pair = Pair(1, make_connection("A", IKE, ours), make_connection("B", IKE, theirs)).connect()
             self.assertTrue(agreed(pair), ours)
             offered = next(p for p in self.inside(pair, 1) if p.type == num.SA)

@@ -176,6 +176,7 @@ NOTIFY_TYPES = (
     (16437, "NO_PPK_AUTH", "RFC 8784"),
     # Private use (40960-65535), meaningful only beside our Vendor ID.
     (40969, "ISTHMUS_LINK", "proto/ike2/link.py"),
+    (40970, "ISTHMUS_ESP", "proto/ike2/pfs.py"),
     (40971, "ISTHMUS_PADDING", "proto/ike2/path.py"),
 )
 
@@ -286,6 +287,7 @@ UPDATE_SA_ADDRESSES = _number(NOTIFY_TYPES, "UPDATE_SA_ADDRESSES")
 COOKIE2 = _number(NOTIFY_TYPES, "COOKIE2")
 NO_NATS_ALLOWED = _number(NOTIFY_TYPES, "NO_NATS_ALLOWED")
 ISTHMUS_LINK = _number(NOTIFY_TYPES, "ISTHMUS_LINK")
+ISTHMUS_ESP = _number(NOTIFY_TYPES, "ISTHMUS_ESP")
 ISTHMUS_PADDING = _number(NOTIFY_TYPES, "ISTHMUS_PADDING")
 
 FIRST_STATUS_TYPE = 16384  # smaller notify types are errors, RFC 7296 3.10.1

@@ -13,7 +13,7 @@ from isthmus.proto.errors import (
     PskMismatch,
     TsUnacceptable,
 )
-from isthmus.proto.ike2 import child, crossing, endings, link, mobike, nat, ppk
+from isthmus.proto.ike2 import child, crossing, endings, link, mobike, nat, pfs, ppk
 from isthmus.proto.ike2.keys import compute_psk_auth, prf_of
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
@@ -96,6 +96,7 @@ def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
     payloads.extend(ppk.make_identity(sa, connection, _computer(sa, connection, our_id)))
     if sa.peer_is_isthmus:
         payloads.extend(link.make_link(connection))
+    payloads.extend(pfs.make_words(sa, connection))
     payloads.extend(mobike.make_notify(connection))
     suites = child.without_groups(connection.esp_proposals)
     payloads.extend(child.make_offer(sa, connection, suites, sa.child_spi))
@@ -112,6 +113,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     nat.take_ports(sa, connection, incoming)
     try:
         link.check_link(connection, incoming)
+        pfs.check_words(connection, incoming)
         suites = child.without_groups(connection.esp_proposals)
         terms = child.check_choice(engine, sa, connection, suites, incoming)
     except IkeError as error:
@@ -132,6 +134,7 @@ def receive_childless(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -
     error: IkeError
     try:
         link.check_link(connection, incoming)
+        pfs.check_words(connection, incoming)
         error = _read_refusal(connection, incoming.find_error())
     except IkeError as mismatch:
         error = mismatch
@@ -239,12 +242,14 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     proof.extend(key_named)
     if sa.peer_is_isthmus:
         proof.extend(link.make_link(connection))
+    proof.extend(pfs.make_words(sa, connection))
     sa.mobike = mobike.is_agreed(connection, incoming)
     if sa.mobike:
         proof.extend(mobike.make_notify(connection))
     try:
         mobike.check_prohibition(incoming)
         link.check_link(connection, incoming)
+        pfs.check_words(connection, incoming)
         suites = child.without_groups(connection.esp_proposals)
         terms = child.choose(engine, sa, connection, suites, incoming, RESPONDER)
     except IkeError as error:
@@ -363,3 +368,4 @@ def _come_up(
     )
     engine.emit(ChildUp(connection.name, sa.ike_id, sa.role, inbound, outbound))
     crossing.take_over(engine, sa, now)
+    pfs.try_early(engine, sa, connection, now)
