@@ -21,6 +21,7 @@ from isthmus.kernel.contract import KernelError
 from isthmus.offer import IKE_PORT, NAT_PORT
 from isthmus.outlet import Outlet
 from isthmus.site import Site
+from isthmus.wire.addr import IPV6_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Edge(Outlet):
         self.nat = self._open_nat()
         self.ports = {IKE_PORT: self.udp, NAT_PORT: self.nat}
         self.icmp = host.EchoSocket()
+        self.icmp4 = host.Echo4Socket()
         self.resolver = host.Resolver()
 
     def _open_nat(self) -> UdpPort:
@@ -98,7 +100,7 @@ class Edge(Outlet):
     def close(self) -> None:
         """Give everything back."""
         self.holder.stop()
-        for part in (self.udp, self.nat, self.icmp):
+        for part in (self.udp, self.nat, self.icmp, self.icmp4):
             part.close()
 
     def resolve(self, name: str) -> None:
@@ -108,7 +110,7 @@ class Edge(Outlet):
     def probe(self, message: bytes, address: bytes, ifname: str) -> None:
         """Lost where the interface is not there or not up yet."""
         try:
-            self.icmp.send(message, address, ifname)
+            (self.icmp if len(address) == IPV6_BYTES else self.icmp4).send(message, address, ifname)
         except OSError:
             return
 
@@ -162,7 +164,8 @@ class Daemon:
             self._hold()
         else:  # there is nothing to hold yet, and one process less to start makes the tunnel come up sooner
             self._hold_at = self.started_at + HOLD_FIRST_MS
-        self.loop.on_readable(self.edge.icmp.fd(), self._on_echo)
+        for echo in (self.edge.icmp, self.edge.icmp4):
+            self.loop.on_readable(echo.fd(), self._echoer(echo))
         self.loop.on_readable(self.edge.resolver.fd(), self._on_resolved)
         for fd in self._kernel.event_fds():
             self.loop.on_readable(fd, self._on_kernel_event)  # not guarded here: what stays readable wants the brake
@@ -255,10 +258,13 @@ class Daemon:
 
         return receive
 
-    def _on_echo(self, _fd: int) -> None:
-        now = host.now()
-        for message, source, ifname in self.edge.icmp.receive():
-            self._guarded("probe", self.site.echo, message, source, ifname, now)
+    def _echoer(self, echo: host.EchoSocket | host.Echo4Socket) -> Callable[[int], None]:
+        def receive(_fd: int) -> None:
+            now = host.now()
+            for message, source, ifname in echo.receive():
+                self._guarded("probe", self.site.echo, message, source, ifname, now)
+
+        return receive
 
     def _on_resolved(self, _fd: int) -> None:
         now = host.now()

@@ -120,7 +120,7 @@ def _path(tunnel: Tunnel, now: int) -> Lamp:
         return Lamp("path", WAIT, "the first probe is on its way")
     text = "no answer to the last probes (%d %% lost): a firewall on the way may drop ESP (IP protocol 50)"
     if tunnel.config.static is not None:
-        text += ", or the peer's L2TP ids, cookies or sublayer differ from these, or it speaks no IPv6 on the tunnel"
+        text += ", or the peer's L2TP ids, cookies or sublayer differ from these, or it answers no ping on the tunnel"
     return Lamp("path", BAD, text % (probe.loss_percent() or 0))
 
 

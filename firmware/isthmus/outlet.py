@@ -19,7 +19,7 @@ class Outlet:
         raise NotImplementedError
 
     def probe(self, message: bytes, address: bytes, ifname: str) -> None:
-        """An ICMPv6 message to a link-local address; may be lost."""
+        """An ICMPv6 message to a link-local address, or an ICMP one to an IPv4 address; may be lost."""
         raise NotImplementedError
 
     def remember_guard(self, text: str) -> None:

@@ -1,4 +1,5 @@
-"""The two-way probe of one tunnel: ICMPv6 echo between the two derived link-local addresses.
+"""The two-way probe of one tunnel: ICMPv6 echo between the two derived link-local addresses, or with a peer that is not
+Isthmus to whoever is there, and ICMP echo to its IPv4 address.
 
 The peer's kernel answers, so the probe tells of the path and not of the peer's daemon. Sans-IO: the owner asks what
 is due, sends it, and hands in what came back.
@@ -6,7 +7,13 @@ is due, sends it, and hands in what came back.
 
 from __future__ import annotations
 
-from isthmus.wire.icmp6 import push_echo_request
+from isthmus.policy.given import may_answer
+from isthmus.wire import icmp4, icmp6
+from isthmus.wire.addr import IPV4_BYTES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.policy.derive import Derived
 
 EAGER_MS = 200  # on a new path: the time to the first answer is what people wait for
 EAGER_PROBES = 50  # a path that has not answered by then can be asked calmly
@@ -63,7 +70,7 @@ class Probe:
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._outstanding[self._sequence] = now
         self.sent += 1
-        return push_echo_request(int.from_bytes(self._token[:2], "big"), self._sequence, self._token)
+        return icmp6.push_echo_request(int.from_bytes(self._token[:2], "big"), self._sequence, self._token)
 
     def answered(self, sequence: int, payload: bytes, now: int) -> None:
         """An echo reply came back on the tunnel from the peer's address."""
@@ -97,3 +104,22 @@ class Probe:
         if not self._results:
             return None
         return 100 * self._results.count(False) // len(self._results)
+
+
+def in_ipv4(message: bytes) -> bytes:
+    """The same question for a peer that may speak no IPv6, as an ICMP message."""
+    number = int.from_bytes(message[4:6], "big"), int.from_bytes(message[6:8], "big")
+    return icmp4.push_echo_request(number[0], number[1], message[icmp6.HEADER :])
+
+
+def pull_answer(
+    derived: Derived | None, next_hops: list[bytes], message: bytes, source: bytes
+) -> tuple[int, int, bytes] | None:
+    """(identifier, sequence, payload) of an echo reply that may be the peer's: from its link-local address, or in a
+    static session from one of its IPv4 addresses; None for anything else.
+    """
+    if derived is None:
+        return None
+    if len(source) == IPV4_BYTES:
+        return icmp4.pull_echo_reply(message) if source in next_hops else None
+    return icmp6.pull_echo_reply(message) if may_answer(derived, source) else None

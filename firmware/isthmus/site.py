@@ -19,12 +19,13 @@ from isthmus.offer import IKE_PORT
 from isthmus.policy.desired import session_of
 from isthmus.policy.guard import guard_text
 from isthmus.policy.leftover import leftover_sessions
+from isthmus.probe import in_ipv4
 from isthmus.proto import actions
 from isthmus.proto.errors import CrossedAttempt
 from isthmus.proto.ike2.engine import Engine
 from isthmus.troubles import GuardMissingError, explained
 from isthmus.tunnel import Tunnel
-from isthmus.wire.addr import format_endpoint
+from isthmus.wire.addr import IPV4_BYTES, format_endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Site:
         self.obey(now)
 
     def echo(self, message: bytes, source: bytes, ifname: str, now: int) -> None:
-        """An ICMPv6 message from an interface."""
+        """An ICMPv6 or ICMP message from an interface."""
         for tunnel in self.tunnels.values():
             if tunnel.config.ifname == ifname:
                 tunnel.echo(message, source, now)
@@ -422,6 +423,9 @@ class Site:
     def _probe(self, tunnel: Tunnel, message: bytes) -> None:
         if tunnel.derived is not None:
             self._outlet.probe(message, tunnel.derived.remote.link_local, tunnel.config.ifname)
+        for hop in tunnel.config.static.next_hops if tunnel.config.static is not None else []:
+            if len(hop) == IPV4_BYTES:
+                self._outlet.probe(in_ipv4(message), hop, tunnel.config.ifname)
 
     # --- the kernel ---------------------------------------------------------------------------------------------------
 

@@ -15,15 +15,13 @@ from isthmus.liveness import ASK, Liveness
 from isthmus.offer import connection_of, mtu_of
 from isthmus.path import Path
 from isthmus.policy.desired import guard_session, objects_of
-from isthmus.policy.given import may_answer
-from isthmus.probe import Probe
+from isthmus.probe import Probe, pull_answer
 from isthmus.proto.actions import INITIATOR, IkeUp
 from isthmus.proto.errors import CrossedAttempt
 from isthmus.renewal import FRESH, Renewal, limits_of
 from isthmus.road import Road
 from isthmus.states import row_of
 from isthmus.troubles import NoWayError, PeerClosedError, Refusal, SaLostError
-from isthmus.wire.icmp6 import pull_echo_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -435,9 +433,10 @@ class Tunnel:
             self._ask(verbs.DELETE)  # the peer calls again when it hears this
 
     def echo(self, message: bytes, source: bytes, now: int) -> None:
-        """An ICMPv6 message has come in on this tunnel's interface."""
-        reply = pull_echo_reply(message)
-        if reply is None or self.derived is None or not may_answer(self.derived, source):
+        """An ICMPv6 message, or from an IPv4 address an ICMP one, has come in on this tunnel's interface."""
+        hops = self.config.static.next_hops if self.config.static is not None else []
+        reply = pull_answer(self.derived, hops, message, source)
+        if reply is None:
             return
         self.probe.answered(reply[1], reply[2], now)
         if self.probe.answering:

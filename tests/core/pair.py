@@ -14,6 +14,7 @@ from isthmus.kernel.null import NullKernel
 from isthmus.kernel.ways import Way
 from isthmus.outlet import Outlet
 from isthmus.site import Site
+from isthmus.wire import icmp4
 from isthmus.wire.addr import Prefix, parse_ip
 from isthmus.wire.icmp6 import ECHO_REPLY
 
@@ -159,6 +160,7 @@ class Pair:
         self.now = 1_000_000
         self.fate = fate or (lambda data, number: [DELAY_MS])
         self.sent = 0
+        self.speaks_ipv6 = True  # whoever is asked where all nodes are
         self.limit = 1500  # the largest IP datagram that passes whole
         self._agenda: list[tuple[int, int, Host, object]] = []
         self._number = 0
@@ -182,8 +184,10 @@ class Pair:
         there = self._cross(sender, receiver)
         if not there or not self._cross(receiver, sender):
             return
-        reply = bytes([ECHO_REPLY]) + message[1:]
+        reply = bytes([ECHO_REPLY if len(address) == 16 else icmp4.ECHO_REPLY]) + message[1:]
         if address[0] == 0xFF:  # all nodes were asked: one of them answers, by its own address
+            if not self.speaks_ipv6:
+                return
             address = SOMEBODY
         self.later(2 * DELAY_MS, sender, lambda now: sender.site.echo(reply, address, ifname, now))
 

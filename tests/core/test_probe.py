@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import unittest
 
-from isthmus.probe import ANSWER_MS, DOWN_AFTER, EAGER_MS, EAGER_PROBES, STEADY_MS, WINDOW, Probe
+from isthmus.policy.derive import derive
+from isthmus.probe import (
+    ANSWER_MS,
+    DOWN_AFTER,
+    EAGER_MS,
+    EAGER_PROBES,
+    STEADY_MS,
+    WINDOW,
+    Probe,
+    in_ipv4,
+    pull_answer,
+)
+from isthmus.wire import icmp4, icmp6
 from isthmus.wire.icmp6 import ECHO_REPLY, pull_echo_reply, push_echo_request
 
 TOKEN = b"12345678"
@@ -12,6 +24,35 @@ TOKEN = b"12345678"
 
 def sequence_of(message: bytes) -> int:
     return int.from_bytes(message[6:8], "big")
+
+
+class AnswerTest(unittest.TestCase):
+    """Whose answer counts, and what an answer is."""
+
+    def setUp(self) -> None:
+        self.found = derive(b"\x02a", b"\x02b", 0, b"key")
+        self.peer, self.hop = self.found.remote.link_local, b"\x0a\x09\x00\x02"
+
+    def test_the_same_question_in_ipv4(self) -> None:
+        message = in_ipv4(icmp6.push_echo_request(0x1234, 7, b"token"))
+        self.assertEqual((message[0], icmp4.checksum(message)), (icmp4.ECHO_REQUEST, 0))
+        # RFC 1071 section 3: the sum of these is ddf2
+        self.assertEqual(icmp4.checksum(bytes([0, 1, 0xF2, 3, 0xF4, 0xF5, 0xF6, 0xF7])), 0xDDF2 ^ 0xFFFF)
+        answer = bytes([icmp4.ECHO_REPLY]) + message[1:]
+        self.assertEqual(pull_answer(self.found, [self.hop], answer, self.hop), (0x1234, 7, b"token"))
+        for source in (b"\x0a\x09\x00\x03", self.peer):
+            self.assertEqual(pull_answer(self.found, [self.hop], answer, source), None)
+        self.assertEqual(pull_answer(self.found, [], answer, self.hop), None)
+        self.assertEqual(pull_answer(None, [self.hop], answer, self.hop), None)
+
+    def test_what_is_no_answer(self) -> None:
+        answer = bytes([icmp6.ECHO_REPLY, 0, 0, 0, 0, 1, 0, 2]) + b"token"
+        self.assertEqual(pull_answer(self.found, [], answer, self.peer), (1, 2, b"token"))
+        answer4 = bytes([icmp4.ECHO_REPLY]) + answer[1:]
+        for broken in (b"", answer[:7], bytes([icmp6.ECHO_REQUEST]) + answer[1:], answer[:1] + b"\1" + answer[2:]):
+            self.assertEqual(pull_answer(self.found, [], broken, self.peer), None)
+        for broken in (b"", answer4[:7], bytes([icmp4.ECHO_REQUEST]) + answer4[1:], answer4[:1] + b"\1" + answer4[2:]):
+            self.assertEqual(pull_answer(self.found, [self.hop], broken, self.hop), None)
 
 
 class IcmpTest(unittest.TestCase):

@@ -7,7 +7,7 @@ from isthmus.kernel import objects as k
 from isthmus.policy.desired import NOBODY
 from isthmus.proto import actions
 from isthmus.wire.addr import parse_ip
-from tests.core.pair import PSK, A, B, Host, PairTest
+from tests.core.pair import PSK, A, B, Host, PairTest, make_config
 
 IDS_A = " option local_id a.example\n option remote_id b.example\n"
 IDS_B = " option local_id b.example\n option remote_id a.example\n"
@@ -51,6 +51,17 @@ class StaticTest(PairTest):
         self.a.send = note
         self.bring_up(EXTRA_A, EXTRA_B)
         self.assertEqual(set(said), {(True, 2)})
+
+    def test_a_peer_without_ipv6_is_asked_in_ipv4(self) -> None:
+        self.pair.speaks_ipv6 = False
+        self.bring_up(EXTRA_A, EXTRA_B)
+        without = EXTRA_A.replace(" list address 10.9.0.1/30\n list peer_address 10.9.0.2\n", "")
+        self.assertNotEqual(without, EXTRA_A)
+        config = make_config("198.51.100.1", "192.168.20.0/24", PSK, without)
+        self.a.site.apply(config, [], self.pair.now)
+        self.assertTrue(self.pair.run(60_000, lambda: self.a.tunnel.state() == "carried"))
+        self.pair.run(30_000)
+        self.assertEqual(self.a.tunnel.state(), "carried")
 
     def test_a_standing_tunnel_is_left_alone(self) -> None:
         self.bring_up(EXTRA_A, EXTRA_B)

@@ -11,6 +11,8 @@ import unittest
 from isthmus.edge import os_cpython as host
 from isthmus.edge import os_cpython_udp as udp
 from isthmus.edge.loop import Loop
+from isthmus.wire import icmp4
+from isthmus.wire.addr import parse_ip
 from tests.edge.world import own_network, wait_for
 
 PORT = 45_317
@@ -102,6 +104,41 @@ class UdpTest(unittest.TestCase):
             self.assertEqual(self.port.receive(fd), [])
         finally:
             self.port._sockets[fd] = kept
+
+
+class Echo4Test(unittest.TestCase):
+    def setUp(self) -> None:
+        self.echo = host.Echo4Socket()
+        self.addCleanup(self.echo.close)
+
+    def test_the_kernel_answers(self) -> None:
+        request = icmp4.push_echo_request(7, 1, b"12345678")
+        self.echo.send(request, parse_ip("127.0.0.1"), "lo")
+        found: list = []
+        self.assertTrue(wait_for(lambda: found.extend(self.echo.receive()) or found))
+        message, source, ifname = found[0]
+        self.assertEqual((source, ifname), (parse_ip("127.0.0.1"), "lo"))
+        self.assertEqual(icmp4.pull_echo_reply(message), (7, 1, b"12345678"))
+
+    def test_an_interface_that_is_not_there(self) -> None:
+        with self.assertRaises(OSError):
+            self.echo.send(bytes(16), parse_ip("127.0.0.1"), "ist-nowhere")
+
+    def test_a_socket_that_only_fails_is_left_alone_in_time(self) -> None:
+        class Broken:
+            calls = 0
+
+            def recvmsg(self, *_: int) -> tuple:
+                self.calls += 1
+                if self.calls > 10_000:
+                    raise AssertionError("it never ends")
+                raise OSError(errno.ENETDOWN, "down")
+
+        kept, self.echo._socket = self.echo._socket, Broken()
+        try:
+            self.assertEqual(self.echo.receive(), [])
+        finally:
+            self.echo._socket = kept
 
 
 class EchoTest(unittest.TestCase):

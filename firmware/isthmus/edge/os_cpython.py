@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ICMP6_FILTER = 1  # linux/icmpv6.h
 ICMPV6_ECHO_REPLY = 129  # RFC 4443 4.2
+SOL_RAW, ICMP_FILTER = 255, 1  # linux/socket.h, linux/icmp.h
+ICMP_ECHO_REPLY = 0  # RFC 792
+IP_PKTINFO = 8  # linux/in.h
 SO_PEERCRED = 17
 DATAGRAMS_A_TURN = 64  # a flood may not keep timers and other sockets waiting
 
@@ -140,6 +143,48 @@ class EchoSocket:
                 message, sender = self._socket.recvfrom(2048)
                 address = socket.inet_pton(socket.AF_INET6, sender[0].split("%")[0])
                 arrived.append((message, address, socket.if_indextoname(sender[3])))
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # the interface went while its answer was in the queue
+        return arrived
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+class Echo4Socket:
+    """ICMP echo to IPv4 neighbours on a tunnel's interface."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self._socket.setsockopt(SOL_RAW, ICMP_FILTER, struct.pack("=I", ~(1 << ICMP_ECHO_REPLY) & 0xFFFFFFFF))
+        self._socket.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
+        self._socket.setblocking(False)
+
+    def fd(self) -> int:
+        """What to poll for reading."""
+        return self._socket.fileno()
+
+    def send(self, message: bytes, address: bytes, ifname: str) -> None:
+        """Send a whole ICMP message on one interface. Raises OSError."""
+        way = struct.pack("=i4s4s", socket.if_nametoindex(ifname), bytes(4), bytes(4))
+        to = (socket.inet_ntop(socket.AF_INET, address), 0)
+        self._socket.sendmsg([message], [(socket.SOL_IP, IP_PKTINFO, way)], socket.MSG_DONTWAIT, to)
+
+    def receive(self) -> list[tuple[bytes, bytes, str]]:
+        """What has arrived: (message without its IP header, source address, ifname)."""
+        arrived: list[tuple[bytes, bytes, str]] = []
+        for _ in range(DATAGRAMS_A_TURN):
+            try:
+                packet, beside, _, sender = self._socket.recvmsg(2048, 256)
+                for level, kind, data in beside:
+                    if (level, kind) == (socket.SOL_IP, IP_PKTINFO) and packet:
+                        ifname = socket.if_indextoname(struct.unpack_from("=i", data)[0])
+                        message = packet[4 * (packet[0] & 15) :]
+                        arrived.append((message, socket.inet_pton(socket.AF_INET, sender[0]), ifname))
             except BlockingIOError:
                 break
             except OSError:

@@ -13,6 +13,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from isthmus.errors import IsthmusError
 from tests.lab.capture import Capture
 from tests.lab.interop.strongswan import StrongSwan
 from tests.lab.interop.terms import Terms
@@ -85,6 +86,13 @@ class Story:
         """Of the hub's tunnels."""
         return [tunnel["state"] for tunnel in self.hub.ask("status")["tunnels"]]
 
+    def all_up(self) -> bool:
+        """At the hub, whether or not it answers."""
+        try:
+            return self.states() == ["up"] * COUNT
+        except IsthmusError:
+            return False
+
     def print_logs(self) -> None:
         """All of them, for a test that failed."""
         self.hub.print_log()
@@ -120,6 +128,13 @@ def run(report: Report) -> None:
                 facts.note("ESP packets", after["esp"] - before["esp"])
             with report.case("crowd.another_session_id_does_not_arrive") as facts:
                 intrude(story, facts.note)
+            with report.case("crowd.remapped_ports_are_followed") as facts:
+                start = time.monotonic()
+                topology.remap(30_000)
+                reach(topology, 90)
+                facts.note("seconds until all were reached and counted", round(time.monotonic() - start, 1))
+            with report.case("crowd.hub_killed_and_restarted") as facts:
+                facts.note("lost of those sent, hub dead and adopting", die(story))
         finally:
             story.remove()
 
@@ -133,17 +148,17 @@ def come_up(story: Story) -> None:
     wait_until("the hub answers", story.hub.tunnel, UP_S)
     for stranger in story.strangers:
         stranger.initiate()
-    wait_until("all tunnels up", lambda: story.states() == ["up"] * COUNT, UP_S, 0.2)
+    wait_until("all tunnels up", story.all_up, UP_S, 0.2)
 
 
-def reach(topology: Natted) -> None:
+def reach(topology: Natted, limit: float = 30.0) -> None:
     """From the hub to each site and back, all at once; then to one alone, while the others hear nothing."""
     streams = [Stream(topology.hub, lan(number), 20) for number in topology.spokes]
     streams += [Stream(site, HUB_LAN, 20) for site in topology.spokes.values()]
     with ExitStack() as stack:
         for stream in streams:
             stack.enter_context(stream)
-            stream.wait_answer(30)
+            stream.wait_answer(limit)
         firsts = [stream.sent for stream in streams]
         streams[-1].wait_sent(100)
     for index, stream in enumerate(streams):
@@ -202,6 +217,8 @@ class Intruder:
 
 def intrude(story: Story, note: Callable[[str, object], None]) -> None:
     """With the guard, without its rule, with it again."""
+    repairs = story.hub.ask("status")["guard"]["repairs"]
+    check(repairs == 0, f"the guard was repaired {repairs} times: what is set and what is listed must be one")
     intruder = Intruder(story)
     own = intruder.send(111)
     check(own == 20, f"of 20 frames of its own session {own} arrived: the attacker does not work")
@@ -224,4 +241,23 @@ def intrude(story: Story, note: Callable[[str, object], None]) -> None:
     seen = intruder.send(112)
     check(seen == 0, f"{seen} frames arrived in session 112")
     note("with it", seen)
-    wait_until("all tunnels up", lambda: story.states() == ["up"] * COUNT, UP_S, 0.2)
+    wait_until("all tunnels up", story.all_up, UP_S, 0.2)
+
+
+def die(story: Story) -> list[int]:
+    """Kill -9 under traffic to all four, and a new life: lost, and sent."""
+    streams = [Stream(story.topology.hub, lan(number), 20) for number in story.topology.spokes]
+    with ExitStack() as stack:
+        for stream in streams:
+            stack.enter_context(stream)
+            stream.wait_answer(30)
+        firsts = [stream.sent for stream in streams]
+        story.hub.kill()
+        streams[0].wait_sent(60)
+        story.hub.start()
+        wait_until("all tunnels up", story.all_up, UP_S, 0.2)
+        streams[0].wait_sent(60)
+    lost = sum(len(stream.list_lost(first)) for stream, first in zip(streams, firsts))
+    sent = sum(stream.sent - first for stream, first in zip(streams, firsts))
+    check(lost == 0, f"{lost} of {sent} lost")
+    return [lost, sent]
