@@ -71,7 +71,7 @@ class Road:
         self.credit = 0.0
 
     def add(self, side):
-        self.sides[side.endpoint] = side
+        self.sides[side.endpoint[0]] = side
         return side
 
     def put(self, delay, data, source, destination):
@@ -86,8 +86,7 @@ class Road:
         del self.seen[:-400]
 
     def arrive(self, data, source, destination):
-        # With MOBIKE an SA goes on on port 4500 (RFC 4555 section 3.3).
-        side = self.sides.get(destination) or self.sides.get((destination[0], 500))
+        side = self.sides.get(destination[0])
         if side is not None:
             side.engine.receive(data, source, destination, self.now)
 
@@ -277,7 +276,7 @@ class OnPath(unittest.TestCase):
         road = self.road
         road.run(200, self.tunnel.each)
         again = Side(A, make_connection("A"), "a after its restart")
-        road.sides[A] = again
+        road.sides[A[0]] = again
         again.engine.initiate(NAME, road.now)
         road.collect()
         begun = road.now
