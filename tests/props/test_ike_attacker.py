@@ -182,6 +182,9 @@ class Tunnel:
                     "B", name="peer %d" % number, remote=peer_at(number), remote_id=Identity(2, b"peer%d" % number)
                 )
             )
+        self.b.engine.set_connection(
+            make_connection("B", name="anywhere", remote=None, remote_id=Identity(2, b"peer99"))
+        )
         self.a.engine.initiate(NAME, road.now)
         road.collect()
         road.run(500, under_attack=False)
@@ -254,7 +257,8 @@ class OnPath(unittest.TestCase):
         self.addCleanup(tracemalloc.stop)
         self.setUp()
         road, tunnel = self.road, self.tunnel
-        road.run(700, tunnel.each)  # tables fill to their bounds
+        while tunnel.b.engine.table.count_half_open() < MAX_HALF_OPEN:
+            road.run(50, tunnel.each)  # the table fills to its bound
         gc.collect()
         objects = weigh(tunnel.b.engine)
         before = tracemalloc.get_traced_memory()[0]
@@ -268,6 +272,8 @@ class OnPath(unittest.TestCase):
         tunnel.check()
         # Peers with a good key, from addresses that are being forged all the time.
         self.until_up(self.newcomer(peer_at(3), 3), 5000)
+        # And one that nobody expects at his address, where strangers from everywhere crowd in beside him.
+        self.until_up(self.newcomer((bytes([192, 88, 99, 5]), 500), 99), 20_000)
         tunnel.check()
 
     def test_the_peer_itself_begins_again(self):

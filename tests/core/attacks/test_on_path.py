@@ -7,6 +7,7 @@ import unittest
 from isthmus.proto import actions
 from isthmus.proto.ike2 import init
 from isthmus.proto.ike2.init import MAX_WISHES
+from isthmus.proto.ike2.rivals import MAX_RIVALS
 from isthmus.proto.ike2.toll import THRESHOLD
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
@@ -14,6 +15,7 @@ from isthmus.wire.identity import Identity
 from isthmus.wire.ike import FLAG_RESPONSE, NO_SPI, Header, pull_message, push_message
 from isthmus.wire.ike_payloads import AuthPayload, DeletePayload, NotifyPayload
 from isthmus.wire.ike_sa import Proposal, Transform
+from tests.core.attacks.scenes import answers
 from tests.core.ike_pair import ESP, IKE, NAME, A, B, Pair, Random, agreed, make_connection
 from tests.core.ike_tamper import reseal
 
@@ -119,6 +121,92 @@ class ForgedNews(unittest.TestCase):
             forge(pair, num.INVALID_KE_PAYLOAD, group(num.MODP2048 if number % 2 else num.X25519))
         self.assertEqual(len(pair.flight), MAX_WISHES)
         self.assertEqual(pair.a.states(), ["init-sent"])
+
+
+class ForgedAnswers(unittest.TestCase):
+    """Somebody answers IKE_SA_INIT before the peer does (RFC 7296 section 2.4)."""
+
+    def begun(self):
+        """A has asked; B's true answer is in flight."""
+        pair = Pair()
+        pair.initiate()
+        pair.deliver()
+        return pair
+
+    def spoil(self, data, number):
+        """B's answer with another nonce, and another SPI for every other number."""
+        message = pull_message(Reader(data))
+        for payload in message.payloads:
+            if payload.type == num.NONCE:
+                payload.data = bytes([number]) * 32
+        if number % 2:
+            message.header.spi_r = bytes([number]) * 8
+        return push_message(message.header, message.payloads)
+
+    def test_06_forged_answer_in_front_of_the_true_one(self):
+        for count in (1, 2, MAX_RIVALS):
+            pair = self.begun()
+            for number in range(1, count + 1):
+                pair.a.engine.receive(self.spoil(pair.flight[0].data, number), B, A, pair.now)
+            pair.transfer()
+            self.assertTrue(agreed(pair), count)
+            self.assertEqual(pair.a.of(actions.Failed), [])
+            sa = pair.a.engine.table.list_all()[0]
+            self.assertEqual((sa.rivals, sa.asked), ([], {}), "nothing is kept that only the handshake needed")
+            self.assertTrue(answers(pair))
+
+    def test_06_forged_answer_behind_the_true_one(self):
+        pair = self.begun()
+        forged = self.spoil(pair.flight[0].data, 7)
+        pair.deliver()
+        pair.a.engine.receive(forged, B, A, pair.now)
+        pair.collect()
+        pair.transfer()
+        self.assertTrue(agreed(pair))
+
+    def test_06_the_true_proof_is_lost_and_repeated(self):
+        pair = self.begun()
+        pair.a.engine.receive(self.spoil(pair.flight[0].data, 1), B, A, pair.now)
+        pair.collect()
+        pair.deliver()
+        pair.flight = []
+        pair.wait(5_000)
+        self.assertTrue(agreed(pair))
+
+    def test_06_forger_with_a_key_pair_of_his_own(self):
+        # He is no mere vandal: he completes the exchange, and answers our proof with one of his, or with a refusal.
+        for psk in (b"the forger's own", b"correct horse battery staple"):
+            pair = self.begun()
+            true = pair.flight.pop()
+            forger = Pair("forger", None, make_connection("B", psk=psk, remote_id=Identity(2, b"x.example")))
+            forger.b.engine.receive(pair.a.of(actions.SendDatagram)[0].data, A, B, pair.now)
+            pair.a.engine.receive(forger.b.collect()[0].data, B, A, pair.now)
+            proof = pair.a.collect()[-1]
+            pair.flight = [true]
+            pair.transfer()
+            if not agreed(pair):
+                self.fail("the true answer came too late")
+            forger.b.engine.receive(proof.data, A, B, pair.now)
+            for answer in forger.b.collect():
+                pair.a.engine.receive(answer.data, B, A, pair.now)
+            pair.collect()
+            pair.wait(60_000)
+            self.assertTrue(agreed(pair))
+
+    def test_06_forger_s_refusal_does_not_end_the_attempt(self):
+        pair = self.begun()
+        true = pair.flight.pop()
+        forger = Pair("forger", None, make_connection("B", psk=b"the forger's own"))
+        forger.b.engine.receive(pair.a.of(actions.SendDatagram)[0].data, A, B, pair.now)
+        pair.a.engine.receive(forger.b.collect()[0].data, B, A, pair.now)
+        forger.b.engine.receive(pair.a.collect()[-1].data, A, B, pair.now)
+        refusal = forger.b.collect()[-1]
+        pair.a.engine.receive(true.data, B, A, pair.now)
+        pair.collect()
+        pair.a.engine.receive(refusal.data, B, A, pair.now)
+        self.assertEqual(pair.a.of(actions.Failed), [])
+        pair.transfer()
+        self.assertTrue(agreed(pair))
 
 
 class Unproven(unittest.TestCase):

@@ -13,7 +13,7 @@ from isthmus.proto.errors import (
     PskMismatch,
     TsUnacceptable,
 )
-from isthmus.proto.ike2 import child, crossing, endings, link, mobike, nat, pfs, ppk
+from isthmus.proto.ike2 import child, crossing, endings, link, mobike, nat, pfs, ppk, rivals
 from isthmus.proto.ike2.keys import compute_psk_auth, prf_of
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, GONE
 from isthmus.proto.ike2.times import LINGER_MS
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 SHOWN = 8  # values in one sentence
 
 AFTER_REQUEST = (ESTABLISHED, DONE)
-AFTER_ANSWER = (ESTABLISHED, CLOSING, GONE)
+AFTER_ANSWER = (ESTABLISHED, CLOSING, GONE, AUTH_SENT)  # the last: another answer is asked (rivals.py)
 AFTER_UNWANTED = (CLOSING, GONE)
 
 
@@ -182,7 +182,8 @@ def _accept_responder(engine: Engine, sa: IkeSa, connection: Connection, incomin
         if not is_proof(sa, connection, RESPONDER, their_id, auth):
             raise _differing_keys(connection)
     except IkeError as error:
-        endings.abort(engine, sa, error, NotifyPayload(num.AUTHENTICATION_FAILED), now)
+        if not rivals.drop(engine, sa, now):
+            endings.abort(engine, sa, error, NotifyPayload(num.AUTHENTICATION_FAILED), now)
         return False
     return True
 

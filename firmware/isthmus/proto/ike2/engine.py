@@ -22,6 +22,7 @@ from isthmus.proto.ike2 import (
     path,
     rekey_child,
     rekey_ike,
+    rivals,
     strays,
     tasks,
     toll,
@@ -42,7 +43,6 @@ from isthmus.proto.ike2.states import (
     ESTABLISHED,
     GONE,
     INIT_ANSWERED,
-    INIT_SENT,
     LIVE,
     PENDING,
 )
@@ -201,7 +201,7 @@ class Engine:
             if again_at is not None and again_at <= now:
                 if sa.requests.is_exhausted():
                     endings.give_up(self, sa)
-                elif sa.state != INIT_SENT or not init.obey_cookie(self, sa, now):
+                elif not init.ask_otherwise(self, sa, now):
                     self.send_request(sa, sa.requests.repeat(now))
                     path.give_up(self, sa)
                     nat.repeat_at_first_ports(self, sa, sa.requests.datagram)
@@ -290,7 +290,7 @@ class Engine:
             self.count("wrong-source")
         elif header.exchange == num.IKE_SA_INIT:
             self._receive_init_answer(sa, incoming, reader, first, now)
-        elif (header.spi_i, header.spi_r) != (sa.spi_i, sa.spi_r):
+        elif (header.spi_i, header.spi_r) != rivals.spis_for(sa, incoming):
             self.count("wrong-spi")
         elif header.is_response:
             self._receive_response(sa, incoming, reader, first, now)
@@ -299,10 +299,10 @@ class Engine:
 
     def _receive_init_answer(self, sa: IkeSa, incoming: Incoming, reader: Reader, first: int, now: int) -> None:
         """Nothing here is proved. What fails is remembered for the error text, and the request is repeated."""
-        if sa.state != INIT_SENT or incoming.header.message_id:
+        if sa.state not in PENDING or incoming.header.message_id:
             self.count("not-asked")
             return
-        if (incoming.source, incoming.destination) != (sa.remote, sa.local):
+        if not rivals.is_from_whom_we_asked(sa, incoming):
             self.count("wrong-source")
             return
         incoming.payloads = pull_payloads(reader, first)
@@ -346,7 +346,7 @@ class Engine:
             incoming.payloads = _read(opened)
             self._dispatch(sa, incoming, RESPONSE, now)
         except IkeError as error:
-            if sa.state == AUTH_SENT:
+            if sa.state == AUTH_SENT and not rivals.drop(self, sa, now):
                 endings.abort(self, sa, error, DeletePayload(num.PROTO_IKE, []), now)
             else:
                 endings.break_off(self, sa, error, now)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isthmus.errors import IsthmusError
     from isthmus.proto.ike2.connection import Connection, Retransmit
     from isthmus.proto.ike2.keys import IkeKeys
+    from isthmus.proto.ike2.rivals import Rival
     from isthmus.proto.ike2.tasks import Task
     from isthmus.wire.addr import Endpoint
     from isthmus.wire.ike_payloads import Payload
@@ -98,6 +99,7 @@ class IkeSa:
         # by group. wishes: how many the peer has had. doubt: its last word that cannot be trusted; refusal: its first
         # that ends the attempt, unless a better one comes in time.
         self.asked: dict[int, tuple[KeyPair, bytes]] = {}
+        self.rivals: list[Rival] = []  # other answers to IKE_SA_INIT than the one in hand
         # cookie: the one we sent last; wished_cookie: one that we were asked for and have not sent yet.
         self.cookie = b""
         self.wished_cookie = b""
@@ -169,6 +171,8 @@ class IkeSa:
         self.established_order = order
         self.expire_at = None
         self.keys.clear_proof()
+        self.asked = {}
+        self.clear_rivals()
         self.init_request = b""
         self.init_answer = b""
 
@@ -180,8 +184,13 @@ class IkeSa:
         from_i, from_r = make(keys.ei, keys.ai, rng), make(keys.er, keys.ar, rng)
         self.keys = keys
         self.key_pair = None
-        self.asked = {}
         self.cipher_out, self.cipher_in = (from_i, from_r) if self.role == INITIATOR else (from_r, from_i)
+
+    def clear_rivals(self) -> None:
+        """Who has not proved himself by now was not the peer."""
+        for rival in self.rivals:
+            rival.clear()
+        self.rivals = []
 
     def make_header(self, exchange: int, message_id: int, is_response: bool) -> Header:
         """The header of a message that we send on this SA."""
@@ -215,6 +224,7 @@ class IkeSa:
         self.set_state(GONE)
         self.key_pair = None
         self.asked = {}
+        self.clear_rivals()
         if self.keys is not None:
             self.keys.clear()
         for cipher in (self.cipher_out, self.cipher_in):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
 from isthmus.proto.errors import IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused, PpkMismatch
-from isthmus.proto.ike2 import auth, fragments, ke, link, mobike, nat, ppk, proposals
+from isthmus.proto.ike2 import auth, fragments, ke, link, mobike, nat, ppk, proposals, rivals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -124,6 +124,30 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     auth.send_request(engine, sa, now)
 
 
+def receive_another(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    """One more answer: it is taken in hand, and the one before it waits. Raises IkeError, and nothing has changed."""
+    connection = sa.connection
+    before = rivals.make_way(sa, incoming, connection.retransmit) if connection is not None else None
+    if before is None:
+        engine.count("not-asked")
+        return
+    try:
+        receive_answer(engine, sa, incoming, now)
+    except IkeError:
+        before.put_in_hand(sa)
+        sa.expire_at, sa.refusal = None, None
+        raise
+    sa.rivals.append(before)
+
+
+def ask_otherwise(engine: Engine, sa: IkeSa, now: int) -> bool:
+    """A request is due for repetition. True if another one was sent: with a cookie that the peer has wished for."""
+    if sa.state == INIT_SENT:
+        return obey_cookie(engine, sa, now)
+    rivals.take_turns(sa)
+    return False
+
+
 def receive_notify(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """A wish (COOKIE, INVALID_KE_PAYLOAD), or bad news.
 
@@ -172,7 +196,12 @@ def obey_cookie(engine: Engine, sa: IkeSa, now: int) -> bool:
 
 
 def receive_disbelief(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
-    """IKE_AUTH is refused. If our proof may have been about the wrong request, ask once more."""
+    """IKE_AUTH is refused. If our proof may have been about the wrong request, ask once more.
+
+    Whoever refuses has answered IKE_SA_INIT, and may be anybody: other answers are tried before that.
+    """
+    if rivals.drop(engine, sa, now):
+        return
     notify = incoming.find_error()
     failed = notify is not None and notify.notify == num.AUTHENTICATION_FAILED
     if failed and sa.cookie and not sa.is_patient and sa.connection is not None:
