@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unittest
 
+from isthmus.proto.ike2.connections import Connections
 from isthmus.proto.ike2.toll import STRANGER_THRESHOLD, THRESHOLD, peek
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
@@ -147,3 +148,23 @@ class Peek(unittest.TestCase):
         pair = flooded(THRESHOLD + 1)
         pair.connect()
         self.assertTrue(agreed(pair))
+
+
+class Known(unittest.TestCase):
+    def test_whether_an_address_is_expected_is_what_the_search_finds(self):
+        here, there, elsewhere = (B[0], 500), (A[0], 4500), (bytes([203, 0, 113, 9]), 500)
+        for rows in ((), ("a",), ("b",), ("a", "b"), ("a", "c"), ("d",)):
+            connections = Connections()
+            for name in rows:
+                made = {
+                    "a": make_connection("B", name="a"),
+                    "b": make_connection("B", name="b", remote=None),
+                    "c": make_connection("B", name="c", remote=elsewhere, roams=True),
+                    "d": make_connection("B", name="d", remote=None, answers=False),
+                }[name]
+                connections.set(made)
+            for local in (here, elsewhere):
+                for remote in (there, elsewhere):
+                    found = connections.find(local, remote)
+                    expected = found[0].expects(remote[0]) if found else None
+                    self.assertEqual(connections.expects(local, remote), expected, (rows, local, remote))

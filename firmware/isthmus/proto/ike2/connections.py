@@ -39,6 +39,16 @@ class Connections:
         anywhere = [row for row in self._roaming if row.is_at(local[0]) and not row.expects(remote[0])]
         return expected + anywhere
 
+    def expects(self, local: Endpoint, remote: Endpoint) -> bool | None:
+        """Whether some connection's peer is configured to be just there (True) or may be anywhere (False); None if
+        nobody is to call between these addresses. No list is made: a flood asks for each of its datagrams.
+        """
+        if self._expected is None:
+            self._expected = self._index()
+        if any(row.is_at(local[0]) for row in self._expected.get(remote[0], ())):
+            return True
+        return False if any(row.is_at(local[0]) for row in self._roaming) else None
+
     def _index(self) -> dict[bytes, list[Connection]]:
         expected: dict[bytes, list[Connection]] = {}
         self._roaming = []

@@ -253,11 +253,11 @@ class Engine:
         if header.spi_r != NO_SPI or header.message_id or not header.from_initiator:
             self.count("wrong-direction")
             return
-        found = self.connections.find(incoming.destination, incoming.source)
-        if not found:
+        is_expected = self.connections.expects(incoming.destination, incoming.source)
+        if is_expected is None:
             self.count("unknown-peer")
             return
-        if toll.is_due(self, incoming, found[0].expects(incoming.source[0]), now):
+        if toll.is_due(self, incoming, is_expected, now):
             return
         incoming.payloads = pull_payloads(reader, first)
         # The SA is nobody's until its handler has made up its mind: a refusal or a cookie leaves nothing behind.
