@@ -1,4 +1,6 @@
-"""Bytes from elsewhere at the edge: netlink's events and what arrives on UDP 4500 raise nothing, whatever they are."""
+"""Bytes from elsewhere at the edge: netlink's events and what arrives on UDP 4500 or by ICMP raise nothing, whatever
+they are.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,14 @@ import socket
 import sys
 import unittest
 
+from isthmus.config.static import IDS, ONLY_STATIC, StaticSession
+from isthmus.edge import os_cpython as host
 from isthmus.edge import os_cpython_udp as udp
 from isthmus.kernel import real_events
 from isthmus.kernel.ways import Mapping
+from isthmus.policy.given import given
+from isthmus.probe import pull_answer
+from isthmus.wire import icmp4
 from tests.core.kernel_contract import REQID
 from tests.counts import cases
 
@@ -69,3 +76,37 @@ class EdgeFuzz(unittest.TestCase):
             outside.send(data)
             came = [row[0] for row in port.receive(7)]
             self.assertEqual(came, [data[4:]] if data[:4] == bytes(4) else [], data)
+
+    def test_what_answers_a_probe(self) -> None:
+        """Of all that raw ICMP brings, a message is an answer or it is not, and nobody but the peer gives one."""
+        rng = random.Random(3)
+        hop, token = bytes([10, 9, 0, 2]), b"12345678"
+        values = dict.fromkeys(IDS, 1) | dict.fromkeys(ONLY_STATIC[len(IDS) :])
+        derived = given(StaticSession(values), b"a", b"b", hop, hop)
+        request = icmp4.push_echo_request(7, 9, token)
+        good = b"\x45" + bytes(19) + bytes([icmp4.ECHO_REPLY]) + request[1:]
+        arrived: list[bytes] = []
+
+        class Raw:
+            """A socket of which only the bytes are real."""
+
+            def recvmsg(self, _size: int, _room: int) -> tuple:
+                if not arrived:
+                    raise BlockingIOError
+                way = (1).to_bytes(4, sys.byteorder) + bytes(8)  # lo
+                return arrived.pop(), [(socket.SOL_IP, host.IP_PKTINFO, way)], 0, ("10.9.0.2", 0)
+
+        echo = host.Echo4Socket.__new__(host.Echo4Socket)
+        echo._socket = Raw()
+        answers = 0
+        for _ in range(cases(5_000, 200_000)):
+            arrived.append(mutate(rng, good))
+            for message, source, ifname in echo.receive():
+                self.assertEqual((source, ifname), (hop, "lo"))
+                self.assertIsNone(pull_answer(derived, [], message, source))
+                found = pull_answer(derived, [hop], message, source)
+                if found is not None:
+                    answers += 1
+                    self.assertEqual(message[:2], bytes(2))
+                pull_answer(derived, [], message, bytes(16))
+        self.assertGreater(answers, 100)
