@@ -6,9 +6,11 @@ import unittest
 
 from isthmus.proto import actions
 from isthmus.proto.ike2 import mobike, nat
+from isthmus.proto.ike2.quiet import MAX_SUBJECTS
 from isthmus.proto.ike2.times import KEEPALIVE_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import parse_ip
+from isthmus.wire.ike import FLAG_INITIATOR, Header, push_message
 from isthmus.wire.ike_payloads import NotifyPayload
 from tests.core.ike_moving import (
     INSIDE,
@@ -396,6 +398,15 @@ class Mapped(unittest.TestCase):
         port = self.translator.go_out(on_4500(INSIDE))[1]  # ESP was first through it
         self.hint((A[0], port))
         self.assertEqual(self.moves(), [((A[0], port), (4500, port))])
+
+    def test_a_flood_of_strangers_does_not_hide_it(self):
+        header = Header(bytes(range(8)), bytes(range(8)), num.INFORMATIONAL, FLAG_INITIATOR, 1)
+        self.b.engine.set_connection(make_connection("B", name="anybody", remote=None))
+        for number in range(2 * MAX_SUBJECTS):
+            source = (bytes([203, 0, number // 256, number % 256]), 500)
+            self.b.engine.receive(push_message(header, [update()]), source, B, self.network.now)
+        self.assertEqual(len(self.b.engine.take_actions()), MAX_SUBJECTS)
+        self.test_the_translator_has_mapped_anew()
 
     def test_while_a_question_waits(self):
         self.translator.forget()

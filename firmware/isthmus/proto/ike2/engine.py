@@ -472,7 +472,7 @@ class Engine:
         """The last request has come again, and so goes the answer to it."""
         self.count("repeated")
         # A peer that moves repeats its request from there; copies of it do not make us speak to all the world.
-        if incoming.source[0] == sa.remote[0] or self.quiet.may_speak("elsewhere", incoming.source[0], now):
+        if incoming.source[0] == sa.remote[0] or sa.hints.quiet.may_speak("elsewhere", incoming.source[0], now):
             self.send(answer, incoming.destination, incoming.source)
         nat.settle(self, sa, incoming, now)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from isthmus.crypto.prf import sha1
 from isthmus.proto.actions import PeerMoved
+from isthmus.proto.ike2.quiet import Quiet
 from isthmus.proto.ike2.states import AUTH_SENT, ESTABLISHED, INIT_ANSWERED, REKEYED
 from isthmus.proto.ike2.times import KEEPALIVE_MS
 from isthmus.wire import ike_numbers as num
@@ -68,10 +69,12 @@ class Hints:
 
     trial: where the peer seems to be, unproven: requests go there as well. is_unverified: it has moved, and has not
     answered from there yet. is_doubted: somebody says, unproven, that it no longer knows this IKE SA. seen: the hash of
-    where it has seen us last, b"": unknown.
+    where it has seen us last, b"": unknown. quiet: how often hints make us speak; its own, so that a flood elsewhere
+    does not silence this peer's.
     """
 
     def __init__(self) -> None:
+        self.quiet = Quiet()
         self.trial: Endpoint | None = None
         self.is_unverified = False
         self.is_doubted = False
@@ -215,7 +218,7 @@ def try_at(engine: Engine, sa: IkeSa, endpoint: Endpoint, now: int) -> None:
     """The peer seems to be there. Only its answer from there proves it: ask it at both places."""
     if sa.name is None or sa.state != ESTABLISHED or endpoint in (sa.remote, sa.hints.trial):
         return
-    if not engine.quiet.may_speak("trial " + sa.name, b"", now):
+    if not sa.hints.quiet.may_speak("trial", b"", now):
         return
     sa.hints.trial = endpoint
     if sa.requests.is_waiting:
