@@ -89,6 +89,7 @@ class Agreement(unittest.TestCase):
             failed = pair.b.of(actions.Failed)[-1].error
             # Only with a proof without it is it clear which of the two keys differs.
             self.assertEqual(failed.code, "psk" if a is NEED else "ppk")
+            self.assertTrue("ppk" in failed.message and "ppk_id" in failed.remedy, failed.remedy)
             for error in (failed, pair.a.of(actions.Failed)[-1].error):
                 self.assertFalse(KEY.decode() in error.message + error.remedy + repr(error))
 

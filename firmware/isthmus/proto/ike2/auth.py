@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 8  # values in one sentence
+PSK_OR_PPK = "enter the same psk, ppk and ppk_id on both sides; local_id and remote_id must be crosswise equal"
 
 AFTER_REQUEST = (ESTABLISHED, DONE)
 AFTER_ANSWER = (ESTABLISHED, CLOSING, GONE, AUTH_SENT)  # the last: another answer is asked (rivals.py)
@@ -73,9 +74,11 @@ def is_proof(sa: IkeSa, connection: Connection, signer: str, id_payload: IdPaylo
 
 
 def _differing_keys(connection: Connection) -> PskMismatch:
+    keys = "pre-shared keys" if connection.ppk is None else "pre-shared keys or the ppks"
     return PskMismatch(
-        "tunnel '%s': the pre-shared keys of the two sides differ, or %s and %s are mixed up with another tunnel"
-        % (connection.name, connection.local_id, connection.remote_id)
+        "tunnel '%s': the %s of the two sides differ, or %s and %s are mixed up with another tunnel"
+        % (connection.name, keys, connection.local_id, connection.remote_id),
+        "" if connection.ppk is None else PSK_OR_PPK,
     )
 
 
@@ -195,7 +198,8 @@ def _read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeEr
     if refused == num.AUTHENTICATION_FAILED:
         error = PskMismatch(
             "tunnel '%s': the peer refuses identity %s, or its %s differs from ours"
-            % (connection.name, connection.local_id, "pre-shared key or ppk" if connection.ppk else "pre-shared key")
+            % (connection.name, connection.local_id, "pre-shared key or ppk" if connection.ppk else "pre-shared key"),
+            "" if connection.ppk is None else PSK_OR_PPK,
         )
     elif refused == num.NO_PROPOSAL_CHOSEN:
         error = NoProposalChosen(
