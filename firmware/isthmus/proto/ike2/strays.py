@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def answer(engine: Engine, incoming: Incoming, now: int) -> None:
     """Tell who asks inside an unknown IKE SA that we have lost it: those who may be a peer of ours, and rarely."""
-    if incoming.header.is_response or not engine.connections.find(incoming.destination, incoming.source):
+    if incoming.header.is_response or engine.connections.expects(incoming.destination, incoming.source) is None:
         return
     if engine.quiet.may_speak("stray", incoming.source[0], now):
         engine.answer_clear(incoming, [NotifyPayload(num.INVALID_IKE_SPI)])
