@@ -143,5 +143,6 @@ class Strangers(unittest.TestCase):
         quiet = Quiet()
         spoken = [quiet.may_speak("report", number.to_bytes(4, "big"), 0) for number in range(MAX_SUBJECTS + 50)]
         self.assertEqual(spoken, [True] * MAX_SUBJECTS + [False] * 50)
+        self.assertFalse(quiet.may_speak("report", b"\xff", UNPROVEN_MS - 1))
         self.assertTrue(quiet.may_speak("report", b"\xff", UNPROVEN_MS))
         self.assertFalse(quiet.may_speak("report", b"\xff", UNPROVEN_MS + 1))
