@@ -7,7 +7,7 @@ Whatever leaves goes through an `Outlet`, so that a test runs two sites in one p
 from __future__ import annotations
 
 from isthmus import verbs
-from isthmus.children import kernel_sa, kernel_update
+from isthmus.children import kernel_sa
 from isthmus.config.model import changed_fields
 from isthmus.crypto.suites import SuiteError
 from isthmus.errors import IsthmusError
@@ -15,7 +15,7 @@ from isthmus.facts import ends_of
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import Link, Sa, Session
-from isthmus.offer import IKE_PORT
+from isthmus.mover import Mover
 from isthmus.policy.desired import session_of
 from isthmus.policy.guard import guard_text
 from isthmus.policy.leftover import leftover_sessions
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
     from isthmus.kernel.objects import KernelObject
-    from isthmus.kernel.ways import Mapping
     from isthmus.outlet import Outlet
     from isthmus.policy.derive import Derived
     from isthmus.policy.guard import Session as GuardSession
@@ -53,7 +52,7 @@ MISTAKE, MISTAKE_REMEDY = "a mistake in Isthmus itself", "see the log, and repor
 
 OBSERVE_MS = 2_000  # counters of standing tunnels
 EAGER_OBSERVE_MS = 100  # while something is about to come up or to move
-WAY_DEBOUNCE_MS = 200  # addresses and routes change in swarms
+WAY_DEBOUNCE_MS = 50  # addresses and routes change in swarms
 
 
 class Site:
@@ -65,6 +64,7 @@ class Site:
         self.tunnels: dict[str, Tunnel] = {}
         self.engine = Engine(rng)
         self.keeper = Keeper(kernel, log, now)
+        self.mover = Mover(self.engine, kernel, log)
         self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
         self._adopting: list[str] | None = None  # tunnels of the first configuration that may find SAs in the kernel
         self._todo: list[actions.Action] = []
@@ -169,19 +169,12 @@ class Site:
         if kinds - {"mapping"}:
             self.keeper.suspect(kinds - {"mapping"}, now)
         if "mapping" in kinds:
-            for mapping in self.kernel.take_mappings():
-                self._mapped(mapping)
+            self.mover.follow(list(self.tunnels.values()), now)
             self.obey(now)
         if "sa" in kinds:
             self._observe_at = min(self._observe_at, now + EAGER_OBSERVE_MS)
         if "way" in kinds and self._way_at is None:
             self._way_at = now + WAY_DEBOUNCE_MS
-
-    def _mapped(self, mapping: Mapping) -> None:
-        """ESP comes from elsewhere: the engine asks the peer about it."""
-        for tunnel in self.tunnels.values():
-            if tunnel.children.holds(mapping.destination, mapping.spi):
-                self.engine.mapped(tunnel.name, mapping.spi.to_bytes(4, "big"), mapping.source, self._now)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -299,10 +292,10 @@ class Site:
             verbs.INITIATE: self._initiate,
             verbs.CHECK_PEER: lambda tunnel, _: self.engine.check_peer(tunnel.name, self._now),
             verbs.DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
-            verbs.MOVE: self._move,
-            verbs.REKEY: self._rekey,
+            verbs.MOVE: lambda tunnel, ends: self.mover.move(tunnel, ends, self._now),
+            verbs.REKEY: lambda tunnel, spi: self.engine.rekey_child(tunnel.name, spi, self._now),
             verbs.REKEY_IKE: lambda tunnel, _: self.engine.rekey_ike(tunnel.name, self._now),
-            verbs.UPDATE: self._update,
+            verbs.UPDATE: self.mover.update,
             verbs.INSTALL: self._install,
             verbs.PROBE_PATH: self._probe_path,
             verbs.RECONCILE: lambda _, __: self.keeper.hurry(self._now),
@@ -334,6 +327,8 @@ class Site:
             raise
         self.keeper.made.add((sa.kind, sa.key()))
         tunnel.children.placed(spec)
+        if spec.direction == actions.OUTBOUND:
+            self.mover.point(tunnel)
 
     def _failed(self, action: actions.Failed) -> None:
         tunnel = self.tunnels.get(action.name) if action.name is not None else None
@@ -397,28 +392,8 @@ class Site:
         if tunnel.attempting:  # not given up meanwhile
             self.engine.initiate(tunnel.name, self._now)
 
-    def _move(self, tunnel: Tunnel, ends: tuple[bytes, bytes]) -> None:
-        """By MOBIKE, and new SAs right behind it: XFRM_MIGRATE, which could move the old ones, OpenWrt has not."""
-        if self.engine.move(tunnel.name, (ends[0], IKE_PORT), (ends[1], IKE_PORT), self._now):
-            newest = tunnel.children.newest
-            self._rekey(tunnel, newest.inbound.spi if newest is not None else None)
-        else:
-            tunnel.cannot_move(self._now)
-
-    def _rekey(self, tunnel: Tunnel, inbound_spi: bytes | None) -> None:
-        if inbound_spi is not None:
-            self.engine.rekey_child(tunnel.name, inbound_spi, self._now)
-
     def _probe_path(self, tunnel: Tunnel, size: int) -> None:
         self.engine.probe_path(tunnel.name, size, self._now)  # without an IKE SA it is asked again later
-
-    def _update(self, tunnel: Tunnel, spec: actions.SaSpec) -> None:
-        if tunnel.derived is None:
-            return
-        try:
-            self.kernel.replace(kernel_update(spec, tunnel.derived))
-        except KernelError as error:  # it has gone meanwhile, or the next sign of the peer brings it here again
-            self.log.once("warning", tunnel.name, "%s; %s" % (error, error.remedy))
 
     def _probe(self, tunnel: Tunnel, message: bytes) -> None:
         if tunnel.derived is not None:

@@ -43,7 +43,10 @@ TUNNEL = (
 )  # fmt: skip
 """One tunnel's life, in several files: pure as well."""
 
-DAEMON = ("isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.outlet", "isthmus.site", "isthmus.status")
+DAEMON = (
+    "isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.mover", "isthmus.outlet", "isthmus.site",
+    "isthmus.status",
+)  # fmt: skip
 """What joins all parts: may import everything but the command line."""
 
 COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control", "isthmus.edge.printable")

@@ -45,9 +45,9 @@ LOUD = "config globals\n\toption log_level debug\n"
 
 # Router A's uplinks: another address of the first one's network, and a second uplink that waits behind the first.
 OTHER_ADDRESS = """\
-address add 198.51.100.77/24 dev wan0
 address del 198.51.100.2/24 dev wan0
-route replace default via 198.51.100.1
+address add 198.51.100.77/24 dev wan0
+route add default via 198.51.100.1
 """
 SECOND_A = """\
 address add 192.0.2.2/24 dev wan1
@@ -216,8 +216,8 @@ def behind_nat(report: Report) -> None:
             spoke.start()
             spoke.wait_state("up")
             hub.wait_state("up")
-            inside = "address add 10.0.0.99/24 dev wan0\naddress del 10.0.0.11/24 dev wan0\n"
-            inside += "route replace default via 10.0.0.1\n"
+            inside = "address del 10.0.0.11/24 dev wan0\naddress add 10.0.0.99/24 dev wan0\n"
+            inside += "route add default via 10.0.0.1\n"
             rows = (
                 ("inside", lambda: topology.spokes[1].ip(inside), lambda: spoke.outer("local") == "10.0.0.99"),
                 ("outside", lambda: outside(topology), lambda: hub.outer("remote") == "198.51.100.88"),
@@ -233,6 +233,6 @@ def behind_nat(report: Report) -> None:
 
 def outside(topology: Natted) -> None:
     """The translator's provider gives it another address."""
-    topology.nat.ip("address add 198.51.100.88/24 dev wan0\naddress del 198.51.100.2/24 dev wan0\n"
-                    "route replace default via 198.51.100.1\n")
+    topology.nat.ip("address del 198.51.100.2/24 dev wan0\naddress add 198.51.100.88/24 dev wan0\n"
+                    "route add default via 198.51.100.1\n")
     topology.forget()
