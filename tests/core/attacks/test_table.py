@@ -11,6 +11,7 @@ import unittest
 from tests.core.attacks import (
     test_flood,
     test_guessing,
+    test_insider,
     test_malformed,
     test_notifies,
     test_on_path,
@@ -18,7 +19,9 @@ from tests.core.attacks import (
     test_words,
 )
 
-MODULES = (test_states, test_malformed, test_notifies, test_on_path, test_words, test_guessing, test_flood)
+MODULES = (
+    test_insider, test_states, test_malformed, test_notifies, test_on_path, test_words, test_guessing, test_flood,
+)  # fmt: skip
 
 NO_RSA = "no certificates and no signatures: a peer proves itself by a pre-shared key alone"
 NO_L2TP = "L2TP's data path is the kernel's, behind ESP; there is no L2TP control connection and no PPP in this program"
@@ -120,7 +123,9 @@ CLASSES = (
     )),
     (20, "IKE_SA_INIT flood", (
         "test_20_a_second_site_at_another_address_gets_in",
+        "test_20_fresh_handshakes_without_end",
         "test_20_half_open_ones_go_of_themselves",
+        "test_20_ike_sas_rekeyed_without_end",
         "test_20_rfc8019_half_open_are_bounded_and_the_tunnel_lives",
         "test_20_strongswan_2791_a_good_peer_behind_the_flooder_s_address",
         "test_20_unknown_addresses_get_nothing",

@@ -77,3 +77,4 @@ def take_over(engine: Engine, sa: IkeSa, now: int) -> None:
         elif other is not sa and other.state == ESTABLISHED:
             other.set_state(REPLACED)
             other.expire_at = now + REPLACED_MS
+    endings.bound(engine, sa)

@@ -4,12 +4,14 @@ from __future__ import annotations
 from isthmus.proto.actions import CLOSED, DEAD, INITIATOR, REPLACED, ChildGone, Failed, IkeGone
 from isthmus.proto.errors import PeerDead, Unreachable
 from isthmus.proto.ike2 import succession
-from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, INIT_SENT, LIVE
+from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, INIT_SENT, LIVE, REKEYED
 from isthmus.proto.ike2.states import REPLACED as STATE_REPLACED
 from isthmus.proto.ike2.times import LINGER_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import format_endpoint
 from isthmus.wire.ike_payloads import DeletePayload
+
+MAX_LEFT_OVER = 8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,6 +128,15 @@ def expire(engine: Engine, sa: IkeSa) -> None:
         _report(engine, sa, REPLACED, None)
     _unlink(sa)
     engine.forget(sa)
+
+
+def bound(engine: Engine, sa: IkeSa) -> None:
+    """A peer that renews again and again and never deletes leaves no more than MAX_LEFT_OVER SAs of a tunnel behind."""
+    if sa.name is not None:
+        over = (STATE_REPLACED, REKEYED, DONE)
+        left_over = [other for other in engine.table.find_all(sa.name) if other.state in over]
+        for other in left_over[:-MAX_LEFT_OVER]:
+            expire(engine, other)
 
 
 def break_off(engine: Engine, sa: IkeSa, error: IsthmusError, now: int) -> None:

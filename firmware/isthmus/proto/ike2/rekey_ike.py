@@ -165,6 +165,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     new.set_state(ESTABLISHED)
     succession.take_over(engine, sa, new, now)
     succession.leave(sa, now)
+    endings.bound(engine, new)
 
 
 # Both
