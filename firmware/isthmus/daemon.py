@@ -41,6 +41,7 @@ HOLD_READY_MS = 2_000
 HOLD_FIRST_MS = 10_000  # a first hold is started when the first tunnel has keys, or after this
 HOLD_RETRY_MS = 1_000  # a hold that ends is started again after this
 MAPPING_PAUSE_MS = 250
+ROUNDS = 8  # of the loop before timers: to find the next one among hundreds of tunnels is dearer than a datagram
 BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
 GUARD_FILE = "guard.nft"
 PAUSED_FILE = "paused.json"
@@ -203,7 +204,7 @@ class Daemon:
         """One turn of the loop."""
         timers = [self.site.get_timer()] + list(self._resting.values()) + ([self._hold_at] if self._hold_at else [])
         timer = min(timers)
-        fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()))
+        fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()), ROUNDS)
         if self._hold_at is not None and (host.now() >= self._hold_at or self._has_keys()):
             self._hold()
         for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:

@@ -249,6 +249,16 @@ class LoopTest(unittest.TestCase):
         self.addCleanup(os.close, self.write)
         self.seen: list[str] = []
 
+    def test_rounds_serve_what_comes_meanwhile_and_not_for_ever(self) -> None:
+        os.write(self.write, b"123")
+        self.loop.on_readable(self.read, lambda fd: self.seen.append(os.read(fd, 1).decode()))
+        self.loop.turn(1000, 8)
+        self.assertEqual(self.seen, ["1", "2", "3"])
+        self.loop.on_readable(self.read, lambda fd: self.seen.append("never read"))
+        os.write(self.write, b"4")
+        self.loop.turn(1000, 5)
+        self.assertEqual(self.seen[3:], ["never read"] * 5)
+
     def test_readers_and_writers_come_and_go(self) -> None:
         self.loop.on_readable(self.read, lambda fd: self.seen.append("read"))
         self.loop.on_writable(self.write, lambda fd: self.seen.append("write"))

@@ -53,14 +53,23 @@ class Loop:
         self._poll.register(fd, events)
         self._watched.add(fd)
 
-    def turn(self, timeout_ms: int | None) -> None:
-        """Wait until something is ready or the time is over, and call back what is ready.
+    def turn(self, timeout_ms: int | None, rounds: int = 1) -> None:
+        """Wait until something is ready or the time is over, and call back what is ready. rounds: how often at most
+        to do the same, without waiting, for what is ready then.
 
         Raises what a callback raised, the last of them, when every other has been served.
         """
         wait = LONGEST_WAIT_MS if timeout_ms is None else max(0, min(timeout_ms, LONGEST_WAIT_MS))
+        for _ in range(rounds):
+            ready = self._poll.poll(wait)
+            if not ready:
+                return
+            self._serve(ready)
+            wait = 0
+
+    def _serve(self, ready: list[tuple[int, int]]) -> None:
         mistake: Exception | None = None
-        for item in self._poll.poll(wait):
+        for item in ready:
             fd, event = item[0], item[1]
             # errors and hang-ups are told to the reader, whose read finds out; where there is none, to the writer
             rows = (

@@ -34,6 +34,8 @@ LARGEST_DATAGRAM = 65535
 NON_ESP_MARKER = bytes(4)  # RFC 3948 2.2
 KEEPALIVE = b"\xff"  # RFC 3948 2.3: goes without the marker
 STOP_MS = 2000
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h
+QUEUE_BYTES = 1 << 20  # the kernel's own 208 kB hold 256 datagrams: fewer than the peers of a hub that comes back
 
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
@@ -58,12 +60,21 @@ def open_socket(family: int, port: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
         set_fragmenting(sock, False)
+        make_room(sock)
         sock.setblocking(False)
         sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))  # noqa: S104 - IKE is spoken on every address
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def make_room(sock: socket.socket) -> None:
+    """Let QUEUE_BYTES of datagrams wait for us; fewer without the right to go beyond the system's limit."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_BYTES)
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE_BYTES)
 
 
 def set_fragmenting(sock: socket.socket, probing: bool) -> None:

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 
+from isthmus.daemon import ROUNDS
 from isthmus.edge import os_cpython as host
 from isthmus.edge.loop import Loop
 from isthmus.edge.os_cpython_udp import UdpPort
@@ -51,7 +52,7 @@ class Responder:
         """Turn until SIGTERM."""
         while True:
             timer = self.engine.get_timer()
-            self.loop.turn(None if timer is None else max(0, timer - host.now()))
+            self.loop.turn(None if timer is None else max(0, timer - host.now()), ROUNDS)
             if timer is not None and timer <= host.now():
                 self.engine.handle_timer(host.now())
                 self.obey()

@@ -54,7 +54,7 @@ class WireGuard:
                 (self.lab.router_b, keys[1], publics[0], net.WAN_A, net.LAN_A))
         for router, key, peer, remote, lan in rows:
             router.ip(f"link add wg0 type wireguard\nlink set wg0 mtu {WG_MTU}\n")
-            run_with(router, key, "wg", "set", "wg0", "listen-port", str(WG_PORT), "private-key", "/dev/stdin",
+            run_with(router, key, "wg", "set", "wg0", "listen-port", str(WG_PORT), "private-key", "/proc/self/fd/0",
                      "peer", peer, "allowed-ips", "0.0.0.0/0", "endpoint", f"{remote}:{WG_PORT}")
             router.ip(f"link set wg0 up\nroute add {lan} dev wg0\n")
 

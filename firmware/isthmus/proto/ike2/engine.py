@@ -33,7 +33,6 @@ from isthmus.proto.ike2.cookie import Cookies
 from isthmus.proto.ike2.counters import Counters
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.incoming import Incoming
-from isthmus.proto.ike2.proposals import ESP_SPI, FIRST_SPI
 from isthmus.proto.ike2.quiet import Quiet
 from isthmus.proto.ike2.sa_table import SaTable
 from isthmus.proto.ike2.sealing import read_plaintext
@@ -428,10 +427,7 @@ class Engine:
 
     def make_child_spi(self) -> bytes:
         """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours."""
-        while True:
-            spi = self.rng(ESP_SPI)
-            if int.from_bytes(spi, "big") >= FIRST_SPI and not self.table.has_child_spi(spi):
-                return spi
+        return self.table.make_child_spi(self.rng)
 
     def request(self, sa: IkeSa, exchange: int, payloads: list[Payload], now: int) -> None:
         """Send a protected request now, or when the one under way is answered."""

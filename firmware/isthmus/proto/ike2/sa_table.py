@@ -1,6 +1,7 @@
 """SaTable: every IKE SA of the engine, found by SPI, by first message or by connection; half-open ones are bounded."""
 from __future__ import annotations
 
+from isthmus.proto.ike2.proposals import ESP_SPI, FIRST_SPI
 from isthmus.proto.ike2.times import FINISH_MS, HALF_OPEN_MS
 from isthmus.wire.ike import NO_SPI, SPI
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from isthmus.proto.ike2.ike_sa import IkeSa
     from isthmus.wire.addr import Endpoint
 
+SPARE_SPIS = 256
 MAX_HALF_OPEN = 256  # each takes about 10 kB
 
 
@@ -21,6 +23,8 @@ class SaTable:
         self.limit = limit
         self._by_spi: dict[bytes, IkeSa] = {}
         self._by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}
+        self._child_spis: set[bytes] = set()  # handed out, and perhaps given back since
+        self._child_spis_limit = SPARE_SPIS
         self._half_open: dict[bytes, IkeSa] = {}  # and some that are not any more: see list_half_open
 
     def __len__(self) -> int:
@@ -83,15 +87,19 @@ class SaTable:
         # Each request of a flood asks for it: no list is made, and what has been proven is left to list_half_open.
         return sum([not sa.established_order for sa in self._half_open.values()])
 
-    def has_child_spi(self, spi: bytes) -> bool:
-        """True if an inbound CHILD SA has this SPI, or will have it when the peer agrees."""
-        for sa in self._by_spi.values():
-            if sa.child_spi == spi:
-                return True
-            for child in sa.children:
-                if child.inbound_spi == spi:
-                    return True
-        return False
+    def make_child_spi(self, rng: Callable[[int], bytes]) -> bytes:
+        """A random ESP SPI that is neither reserved nor in use by a CHILD SA of ours, or about to be."""
+        if len(self._child_spis) >= self._child_spis_limit:
+            # Those that are gone are forgotten; not each time, for it takes a look at every SA.
+            self._child_spis = {sa.child_spi for sa in self._by_spi.values()}
+            for sa in self._by_spi.values():
+                self._child_spis.update([child.inbound_spi for child in sa.children])
+            self._child_spis_limit = 2 * len(self._child_spis) + SPARE_SPIS
+        while True:
+            spi = rng(ESP_SPI)
+            if int.from_bytes(spi, "big") >= FIRST_SPI and spi not in self._child_spis:
+                self._child_spis.add(spi)
+                return spi
 
     def make_room(self, now: int, forget: Callable[[IkeSa], None]) -> bool:
         """Bound the half-open SAs: before one more is added to a full table, an old one is forgotten. False if that
