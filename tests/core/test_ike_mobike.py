@@ -40,9 +40,23 @@ class Agreement(unittest.TestCase):
         for a, b in ((False, True), (True, False), (False, False)):
             self.assertEqual(self.told({"mobike": a}, {"mobike": b}), [False, False])
 
-    def test_not_in_transport_mode(self):
-        transport = {"mode": actions.TRANSPORT}
-        self.assertEqual(self.told(transport, transport), [False, False])
+    def test_strangers_stay_on_500_until_they_move(self):
+        network = Network()
+        a = network.add(make_connection("A", mode=actions.TRANSPORT))
+        b = network.add(make_connection("B", mode=actions.TRANSPORT))
+        a.engine.initiate(NAME, network.now)
+        network.transfer()
+        self.assertEqual([side.of(actions.IkeUp)[0].mobike for side in (a, b)], [True, True])
+        self.assertEqual({seen.destination[1] for seen in network.arrived}, {500})
+        a.endpoint = NEW
+        self.assertTrue(a.engine.move(NAME, NEW, B, network.now))
+        a.engine.rekey_child(NAME, a.of(actions.ChildUp)[0].inbound.spi, network.now)
+        network.transfer()
+        self.assertEqual(b.of(actions.PeerMoved)[0].remote, on_4500(NEW))
+        for side, here, there in ((a, NEW, B), (b, B, NEW)):
+            up = side.of(actions.ChildUp)[-1].outbound
+            self.assertEqual((up.source, up.destination), (here[0], there[0]))
+            self.assertEqual((up.ts_source.first, up.ts_destination.first), (here[0], there[0]))
 
     def test_other_addresses_of_the_peer_are_passed_over(self):
         pair = Pair()

@@ -120,7 +120,7 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.uses_ppk = connection.ppk is not None and ppk.is_offered(incoming)
     nat.read_hashes(sa.nat, incoming)
     sa.nat.forced = connection.force_encap
-    nat.float_ports(sa, mobike.is_wanted(connection))
+    nat.float_ports(sa, mobike.is_floating(connection))
     auth.send_request(engine, sa, now)
 
 

@@ -2,8 +2,8 @@
 
 Whoever moves says so from the new address, in one exchange that also looks for translators on the new way, so that ESP
 may go into UDP or out of it with the move. Its CHILD SAs get new ones by rekeying: the kernel has no other way for all
-(firmware/DESIGN.md). The RFC is about tunnel mode, which BEET mode is to the peer: outer addresses mean nothing inside.
-In transport mode they mean everything, and MOBIKE is not offered.
+(firmware/DESIGN.md). The RFC moves tunnel mode's SAs with the IKE SA, which outer addresses mean nothing to; that is so
+in BEET mode. Those of transport mode do not move, and are rekeyed for the new addresses all the same.
 """
 from __future__ import annotations
 
@@ -35,6 +35,13 @@ REFUSALS = (num.UNACCEPTABLE_ADDRESSES, num.UNEXPECTED_NAT_DETECTED)
 
 def is_wanted(connection: Connection) -> bool:
     """True if this connection may move."""
+    return connection.mobike
+
+
+def is_floating(connection: Connection) -> bool:
+    """True if it goes to port 4500 at once, translator or not (RFC 4555 section 3.3). Strangers stay where they were
+    called, and float when we move: not all that speak IKE on port 500 are reached on 4500.
+    """
     return connection.mobike and connection.mode == BEET
 
 
