@@ -315,6 +315,61 @@ class CopiedElsewhere(unittest.TestCase):
         self.assertFalse(pair.a.engine.table.list_all()[0].requests.is_waiting)
 
 
+class Followed(unittest.TestCase):
+    """The peer is behind a translator, which may show it elsewhere at any time; somebody shows us a copy from there."""
+
+    def connect(self):
+        pair = Pair(0, make_connection("A", force_encap=True, mobike=False), make_connection("B", mobike=False))
+        pair.initiate()
+        self.go_on(pair)
+        self.assertTrue(agreed(pair))
+        return pair, pair.b.engine.table.list_all()[0]
+
+    def go_on(self, pair, seen_as=None):
+        """Deliver everything; what A sends comes from the endpoint `seen_as`, and what is sent there reaches A."""
+        for _ in range(50):
+            pair.collect()
+            if not pair.flight:
+                return
+            datagram = pair.flight.pop(0)
+            if datagram.destination[0] == B[0]:
+                source = seen_as or datagram.source
+                pair.b.engine.receive(datagram.data, source, datagram.destination, pair.now)
+            elif datagram.destination == (seen_as or (A[0], datagram.destination[1])):
+                here = (A[0], 4500) if seen_as else datagram.destination
+                pair.a.engine.receive(datagram.data, datagram.source, here, pair.now)
+
+    def test_16_a_copy_from_elsewhere_does_not_lead_us_there(self):
+        for at_once in (True, False):
+            pair, sa = self.connect()
+            self.assertTrue(sa.nat.there)
+            place = sa.remote
+            for number in range(5):
+                thief = (bytes([203, 0, 113, 66 + number % 2]), 4500)
+                pair.a.engine.check_peer(NAME, pair.now)
+                pair.collect()
+                copy = pair.flight[-1]
+                pair.b.engine.receive(copy.data, thief, (B[0], 4500), pair.now)
+                if not at_once:
+                    pair.b.collect()
+                self.go_on(pair)
+                self.assertEqual(sa.remote, place)
+                pair.now += 2000
+            self.assertEqual(pair.b.of(actions.PeerMoved), [])
+            self.assertEqual(pair.b.states(), ["established"])
+
+    def test_16_a_new_mapping_is_followed_though_somebody_else_is_first(self):
+        pair, sa = self.connect()
+        mapped = (bytes([192, 0, 2, 99]), 40_001)
+        thief = (bytes([203, 0, 113, 66]), 4500)
+        pair.a.engine.check_peer(NAME, pair.now)
+        pair.collect()
+        pair.b.engine.receive(pair.flight[-1].data, thief, (B[0], 4500), pair.now)
+        self.go_on(pair, mapped)
+        self.assertEqual(sa.remote, mapped)
+        self.assertEqual([moved.remote for moved in pair.b.of(actions.PeerMoved)], [mapped])
+
+
 class Reflected(unittest.TestCase):
     def test_a_whole_handshake_with_ourselves(self):
         # Everything that A sends comes back to it as from B.

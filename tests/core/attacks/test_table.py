@@ -100,6 +100,8 @@ CLASSES = (
     (14, "EAP and TLS methods", "no EAP: whoever asks for it is refused (class 11)"),
     (15, "certificate fetching and constraints", NO_RSA),
     (16, "retransmit amplification", (
+        "test_16_a_copy_from_elsewhere_does_not_lead_us_there",
+        "test_16_a_new_mapping_is_followed_though_somebody_else_is_first",
         "test_16_cve_2016_5361_a_header_is_not_enough",
         "test_16_cve_2016_5361_the_same_datagram_again_and_again",
         "test_16_first_answers_are_hardly_longer_than_their_requests",

@@ -189,8 +189,8 @@ def may_come(sa: IkeSa, incoming: Incoming) -> bool:
 
 
 def may_follow(sa: IkeSa) -> bool:
-    """True if the peer's place is where its newest message came from. Not where we are behind a translator ourselves:
-    there one copied datagram could cut the peer off (RFC 7296 section 2.23).
+    """True if the peer's place may be where its newest message came from. Not where we are behind a translator
+    ourselves: there one copied datagram could cut the peer off (RFC 7296 section 2.23).
     """
     return sa.nat.there and not sa.nat.here
 
@@ -198,7 +198,8 @@ def may_follow(sa: IkeSa) -> bool:
 def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """A new authenticated message has come, no repetition: the peer is where it came from.
 
-    A peer with MOBIKE says so if it moves, and an old message of it may come late: it is asked there first.
+    It is asked there first, since what is proven of a message is not where it came from: a copy that overtakes it would
+    lead us, and all ESP with us, to whoever has copied it.
     """
     source, trial = incoming.source, sa.hints.trial
     if incoming.header.is_response:
@@ -206,7 +207,7 @@ def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     if source == sa.remote or not sa.is_proven:
         return
     is_proof = source == trial and incoming.header.is_response
-    if is_proof or (may_follow(sa) and not sa.mobike):
+    if is_proof:
         move(engine, sa, sa.local, source)
         if not incoming.header.is_response:
             send_again(engine, sa, now)
@@ -218,7 +219,7 @@ def try_at(engine: Engine, sa: IkeSa, endpoint: Endpoint, now: int) -> None:
     """The peer seems to be there. Only its answer from there proves it: ask it at both places."""
     if sa.name is None or sa.state != ESTABLISHED or endpoint in (sa.remote, sa.hints.trial):
         return
-    if not sa.hints.quiet.may_speak("trial", b"", now):
+    if not sa.hints.quiet.may_speak("trial", endpoint[0], now):
         return
     sa.hints.trial = endpoint
     if sa.requests.is_waiting:
@@ -232,7 +233,7 @@ def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     was the news that the peer has moved: either was. Else the next message decides.
     """
     source = incoming.source
-    if sa.hints.is_unverified:
+    if sa.hints.is_unverified or may_follow(sa):
         try_at(engine, sa, source, now)
     if sa.nat.there or source == sa.remote or source[0] != sa.remote[0]:
         return
