@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from isthmus.proto import actions
+from isthmus.proto.ike2 import fragments
+from isthmus.proto.ike2.sealing import seal_fragment
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike import FLAG_RESPONSE, NO_SPI, Header
 from isthmus.wire.ike_payloads import NotifyPayload
@@ -16,12 +18,13 @@ from tests.core.attacks.scenes import (
     raw_payload,
     thin,
 )
-from tests.core.ike_pair import INNER_A, INNER_B
+from tests.core.ike_pair import INNER_A, INNER_B, A, B, Pair, agreed, make_connection
 
 # Of every registered notify, and some that nobody has registered.
 NOTIFIES = [number for number, _, _ in num.NOTIFY_TYPES] + [0, 2, 8191, 16383, 40959, 40960, 65535]
 
 REKEY_SA = 16393
+CUT = {"fragment": 576, "link": b"l" * 1100}
 
 # Notify bodies whose SPI does not fit into them.
 SHORT = (
@@ -98,6 +101,33 @@ class Fragments(AttackTest):
                             datagrams.append(raw_message(header, 53, raw_payload(num.IDI, body)))
                             datagrams.append(raw_message(header, 53, raw_payload(0, body[:size])))
             self.assert_unmoved(scene, datagrams)
+
+
+    def test_08_unfinished_messages_keep_no_good_peer_out(self):
+        # Somebody begins many long messages, each under an SA of his own, and ends none; then a good peer needs room.
+        usual, fragments.MAX_UNPROVEN = fragments.MAX_UNPROVEN, 12_000
+        try:
+            pair = Pair(0, make_connection("A", **CUT), make_connection("B", **CUT))
+            for number in range(8):
+                stranger = Pair("stranger %d" % number, make_connection("A", **CUT))
+                stranger.b = pair.b
+                stranger.initiate()
+                stranger.deliver()
+                stranger.deliver()
+                sa = stranger.a.engine.table.list_all()[0]
+                header = sa.make_header(num.IKE_AUTH, 1, False)
+                for part in range(1, 5):
+                    inner = num.IDI if part == 1 else 0
+                    data = seal_fragment(sa.cipher_out, header, inner, part, 60, bytes(1000))
+                    pair.b.engine.receive(data, A, B, pair.now)
+            kept = sum([sa.fragments.size for sa in pair.b.engine.table.get_all()])
+            self.assertTrue(8_000 < kept <= 12_000, kept)
+            pair.b.collect()
+            pair.connect()
+            self.assertTrue(agreed(pair))
+            self.assertTrue(len(pair.a.of(actions.SendDatagram)) >= 4, "the good peer's message was cut, too")
+        finally:
+            fragments.MAX_UNPROVEN = usual
 
 
 class Rekeying(AttackTest):

@@ -74,6 +74,7 @@ CLASSES = (
     )),
     (8, "fragment reassembly", (
         "test_08_cve_2013_6076_fragments_of_a_stranger",
+        "test_08_unfinished_messages_keep_no_good_peer_out",
     )),
     (9, "REKEY notify with protocol 0 or 1; selectors missing or extra", (
         "test_09_cve_2023_30570_selectors_missing_or_twice",

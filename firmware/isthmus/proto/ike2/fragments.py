@@ -209,12 +209,27 @@ def _open(engine: Engine, sa: IkeSa, incoming: Incoming, skf: SkfPayload) -> byt
 
 
 def _has_room(engine: Engine, sa: IkeSa, assembly: Assembly, part: bytes) -> bool:
+    """True if this part may be kept too. What unproven peers leave is bounded, and who leaves most goes first: whoever
+    fills the room with what he never ends keeps nobody out who needs less.
+    """
     if assembly.size + len(part) > MAX_MESSAGE:
         return False
     if not sa.is_half_open:
         return True
-    kept = sum([other.fragments.size for other in engine.table.get_all() if other.is_half_open])
-    return kept + len(part) <= MAX_UNPROVEN
+    others = [other for other in engine.table.list_half_open() if other is not sa and other.fragments.under_way]
+    kept = sa.fragments.size + sum([other.fragments.size for other in others])
+    while kept + len(part) > MAX_UNPROVEN:
+        largest = max(others, key=_kept_by) if others else sa
+        if _kept_by(largest) <= _kept_by(sa):
+            return False
+        kept -= _kept_by(largest)
+        largest.fragments.under_way = {}
+        others.remove(largest)
+    return True
+
+
+def _kept_by(sa: IkeSa) -> int:
+    return sa.fragments.size
 
 
 def repeat_answer(engine: Engine, sa: IkeSa, incoming: Incoming, reader: Reader, first: int, now: int) -> bool:
