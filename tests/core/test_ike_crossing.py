@@ -6,6 +6,7 @@ import unittest
 
 from isthmus.proto import actions
 from isthmus.proto.ike2.connection import Retransmit
+from isthmus.proto.ike2.times import REPLACED_MS
 from tests.core.ike_pair import NAME, Pair, agreed, make_connection
 from tests.core.ike_walk import Walk
 from tests.counts import cases
@@ -98,7 +99,7 @@ class Crossing(unittest.TestCase):
         pair = Pair(0).connect()
         pair.a = Pair("again").a
         pair.connect()
-        pair.wait(10_000)
+        pair.wait(REPLACED_MS)
         self.assertEqual(pair.b.states(), ["established"])
         self.assertEqual([gone.reason for gone in pair.b.of(actions.ChildGone)], [actions.REPLACED])
         self.assertTrue(agreed(pair))

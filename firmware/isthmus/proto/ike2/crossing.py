@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from isthmus.proto.actions import INITIATOR, RESPONDER
 from isthmus.proto.errors import CrossedAttempt
-from isthmus.proto.ike2 import endings, succession
-from isthmus.proto.ike2.states import ABANDONED, AUTH_SENT, ESTABLISHED, HEIR, PENDING, REPLACED
+from isthmus.proto.ike2 import endings
+from isthmus.proto.ike2.states import ABANDONED, AUTH_SENT, ESTABLISHED, PENDING, REPLACED
 from isthmus.proto.ike2.times import LINGER_MS, REPLACED_MS
 
 TYPE_CHECKING = False
@@ -70,9 +70,7 @@ def take_over(engine: Engine, sa: IkeSa, now: int) -> None:
     if sa.name is None:
         raise AssertionError("%r has come up without a name" % sa)
     for other in engine.table.find_all(sa.name):
-        if other is not sa and other.state == HEIR:
-            succession.leave(other, now)
-        elif other is not sa and other.state == ESTABLISHED and sa.role == INITIATOR:
+        if other is not sa and other.state == ESTABLISHED and sa.role == INITIATOR:
             endings.close(engine, other, now)
         elif other is not sa and other.state == ESTABLISHED:
             other.set_state(REPLACED)

@@ -126,6 +126,8 @@ def expire(engine: Engine, sa: IkeSa) -> None:
         return
     if sa.state == STATE_REPLACED:
         _report(engine, sa, REPLACED, None)
+    if sa.heir is not None:
+        engine.forget(sa.heir)
     _unlink(sa)
     engine.forget(sa)
 

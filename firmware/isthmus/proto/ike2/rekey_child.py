@@ -20,7 +20,8 @@ from isthmus.proto.errors import (
 )
 from isthmus.proto.ike2 import child as agreement
 from isthmus.proto.ike2 import endings, ke, refusals, tasks
-from isthmus.proto.ike2.states import ESTABLISHED
+from isthmus.proto.ike2.states import ESTABLISHED, LIVE
+from isthmus.proto.ike2.states import REPLACED as STATE_REPLACED
 from isthmus.proto.ike2.times import SUPERSEDED_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload, KePayload, NoncePayload, NotifyPayload
@@ -112,7 +113,7 @@ def receive_answer(engine: Engine, sa: IkeSa, task: RekeyChild, incoming: Incomi
     child, connection = task.child, sa.connection
     child.task = None
     sa.child_spi = b""
-    if sa.state != ESTABLISHED or connection is None:
+    if sa.state not in LIVE or connection is None:
         return  # the whole IKE SA is on its way out, and takes this with it
     try:
         terms = agreement.check_choice(engine, sa, connection, task.suites, incoming)
@@ -127,6 +128,7 @@ def receive_answer(engine: Engine, sa: IkeSa, task: RekeyChild, incoming: Incomi
     secret = _compute_secret(task.suites[0], terms.suite, task.key_pair, incoming)
     inbound, outbound = agreement.add(sa, connection, terms, task.spi, task.nonce, nonce_r, secret)
     loses = child.successor in sa.children and min(task.nonce, nonce_r) < child.successor_nonce
+    loses = loses or sa.state == STATE_REPLACED  # a handshake has come between: this pair is heard and no more
     engine.emit(InstallSa(connection.name, sa.ike_id, inbound))
     engine.emit(ChildUp(connection.name, sa.ike_id, INITIATOR, inbound, outbound, child.inbound_spi, loses))
     new = sa.children[-1]

@@ -13,7 +13,7 @@ from isthmus.proto.ike2 import endings, ke, proposals, refusals, succession, tas
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_rekeyed_keys
 from isthmus.proto.ike2.retransmit import Responses
-from isthmus.proto.ike2.states import ESTABLISHED, HEIR
+from isthmus.proto.ike2.states import ESTABLISHED, HEIR, LIVE
 from isthmus.proto.ike2.times import SUPERSEDED_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload, KePayload, NoncePayload, SaPayload
@@ -85,13 +85,14 @@ def receive_answer(engine: Engine, sa: IkeSa, task: RekeyIke, incoming: Incoming
     nonce_r = incoming.get(num.NONCE, NoncePayload).data
     secret = ke.compute_secret(task.key_pair, theirs)
     new = _make(engine, sa, INITIATOR, suite, secret, (task.nonce, nonce_r), (task.spi, chosen.spi))
-    new.set_state(ESTABLISHED)
-    if sa.state != ESTABLISHED:  # whatever has ended the old one meanwhile has ended this as well
+    if sa.state not in LIVE:  # whatever has ended the old one meanwhile has ended this as well
+        new.set_state(ESTABLISHED)
         endings.request_close(engine, new, DeletePayload(num.PROTO_IKE, []), now)
         return
     heir = sa.heir
     if heir is not None and min(task.nonce, nonce_r) < sa.heir_nonce:
         succession.settle(engine, heir, now)
+        new.set_state(ESTABLISHED)
         endings.request_close(engine, new, DeletePayload(num.PROTO_IKE, []), now)
         return
     if heir is not None:
@@ -104,10 +105,9 @@ def receive_refusal(engine: Engine, sa: IkeSa, task: RekeyIke, notify: NotifyPay
     """HDR, SK {N}: not now, or never. If the peer was rekeying, too, and has not noticed, its IKE SA is the one."""
     sa.task = None
     connection = sa.connection
-    if sa.state != ESTABLISHED or connection is None:
-        return
-    if sa.heir is not None:
+    if sa.state in LIVE and sa.heir is not None:
         succession.settle(engine, sa.heir, now)
+    if sa.state != ESTABLISHED or connection is None:
         return
     refused = notify.notify if notify is not None else 0
     if refused == num.TEMPORARY_FAILURE and task.put_off < tasks.MAX_PUT_OFF:
@@ -162,7 +162,6 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         new.parent = sa
         sa.heir, sa.heir_nonce = new, min(nonces)
         return
-    new.set_state(ESTABLISHED)
     succession.take_over(engine, sa, new, now)
     succession.leave(sa, now)
     endings.bound(engine, new)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from isthmus.proto.actions import IkeRekeyed
-from isthmus.proto.ike2.states import ESTABLISHED, REKEYED
+from isthmus.proto.ike2.states import REKEYED
 from isthmus.proto.ike2.times import SUPERSEDED_MS
 
 TYPE_CHECKING = False
@@ -18,8 +18,6 @@ def settle(engine: Engine, heir: IkeSa, now: int) -> None:
         return
     old.heir = None
     heir.parent = None
-    heir.set_state(ESTABLISHED)
-    heir.expire_at = None
     take_over(engine, old, heir, now)
     leave(old, now)
 
@@ -35,6 +33,8 @@ def leave(sa: IkeSa, now: int) -> None:
 
 def take_over(engine: Engine, old: IkeSa, new: IkeSa, now: int) -> None:
     """CHILD SAs move to `new`, and so does what still was to be asked for."""
+    new.set_state(old.state)  # in charge, or replaced by a handshake that has come between
+    new.expire_at = old.expire_at
     if old.name is None or new.suite is None:
         raise AssertionError("%r was never up" % old)
     new.children, old.children = old.children, []
