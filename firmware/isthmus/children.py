@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     Key = tuple[bytes, int]  # destination and SPI: what the kernel finds an SA by
 
-MOVE_MS = 10_000  # the responder waits no longer for the first packet: by then three lost answers were sent again
+MOVE_MS = 20_000  # the responder waits no longer for the first packet: by then four lost answers were sent again
+MOVE_REKEYED_MS = 90_000  # nor here, where the initiator always deletes the old pair when it has the new one
 LINGER_MS = 15_000  # packets under way on the old inbound SA still arrive, and those of a peer that waits that long
 LEFT_MS = 120_000  # how long it stays where nobody says that it is over: so long a DELETE is repeated
 
@@ -56,6 +57,7 @@ class Child:
         self.born = now
         self.in_use = False  # the outbound SA is in the kernel
         self.until: int | None = None  # on its way out: when the inbound SA goes
+        self.move_at = now  # when it carries, if nothing has shown before that the peer has it
 
     def sas(self) -> list[Key]:
         """The SAs of the pair that are in the kernel."""
@@ -140,7 +142,6 @@ class Children:
         self.packets_out: int | None = None
         self.lost = False
         self._placed: set[Key] = set()
-        self._move_at: int | None = None
         self._renew_at: int | None = None
         self._renew_percent = RESPONDER_PERCENT
         self._end_at: int | None = None
@@ -210,7 +211,11 @@ class Children:
 
     def moving(self) -> bool:
         """The kernel should be asked often: a move waits for the first packet."""
-        return self._move_at is not None
+        return self._waiting() != []
+
+    def _waiting(self) -> list[Child]:
+        """Pairs that may carry as soon as the peer is known to have them, the oldest first."""
+        return [child for child in self._pairs if child.until is None and child is not self.current]
 
     def child_up(self, action: ChildUp, now: int) -> list[SaSpec]:
         """The engine has agreed a pair; its inbound SA is in the kernel already."""
@@ -219,8 +224,6 @@ class Children:
         if action.spare:
             child.until = now + LEFT_MS
             return []
-        if self.newest is not None and self.newest is not self.current:
-            self.newest.until = now + LEFT_MS  # nobody has moved to it, and nobody will
         self.newest = child
         self.lost = False
         self._renew_percent = RESPONDER_PERCENT
@@ -230,51 +233,43 @@ class Children:
         self._end_at = now + self.limits.lifetime_ms * END_PERCENT // 100
         elsewhere = (action.outbound.source, action.outbound.destination) != self.outer()
         if action.role == INITIATOR or not self.usable() or elsewhere:  # from where one side has left nothing will come
-            return self._move(now)
-        self._move_at = now + MOVE_MS
+            return self._move(child, now, LEFT_MS)
+        child.move_at = now + (MOVE_MS if action.replaces is None else MOVE_REKEYED_MS)
         return []
 
-    def _move(self, now: int) -> list[SaSpec]:
-        """Traffic leaves through the newest pair from now on."""
-        child, former = self.newest, self.current
-        self._move_at = None
-        if child is None or child.in_use:
-            return []
+    def _move(self, child: Child, now: int, still: int = LINGER_MS) -> list[SaSpec]:
+        """Traffic leaves through this pair from now on, and never again through an older one. still: how long the peer
+        may use those yet.
+        """
         child.in_use = True
         self.current = child
         for sa in self.adopted:
             if sa.destination == child.inbound.destination:
                 self._adopted_until.append((sa_key(sa), now + LINGER_MS))
         self.adopted = []
-        if former is not None:
+        for former in self._pairs[: self._pairs.index(child)]:
             former.in_use = False  # its outbound SA must not be left: the kernel may prefer it, by its wall clock
-            former.until = now + LEFT_MS if former.until is None else former.until
+            former.until = now + still if former.until is None else former.until
         self.packets_in = None
         self.packets_out = None
         return [child.outbound]
 
     def child_gone(self, inbound_spi: bytes, reason: str, now: int) -> list[SaSpec]:
         """A pair is over: what is left takes over, if anything is. reason: of the ChildGone."""
-        if reason == DEAD or (reason == REPLACED and self.moving()):
-            return []  # a peer that fell silent may come back; and who has replaced an IKE SA may not know it yet
-        for child in self._pairs:
-            if child.inbound.spi == inbound_spi:
-                break
-        else:
-            return []
-        if child is self.newest:
-            # An older pair that never carried still can; one that did has no outbound SA, and its keys are spent.
-            others = [pair for pair in self._pairs if pair.until is None and pair is not child]
-            if not others:
-                self.clear()
-                return []
-            self.newest = others[-1]
-            self._move_at = None if self.newest.in_use else self._move_at
-        child.until = now + LINGER_MS
+        found = [child for child in self._pairs if child.inbound.spi == inbound_spi]
+        if not found or reason == DEAD:
+            return []  # a peer that fell silent may come back
+        child, waiting = found[0], [pair for pair in self._waiting() if pair is not found[0]]
         if child is not self.current:
-            return []
-        if self.newest is not None and self.newest is not child and not self.newest.in_use:
-            return self._move(now)
+            child.until = now + LINGER_MS
+            if child is self.newest:
+                self.newest = waiting[-1] if waiting else self.current
+        elif not waiting:
+            self.clear()
+        elif reason != REPLACED:  # who has replaced a whole IKE SA may not know yet that it has
+            child.until = now + LINGER_MS
+            # The peer has what came next. What came after that is perhaps still on its way to it.
+            return self._move(waiting[0], now)
         return []
 
     def observed(self, sas: list[Sa], now: int) -> list[SaSpec]:
@@ -291,10 +286,10 @@ class Children:
                 self._count([sa for sa in (arriving, leaving) if sa is not None], now)
         elif self.adopted:
             self.packets_in = sum([present[sa_key(sa)].packets for sa in self.adopted if sa.destination in self._local])
-        if self._move_at is not None and self.newest is not None:
-            first = present.get(key_of(self.newest.inbound))
+        for child in reversed(self._waiting()):
+            first = present.get(key_of(child.inbound))
             if first is not None and first.packets:
-                return self._move(now)
+                return self._move(child, now)
         return []
 
     def _count(self, pair: list[Sa], now: int) -> None:
@@ -319,7 +314,8 @@ class Children:
         """When handle_timer wants to be called."""
         timers = [until for _, until in self._adopted_until]
         timers += [child.until for child in self._pairs if child.until is not None]
-        timers += [at for at in (self._move_at, self._renew_at, self._end_at) if at is not None]
+        timers += [child.move_at for child in self._waiting()[:1]]
+        timers += [at for at in (self._renew_at, self._end_at) if at is not None]
         return min(timers) if timers else None
 
     def handle_timer(self, now: int) -> list[SaSpec]:
@@ -329,6 +325,7 @@ class Children:
         self._placed &= self.wanted()
         if self._end_at is not None and now >= self._end_at:
             self.clear()
-        if self._move_at is not None and now >= self._move_at:
-            return self._move(now)
+        waiting = self._waiting()
+        if waiting and now >= waiting[0].move_at:
+            return self._move(waiting[0], now, LEFT_MS)
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from isthmus.children import END_PERCENT, LEFT_MS, LINGER_MS, MOVE_MS, Children, Limits
+from isthmus.children import END_PERCENT, LEFT_MS, LINGER_MS, MOVE_MS, MOVE_REKEYED_MS, Children, Limits
 from isthmus.kernel.objects import BEET, Sa
 from isthmus.proto.actions import DEAD, DELETED, REPLACED
 
@@ -28,6 +28,7 @@ class Up:
         self.ike_id = spi
         self.role = role
         self.spare = False
+        self.replaces = None
         self.inbound = Spec(spi, THERE, HERE)
         self.outbound = Spec(spi + 1, HERE, THERE)
 
@@ -133,14 +134,35 @@ class ChildrenTest(unittest.TestCase):
         self.assertFalse(self.children.usable())
         self.assertEqual(self.spis(), [])
 
-    def test_a_second_newcomer_before_the_move_retires_the_first(self) -> None:
+    def test_of_two_newcomers_the_peer_has_the_first_when_it_deletes_the_old(self) -> None:
         self.children.child_up(Up("initiator", 100), 0)
         self.children.child_up(Up("responder", 200), 10)
         self.children.child_up(Up("responder", 300), 20)
         self.assertEqual(self.spis(), [100, 101, 200, 300])
-        self.children.handle_timer(20 + MOVE_MS)
-        self.children.handle_timer(20 + MOVE_MS + LEFT_MS)
+        moved = self.children.child_gone((100).to_bytes(4, "big"), DELETED, 30)
+        self.assertEqual([spec.spi for spec in moved], [(201).to_bytes(4, "big")])
+        self.assertTrue(self.children.moving())
+        moved = self.children.child_gone((200).to_bytes(4, "big"), DELETED, 40)
+        self.assertEqual([spec.spi for spec in moved], [(301).to_bytes(4, "big")])
+        self.children.handle_timer(40 + LINGER_MS)
         self.assertEqual(self.spis(), [300, 301])
+
+    def test_of_two_newcomers_that_which_carries_is_used(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        self.children.child_up(Up("responder", 200), 10)
+        self.children.child_up(Up("responder", 300), 20)
+        moved = self.children.observed([kernel_sa(200, packets=5), kernel_sa(300, packets=1)], 30)
+        self.assertEqual([spec.spi for spec in moved], [(301).to_bytes(4, "big")])
+        self.children.handle_timer(30 + LEFT_MS)
+        self.assertEqual(self.spis(), [300, 301])
+
+    def test_a_rekeyed_pair_waits_for_the_delete_of_the_old_one(self) -> None:
+        self.children.child_up(Up("initiator", 100), 0)
+        up = Up("responder", 200)
+        up.replaces = (100).to_bytes(4, "big")
+        self.children.child_up(up, 10)
+        self.assertEqual(self.children.handle_timer(10 + MOVE_MS), [])
+        self.assertEqual(len(self.children.handle_timer(10 + MOVE_REKEYED_MS)), 1)
 
     def test_adopted_sas_stay_until_a_new_pair_has_taken_over(self) -> None:
         self.children.adopt([kernel_sa(10), kernel_sa(11, True)], [HERE], 0)

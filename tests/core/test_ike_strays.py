@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
+from isthmus.proto.ike2.times import REPLACED_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, Header, pull_message, push_message
@@ -175,7 +176,7 @@ class InitialContact(unittest.TestCase):
         pair.deliver()
         reseal(pair, pair.a, lambda payloads: payloads + [NotifyPayload(num.INITIAL_CONTACT)])
         pair.transfer()
-        pair.wait(10_000)
+        pair.wait(REPLACED_MS)
         self.assertEqual([gone.ike_id for gone in pair.b.of(actions.IkeGone)], [old])
         self.assertEqual(pair.b.of(actions.ChildGone)[0].reason, actions.REPLACED)
         self.assertEqual((pair.a.states(), pair.b.states()), (["established"], ["established"]))

@@ -41,8 +41,11 @@ class Renewals(unittest.TestCase):
         self.assertTrue(pair.run(20_000, pair.up))
         pair.run(3_000)
 
+        lost_last = [0]
+
         def fate(_data, _number):
-            return [] if dice.below(100) < LOST_PERCENT else [5 + dice.below(LONGEST_DELAY_MS)]
+            lost_last[0] = lost_last[0] + 1 if dice.below(100) < LOST_PERCENT and lost_last[0] < 3 else 0
+            return [] if lost_last[0] else [5 + dice.below(LONGEST_DELAY_MS)]
 
         pair.fate = fate
         lost, made = 0, set()

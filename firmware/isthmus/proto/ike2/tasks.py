@@ -6,7 +6,7 @@ CHILD SA it is about may be gone by then, or have moved to another IKE SA.
 """
 from __future__ import annotations
 
-from isthmus.proto.actions import REPLACED
+from isthmus.proto.actions import CLOSED
 from isthmus.proto.ike2.states import ESTABLISHED
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload
@@ -83,7 +83,7 @@ def resume(engine: Engine, sa: IkeSa, now: int) -> None:
         if child.close_at is not None and child.close_at <= now:
             child.close_at = None
             if sa.state == ESTABLISHED:
-                close_child(engine, sa, child, REPLACED, now)
+                close_child(engine, sa, child, CLOSED, now)
 
 
 def is_deleting(sa: IkeSa, child: ChildSa) -> bool:
