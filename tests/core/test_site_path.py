@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from isthmus.path import AGAIN_MS, STEP
+from isthmus.path import LEAST, STEP
 from isthmus.policy.mtu import inner_mtu
 from tests.core.pair import Host, PairTest
 
 COOKIE = 8
+HASTY = " option retransmit_timeout 100ms\n"
 
 
 def fitting(limit: int, encapsulated: bool = False) -> int:
@@ -18,42 +19,31 @@ class PathTest(PairTest):
     def mtu(self, host: Host) -> int:
         return host.kernel.dump("link")[0].mtu
 
-    def test_a_narrow_road_is_found(self) -> None:
-        for limit in (1500, 1492, 1400):
-            self.setUp()
-            self.pair.limit = limit
-            self.bring_up()
-            self.pair.run(60_000)
-            for host in (self.a, self.b):
-                found = host.tunnel.path.limit
-                self.assertTrue(limit - STEP < found <= limit, (limit, found))
-                self.assertEqual(self.mtu(host), fitting(found), limit)
-                self.assertTrue("maxseg size set %d" % (self.mtu(host) - 40) in host.guard_text, host.guard_text)
+    def search(self, host: Host) -> int:
+        """Wait until it has found the path's limit."""
+        self.assertTrue(self.pair.run(90_000, lambda: host.tunnel.path.limit is not None))
+        self.pair.run(1_000)
+        return host.tunnel.path.limit
+
+    def test_a_narrow_road_is_found_and_a_configured_mtu_is_not_questioned(self) -> None:
+        self.pair.limit = 1492
+        self.bring_up(HASTY + " option encap force\n option mtu 1350\n", HASTY + " option encap force\n")
+        found = self.search(self.b)
+        self.assertTrue(1492 - STEP < found <= 1492, found)
+        self.assertEqual(self.mtu(self.b), fitting(found, True))
+        self.assertTrue("maxseg size set %d" % (self.mtu(self.b) - 40) in self.b.guard_text, self.b.guard_text)
+        self.assertEqual((self.mtu(self.a), self.a.tunnel.path.limit), (1350, None))
 
     def test_a_road_that_changes_is_looked_at_again(self) -> None:
-        self.bring_up()
-        self.pair.run(30_000)
+        self.bring_up(HASTY, HASTY)
+        self.assertEqual((self.search(self.a), self.mtu(self.a)), (1500, fitting(1500)))
         self.pair.limit = 1400
-        self.pair.run(AGAIN_MS + 60_000)
-        self.assertEqual(self.mtu(self.a), fitting(1400))
+        self.a.tunnel.path._next = self.pair.now  # a quarter of an hour later
+        self.assertTrue(self.pair.run(60_000, lambda: self.mtu(self.a) == fitting(1400)))
 
-    def test_no_probe_of_its_own_takes_the_tunnel_down(self) -> None:
+    def test_no_probe_takes_the_tunnel_down(self) -> None:
         self.pair.limit = 600
-        self.bring_up()
-        self.pair.run(60_000, lambda: not self.pair.up())
+        self.bring_up(HASTY, HASTY)
+        self.assertEqual(self.search(self.a), LEAST)
         self.assertTrue(self.pair.up())
         self.assertEqual(self.mtu(self.a), 1280)
-
-    def test_a_configured_mtu_is_not_questioned(self) -> None:
-        self.pair.limit = 1400
-        self.bring_up(" option mtu 1410\n")
-        self.pair.run(60_000)
-        self.assertEqual((self.mtu(self.a), self.a.tunnel.path.limit), (1410, None))
-
-    def test_with_udp_around_it_the_limit_is_the_same_and_the_mtu_smaller(self) -> None:
-        self.pair.limit = 1400
-        self.bring_up(" option encap force\n", " option encap force\n")
-        self.pair.run(60_000)
-        found = self.a.tunnel.path.limit
-        self.assertTrue(1400 - STEP < found <= 1400, found)
-        self.assertEqual(self.mtu(self.a), fitting(found, True))
