@@ -17,19 +17,19 @@ BAR, GAP = 20, 8
 HEAD, FOOT, TOP = 48, 26, 64
 COLOURS = ("c0", "c1", "c2", "c3", "c4", "c5")
 WRAP = 118                   # characters of small text a line
-LONGEST_WHY = 86
+LONGEST_WHY = 78
 
 STYLE = """
 svg { font: 14px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif }
 .paper { fill: #ffffff } text { fill: #1f2328 } .small { font-size: 12px; fill: #57606a }
 .title { font-size: 17px; font-weight: 600 } .head { font-weight: 600 } .why { font-style: italic; fill: #57606a }
 .line { stroke: #1f2328; stroke-width: 1.5 } .axis { stroke: #d0d7de }
-.c0 { fill: #0969da } .c1 { fill: #bc4c00 } .c2 { fill: #1a7f37 } .c3 { fill: #6e7781 } .c4 { fill: #54a0f0 }
+.c0 { fill: #0969da } .c1 { fill: #bc4c00 } .c2 { fill: #1a7f37 } .c3 { fill: #6e7781 } .c4 { fill: #8250df }
 .c5 { fill: #e08f4f }
 @media (prefers-color-scheme: dark) {
   .paper { fill: #0d1117 } text { fill: #e6edf3 } .small, .why { fill: #9198a1 }
   .line { stroke: #e6edf3 } .axis { stroke: #3d444d }
-  .c0 { fill: #4493f8 } .c1 { fill: #f0883e } .c2 { fill: #3fb950 } .c3 { fill: #8b949e } .c4 { fill: #1f6feb }
+  .c0 { fill: #4493f8 } .c1 { fill: #f0883e } .c2 { fill: #3fb950 } .c3 { fill: #8b949e } .c4 { fill: #ab7df8 }
   .c5 { fill: #bd561d }
 }
 """
