@@ -68,6 +68,7 @@ class Site:
         self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
         self._adopting: list[str] | None = None  # tunnels of the first configuration that may find SAs in the kernel
         self._todo: list[actions.Action] = []
+        self._touched: set[str] = set()  # tunnels that actions have named since the last datagram
         self._outlet = outlet
         self._rng = rng
         self._now = now
@@ -147,8 +148,9 @@ class Site:
     def receive(self, data: bytes, source: Endpoint, destination: Endpoint, now: int) -> None:
         """A datagram for the engine."""
         self._now = now
+        self._touched = set()
         self.engine.receive(data, source, destination, now)
-        self.obey(now)
+        self.obey(now, True)
 
     def echo(self, message: bytes, source: bytes, ifname: str, now: int) -> None:
         """An ICMPv6 or ICMP message from an interface."""
@@ -213,15 +215,17 @@ class Site:
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 
-    def obey(self, now: int) -> None:
-        """Do what the engine and the tunnels ask, until both are quiet."""
+    def obey(self, now: int, only_touched: bool = False) -> None:
+        """Do what the engine and the tunnels ask, until both are quiet. only_touched: ask no tunnels but those that an
+        action of the engine names; a hub has hundreds, and a datagram is one's.
+        """
         self._now = now
         quiet = False
         while not quiet:
             quiet = not self._obey_engine()
-            for tunnel in list(self.tunnels.values()):
+            for tunnel in self._concerned(only_touched):
                 quiet = not self._obey_tunnel(tunnel) and quiet
-        for tunnel in self.tunnels.values():
+        for tunnel in self._concerned(only_touched):
             state = tunnel.changed(now)
             if state is not None:
                 self._announce(tunnel, state)
@@ -236,11 +240,19 @@ class Site:
         else:
             self.log.once("warning", tunnel.name, "%s; %s; %s" % (text, tunnel.error, tunnel.error.remedy))
 
+    def _concerned(self, only_touched: bool) -> list[Tunnel]:
+        if not only_touched:
+            return list(self.tunnels.values())
+        return [self.tunnels[name] for name in self._touched if name in self.tunnels]
+
     def _obey_engine(self) -> bool:
         self._todo += self.engine.take_actions()
         busy = bool(self._todo)
         while self._todo:  # what a mistake of ours leaves undone is done at the next event
             action = self._todo.pop(0)
+            name = getattr(action, "name", None)
+            if name is not None:
+                self._touched.add(name)
             self._actions[type(action)](action)
         return busy
 
