@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from isthmus.errors import IsthmusError
 from tests.lab.interop import pseudowire
 from tests.lab.interop.peer import Peer
+from tests.lab.interop.pseudowire import NOTHING
 from tests.lab.namespace import wait_until
 from tests.lab.site import Site
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from tests.lab.namespace import Namespace
 
 NAME = "isthmus"
-NOTHING = "config globals\n\toption log_level debug\n"
 STANDS = ("keyed", "carried", "up")
 
 

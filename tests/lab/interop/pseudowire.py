@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ADDRESS_A, ADDRESS_B = "10.9.0.1", "10.9.0.2"
 TUNNEL_A, TUNNEL_B, SESSION_A, SESSION_B = 10, 20, 11, 21
 COOKIE_A, COOKIE_B = "0011223344556677", "8899aabbccddeeff"  # what each side sends
+NOTHING = "config globals\n\toption log_level debug\n"  # a daemon that says much
 LINK = "l2peer"
 MTU = 1400  # below what any suite of the story leaves
 
@@ -62,6 +63,5 @@ def configure_peer(terms: Terms, remote: str, *extra: str) -> str:
 
 
 def write_section(name: str, lines: tuple[str, ...]) -> str:
-    """A section of a static session, and a daemon that says much."""
-    text = "\n\t".join((f"config tunnel '{name}'", "option session 'static'", *lines))
-    return text + "\nconfig globals\n\toption log_level debug\n"
+    """A section of a static session, and NOTHING else."""
+    return "\n\t".join((f"config tunnel '{name}'", "option session 'static'", *lines)) + "\n" + NOTHING

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from isthmus.errors import IsthmusError
 from isthmus.proto import actions
 from isthmus.wire.addr import parse_ip
 from tests.lab.capture import Capture
 from tests.lab.interop import losses, pseudowire
 from tests.lab.interop.cells import ROLES
 from tests.lab.interop.terms import PSK, Terms
+from tests.lab.namespace import wait_until
 from tests.lab.natted import forget_flows
 from tests.lab.ping import Stream
 from tests.lab.report import check
@@ -45,22 +47,25 @@ OUTSIDE_A, OUTSIDE_B = "203.0.113.1", "198.51.100.1"  # the Internet's own addre
 def run(story: Story) -> None:
     """In the clear air, with rekeys under load, then with a translator on either side."""
     story.us.let_go()
+    site = Site(story.topology.router_a, pseudowire.NOTHING, True)
     try:
+        site.start()
         for role in ROLES:
             with contextlib.ExitStack() as stack:
                 with story.cells(role, "transport") as facts:
-                    site = stack.enter_context(tunnel(story, role))
+                    stack.enter_context(tunnel(story, site, role))
                     carry(story, role, facts)
                 with story.cells(role, "rekey_loss") as facts:
                     losses.rekey_under_load(story, site, facts)
         for role in ROLES:
             with story.cells(role, "nat_ours") as facts, translated(story, WAN_A, OUTSIDE_A), \
-                    tunnel(story, role, OUTSIDE_A):
+                    tunnel(story, site, role, OUTSIDE_A):
                 carry(story, role, facts)
             with story.cells(role, "nat_theirs") as facts, translated(story, WAN_B, OUTSIDE_B), \
-                    tunnel(story, role, OUTSIDE_B):
+                    tunnel(story, site, role, OUTSIDE_B):
                 carry(story, role, facts)
     finally:
+        site.remove()
         story.us.take_again()
 
 
@@ -77,31 +82,44 @@ def translated(story: Story, inside: str, outside: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def tunnel(story: Story, role: str, outside: str = "") -> Iterator[Site]:
-    """A daemon on router A and the peer, up; outside: the translator's address, where there is one."""
-    topology, peer = story.topology, story.peer
+def tunnel(story: Story, site: Site, role: str, outside: str = "") -> Iterator[None]:
+    """The daemon on router A and the peer have a tunnel; outside: the translator's address, where there is one."""
+    peer = story.peer
     remote = outside if outside == OUTSIDE_B else WAN_B
     peer.remote = outside if outside == OUTSIDE_A else WAN_A
     extra = ["option role 'respond'"] if role == actions.RESPONDER else []
-    site = Site(topology.router_a, pseudowire.configure_isthmus(remote, PSK, *extra), True)
     peer.lay()
     try:
         peer.agree(TERMS)
-        site.start()
+        wait_until("the daemon", lambda: is_reloaded(site, pseudowire.configure_isthmus(remote, PSK, *extra)), LIMIT_S)
         if role == actions.RESPONDER:
-            site.wait_state("waiting", "negotiating", limit=LIMIT_S)
             peer.initiate()
         site.wait_state("up", limit=LIMIT_S)
-        yield site
+        yield
     except Exception:
         show(story, site)
         raise
     finally:
-        if site.process is not None:
-            site.stop()
+        is_reloaded(site, pseudowire.NOTHING)
         peer.terminate()
-        site.remove()
-        leave_clean(story)
+        peer.take_up()
+        peer.remote = WAN_A
+        forget_sas(story.topology.router_b)
+
+
+def is_reloaded(site: Site, text: str) -> bool:
+    """Give the daemon another configuration; False while it does not answer."""
+    site.write(text)
+    try:
+        site.ask("reload")
+    except IsthmusError:
+        return False
+    return True
+
+
+def forget_sas(namespace: Namespace) -> None:
+    """What a peer leaves behind that was told to forget."""
+    namespace.ip("xfrm state flush\nxfrm policy flush\n")
 
 
 def show(story: Story, site: Site) -> None:
@@ -128,21 +146,3 @@ def carry(story: Story, role: str, facts: Facts) -> None:
         seen = capture.count()["esp"]
         check(seen >= 80, f"{seen} ESP packets on the Internet only")
         facts.note(f"{story.peer.stack} {role}: ESP packets for {stream.sent} pings", seen)
-
-
-def leave_clean(story: Story) -> None:
-    """Nothing of this set-up is left on either router."""
-    a, b = story.topology.router_a, story.topology.router_b
-    story.peer.take_up()
-    for router in (a, b):
-        router.run("ip", "xfrm", "state", "flush")
-        router.run("ip", "xfrm", "policy", "flush")
-    a.nft("flush ruleset\n")
-    if pseudowire.TUNNEL_A in list_tunnels(a):
-        a.run("ip", "l2tp", "del", "tunnel", "tunnel_id", str(pseudowire.TUNNEL_A))
-
-
-def list_tunnels(namespace: Namespace) -> list[int]:
-    """The ids of its L2TP tunnels."""
-    lines = namespace.run("ip", "l2tp", "show", "tunnel").splitlines()
-    return [int(line.split()[1].rstrip(",")) for line in lines if line.startswith("Tunnel ")]
