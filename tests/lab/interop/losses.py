@@ -80,8 +80,10 @@ def rekey_under_load(story: Story, site: Site, facts: Facts) -> None:
     ] * ikes
     drops = count_drops(story)
     pings = Pings(story)
-    told = []
+    told: list[str] = []
+    most = 4 * len(orders)
     while orders:
+        check(len(told) < most, f"the pings never last as long as a rekey: {told}")
         pings.start()
         order = orders[0]
         order[1]()
