@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.lab.bench.figures import Figure
 
 BUILD = ROOT / "build" / "bench"
-LAB_PARTS, HOST_PARTS = ("cold", "speed", "loss", "handshakes"), ("native",)
+LAB_PARTS, HOST_PARTS = ("cold", "speed", "handshakes", "loss"), ("native",)
 IN_LAB, ON_HOST = "in the lab", "on the host"
 README_KEYS = ("cold", "rss", "speed", "rekey-lost", "death-lost", "move-gap", f"core-100-{ON_HOST}")
 

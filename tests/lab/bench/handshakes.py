@@ -23,7 +23,7 @@ from tests.lab.namespace import LabError, wait_until
 from tests.lab.topology import WAN_A, Topology
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.lab.namespace import Namespace
 
@@ -151,11 +151,17 @@ def read_cpu(pid: int) -> float:
     return total / 1e9
 
 
-def hurry() -> None:
-    """This process: the other processor, ahead of everything else that wants it."""
+@contextlib.contextmanager
+def hurry() -> Iterator[None]:
+    """This process: on the other processor, ahead of everything else that wants it."""
     os.sched_setaffinity(0, [OTHER])
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.sched_setaffinity(0, PROCESSORS)
 
 
 class Rates:
@@ -223,9 +229,8 @@ def measure_rounds(crowd: Crowd, pid: int, rounds: int) -> Rates:
 
 def run(where: str, bare: bool, counts: list[int], rounds: int, show: Callable[[str], None]) -> list[Figure]:
     """Both responders with each number of initiators. where: words for the figures' titles."""
-    hurry()
     figures = []
-    with Topology("hs") as topology:
+    with hurry(), Topology("hs") as topology:
         topology.internet.ip(CROWD_ROUTE)
         for count in counts:
             title = f"IKE handshakes with {count} initiator{'s' if count > 1 else ''} at once, {where}"
