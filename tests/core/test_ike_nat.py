@@ -263,6 +263,19 @@ class Remapped(unittest.TestCase):
         self.ask(self.a)
         self.assertFalse(only_sa(self.b).requests.is_waiting)  # it went there at once
 
+    def test_a_repetition_is_a_hint(self):
+        # The answer was lost, and the mapping with it; the peer has no more to say than what the hub has heard already.
+        self.a.engine.check_peer(NAME, self.network.now)
+        asked = self.a.collect()[0]
+        self.network.deliver(asked)
+        self.network.transfer()
+        port = self.b.of(actions.PeerMoved)[-1].remote[1]
+        self.network.translators[0].forget()
+        self.network.now += 2000
+        self.network.deliver(asked)
+        self.network.transfer()
+        self.assertEqual(only_sa(self.b).remote, (A[0], port + 1))
+
     def test_old_datagrams_do_not_turn_it_back(self):
         self.ask(self.a)
         for seen in self.recorded:

@@ -196,7 +196,7 @@ def may_follow(sa: IkeSa) -> bool:
 
 
 def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
-    """A new authenticated message has come, no repetition: the peer is where it came from.
+    """A new authenticated message has come, no repetition: the peer seems to be where it came from.
 
     It is asked there first, since what is proven of a message is not where it came from: a copy that overtakes it would
     lead us, and all ESP with us, to whoever has copied it.
@@ -206,11 +206,8 @@ def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
         sa.hints.trial = None
     if source == sa.remote or not sa.is_proven:
         return
-    is_proof = source == trial and incoming.header.is_response
-    if is_proof:
+    if source == trial and incoming.header.is_response:
         move(engine, sa, sa.local, source)
-        if not incoming.header.is_response:
-            send_again(engine, sa, now)
     elif may_follow(sa):
         try_at(engine, sa, source, now)
 
@@ -230,7 +227,8 @@ def try_at(engine: Engine, sa: IkeSa, endpoint: Endpoint, now: int) -> None:
 
 def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The last request has come again. From where the peer began: what came first from another port was a copy. If it
-    was the news that the peer has moved: either was. Else the next message decides.
+    was the news that the peer has moved: either was. From behind a translator: that may have mapped anew, and the peer
+    may have nothing more to say for a long time. Where it is not clear, the peer is asked.
     """
     source = incoming.source
     if sa.hints.is_unverified or may_follow(sa):
