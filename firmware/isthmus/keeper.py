@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DEBOUNCE_MS = 50  # kernel events come in swarms
 PAUSE_MS = 300  # between two looks, so that somebody who keeps meddling cannot keep the router busy
 LONGEST_PAUSE_MS = 1_500  # where look after look finds nothing to do: routes of other programs that never rest
+MOVING_MS = 500
 RETRY_MS = 2_000  # after an error
 SLOW_MS = 20_000  # without any reason
 GUARD = "guard"
@@ -54,6 +55,7 @@ class Keeper:
         self._look_at: int | None = now
         self._looked_at = now - PAUSE_MS
         self._pause = PAUSE_MS
+        self._not_before = now
         self._suspect = {GUARD}
 
     def get_timer(self) -> int | None:
@@ -69,11 +71,17 @@ class Keeper:
         self._suspect |= kinds
         if now - self._looked_at > LONGEST_PAUSE_MS:
             self._pause = PAUSE_MS
-        self._soon(max(now + DEBOUNCE_MS, self._looked_at + self._pause))
+        self._soon(max(now + DEBOUNCE_MS, self._looked_at + self._pause, self._not_before))
 
     def hurry(self, now: int) -> None:
         """What is wanted has changed: look at once."""
         self._soon(now)
+
+    def put_off(self, now: int) -> None:
+        """A tunnel is moving, and every moment counts for it: what is only suspected can wait until that is over."""
+        self._not_before = now + MOVING_MS
+        if self._look_at is not None and self._look_at < self._not_before:
+            self._look_at = self._not_before
 
     def rest(self, now: int) -> None:
         """Whatever happens on the way to the next look(): it is not called again at once."""

@@ -304,7 +304,7 @@ class Site:
             verbs.INITIATE: self._initiate,
             verbs.CHECK_PEER: lambda tunnel, _: self.engine.check_peer(tunnel.name, self._now),
             verbs.DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
-            verbs.MOVE: lambda tunnel, ends: self.mover.move(tunnel, ends, self._now),
+            verbs.MOVE: self._move,
             verbs.REKEY: lambda tunnel, spi: self.engine.rekey_child(tunnel.name, spi, self._now),
             verbs.REKEY_IKE: lambda tunnel, _: self.engine.rekey_ike(tunnel.name, self._now),
             verbs.UPDATE: self.mover.update,
@@ -403,6 +403,10 @@ class Site:
             self.look(self._now)
         if tunnel.attempting:  # not given up meanwhile
             self.engine.initiate(tunnel.name, self._now)
+
+    def _move(self, tunnel: Tunnel, ends: tuple[bytes, bytes]) -> None:
+        self.mover.move(tunnel, ends, self._now)
+        self.keeper.put_off(self._now)
 
     def _probe_path(self, tunnel: Tunnel, size: int) -> None:
         self.engine.probe_path(tunnel.name, size, self._now)  # without an IKE SA it is asked again later

@@ -240,12 +240,13 @@ class Tunnel:
             self._end()
         if turn.connects:
             self._ask(verbs.CONNECT)
-        if turn.news:  # other programs' routes may change without end
-            self._ask(verbs.RECONCILE)
         moving.pave(self, now)
         if turn.moved and not turn.rederived and self.ike is not None and self.ike.mobike and not self.attempting:
-            self._ask(verbs.MOVE, (self.road.local, self.road.remote))
-        elif seeking or turn.moved:
+            self._ask(verbs.MOVE, (self.road.local, self.road.remote))  # the kernel follows with the new SAs
+            return
+        if turn.news:  # other programs' routes may change without end
+            self._ask(verbs.RECONCILE)
+        if seeking or turn.moved:
             self._negotiate(now)
 
     def path_probed(self, action: PathProbed, now: int) -> None:
@@ -255,6 +256,7 @@ class Tunnel:
 
     def cannot_move(self, now: int) -> None:
         """What stands cannot be moved: a fresh handshake from the new address."""
+        self._ask(verbs.RECONCILE)
         self._negotiate(now)
 
     def _forget_peer(self) -> None:
