@@ -6,10 +6,12 @@ A story is told by two engines in memory; it is stopped after each of its datagr
 from __future__ import annotations
 
 from isthmus.proto import actions
-from isthmus.proto.ike2.sealing import open_sk, seal_chain, unpad
+from isthmus.proto.ike2.connection import Ppk
+from isthmus.proto.ike2.sealing import open_sk, seal_chain, seal_fragment, unpad
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader, WireError
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header, pull_header, pull_message
+from isthmus.wire.ike_payloads import SkfPayload
 from tests.core.attacks.scenes import raw_message
 from tests.core.ike_pair import ESP, IKE, NAME, A, B, Side, make_connection
 
@@ -61,6 +63,11 @@ VARIANTS = {
     "uncut": _plain(fragment=0),
     "other group": lambda: Told(make_connection("A", IKE + " " + ECP), make_connection("B", ECP)),
     "transport": _plain(mode=actions.TRANSPORT, link=b""),
+    "ppk": _plain(ppk=Ppk(b"shared ppk", bytes(range(32)), True)),
+    "ppk if there is one": lambda: Told(
+        make_connection("A", ppk=Ppk(b"shared ppk", bytes(range(32)), False)), make_connection("B")
+    ),
+    "in parts": _plain(fragment=576, link=b"l" * 1100),
     "no proposal": lambda: Told(make_connection("A", esp=ESP), make_connection("B", esp="aes256gcm16")),
     "other key": lambda: Told(make_connection("A"), make_connection("B", psk=b"another one")),
 }
@@ -187,9 +194,25 @@ class Arena:
             message_id = chance.choice((0, 1, 2, message_id + 1, message_id - 1 & 0xFFFFFFFF, 0xFFFFFFFF))
         spi_r = sa.spi_r if sa.spi_r != NO_SPI or exchange != num.IKE_SA_INIT else chance.randbytes(8)
         header = Header(sa.spi_i, spi_r, exchange, flags, message_id)
-        if exchange == num.IKE_SA_INIT or sa.cipher_in is None or chance.randrange(10) == 0:
+        if exchange == num.IKE_SA_INIT:
+            header.message_id = 0 if chance.randrange(8) else message_id
             return raw_message(header, first, chain), False
+        if sa.cipher_in is None or chance.randrange(10) == 0:
+            return raw_message(header, first, chain), False
+        if sa.fragments.agreed and chance.randrange(4) == 0:
+            return self._wrap_part(chance, sa, header, first, chain), True
         return seal_chain(sa.cipher_in, header, first & 255, chain), True
+
+
+    @staticmethod
+    def _wrap_part(chance, sa, header, first, chain):
+        """A part of a message cut in two, as a peer would make it or nearly so. The other may be there already."""
+        total = chance.choice((1, 2, 2, 2, 2, 3, 64, 65, 65535))
+        number = chance.choice((0, 1, 1, 1, 2, 2, 2, 3, 64, 65535))
+        half = len(chain) // 2
+        part = chain[:half] if number == 1 else chain[half:]
+        inner = first & 255 if number == 1 or chance.randrange(8) == 0 else 0
+        return seal_fragment(sa.cipher_in, header, inner, number, total, part)
 
 
 def open_any(told, data):
@@ -201,6 +224,8 @@ def open_any(told, data):
         message = pull_message(Reader(data))
     except WireError:
         return None
+    if isinstance(message.payloads[0], SkfPayload):
+        return None  # a part is no chain of its own
     for side in (told.a, told.b):
         for sa in side.engine.table.list_all():
             ours = (sa.spi_i, sa.spi_r) == (header.spi_i, header.spi_r) and sa.cipher_out is not None

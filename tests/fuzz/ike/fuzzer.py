@@ -68,7 +68,7 @@ class Fuzzer:
         engine, told = arena.victim.engine, arena.told
         source, destination = arena.peer.endpoint, arena.victim.endpoint
         sas = engine.table.list_all()
-        if sas:
+        if sas and (data[18:19] != b"\x22" or sas[-1].connection is None):
             source, destination = sas[-1].remote, sas[-1].local
         done = len(arena.victim.done)
         states = arena.victim.states()
