@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "firmware")]
 from tests.lab.report import Report  # noqa: E402 - the path comes first
 
 STORIES = (
-    "kernel", "joined", "faults", "ipv6", "nat", "roam", "narrow", "static", "attack", "crowd", "coldstart",
+    "kernel", "joined", "faults", "ipv6", "nat", "roam", "narrow", "static", "rekey", "attack", "crowd", "coldstart",
     "throughput", "full_profile", "interop",
 )  # fmt: skip
 
