@@ -5,6 +5,8 @@ The orders are walked through like an odometer: each run takes the next choice a
 
 from __future__ import annotations
 
+from isthmus.children import Children, Limits, key_of
+from isthmus.kernel.objects import BEET, Sa
 from isthmus.proto import actions
 from tests.core.ike_pair import NAME, Pair
 
@@ -100,6 +102,41 @@ def side_ike_id(side):
     return ike_id
 
 
+class Frames:
+    """What the tunnels of a pair do with its CHILD SAs. `cross`: a frame goes each way, if it can."""
+
+    def __init__(self, pair):
+        self.sides = (pair.a, pair.b)
+        self.children = [Children(Limits(3_600_000), bytes), Children(Limits(3_600_000), bytes)]
+        self.seen = [0, 0]
+        self.lost = 0
+
+    def follow(self, now):
+        """Tell each tunnel what its engine has said since."""
+        for index in (0, 1):
+            side, children = self.sides[index], self.children[index]
+            for action in side.done[self.seen[index] :]:
+                if isinstance(action, actions.ChildUp):
+                    children.child_up(action, now)
+                elif isinstance(action, actions.ChildGone):
+                    children.child_gone(action.inbound_spi, action.reason, now)
+            self.seen[index] = len(side.done)
+            children.handle_timer(now)
+
+    def cross(self, now):
+        """A frame from each side; counted as lost where the other side no longer, or not yet, has the SA."""
+        self.follow(now)
+        for sender, receiver in ((0, 1), (1, 0)):
+            leaving = self.children[sender].current
+            key = key_of(leaving.outbound) if leaving is not None else None
+            if key not in self.children[receiver].wanted():
+                self.lost += 1
+                continue
+            arrived = Sa(key[0], key[1], leaving.outbound.source, 1, BEET)
+            arrived.packets = 1
+            self.children[receiver].observed([arrived], now)
+
+
 class RekeyWalk:
     """Every order of the datagrams that two commands set in motion.
 
@@ -117,7 +154,7 @@ class RekeyWalk:
         self.choices = []
 
     def runs(self, limit):
-        """The Pair after each run, at rest; at most `limit` of them."""
+        """The Pair after each run, at rest, with `lost`, the number of frames that were; at most `limit` of them."""
         for _ in range(limit):
             pair, widths = self._run()
             yield pair
@@ -130,6 +167,8 @@ class RekeyWalk:
 
     def _run(self):
         pair = make_up(self.seed)
+        frames = Frames(pair)
+        frames.cross(pair.now)
         widths = []
         losses, doubles, steps = self.losses, self.doubles, 0
         command(pair, getattr(pair, self.first[0]), self.first[1])
@@ -140,6 +179,8 @@ class RekeyWalk:
                 begun = True
             if not pair.flight:
                 if not self._may_wait(pair):
+                    frames.cross(pair.now)
+                    pair.lost = frames.lost
                     return pair, widths
                 pair.advance()
                 continue
@@ -158,6 +199,7 @@ class RekeyWalk:
             else:
                 pair.deliver(index, keep=True)
                 doubles -= 1
+            frames.cross(pair.now)
             steps += 1
             if steps > 200:
                 raise AssertionError("the two never stop talking")
