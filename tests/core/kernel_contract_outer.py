@@ -40,7 +40,10 @@ class OuterContract(GuardContract):
         self.need("tunnel")
         self.refused(EINVAL, self.kernel.add, tunnel())
         beet = k.Policy(k.OUT, Prefix(US, 32), Prefix(PEER, 32), 115, US, PEER, k.BEET, policy().reqid)
-        for wrong in (policy(k.IN), policy(reqid=0x69000001), policy(ends=(US, US)), beet):
+        wide = k.Policy(k.OUT, Prefix(bytes(4), 0), Prefix(PEER, 32), 115, US, PEER, k.TRANSPORT, policy().reqid)
+        other = k.Policy(k.OUT, Prefix(US, 32), Prefix(PEER, 32), 17, US, PEER, k.TRANSPORT, policy().reqid)
+        block = k.Policy(k.OUT, Prefix(US, 32), Prefix(PEER, 32), 115, US, PEER, k.TRANSPORT, policy().reqid, k.BLOCK)
+        for wrong in (policy(k.IN), policy(reqid=0x69000001), policy(ends=(US, US)), beet, wide, other, block):
             self.kernel.add(wrong)
             self.refused(EINVAL, self.kernel.add, tunnel())
             self.kernel.remove(wrong)

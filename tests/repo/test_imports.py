@@ -21,7 +21,7 @@ PARTS = {
         ("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.given"), True,
     ),
     "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
-    "isthmus.kernel.voucher": (("isthmus.kernel.objects", "isthmus.policy.given"), True),
+    "isthmus.kernel.voucher": (("isthmus.kernel.objects", "isthmus.policy.given", "isthmus.wire"), True),
     "isthmus.policy": (
         ("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects", "isthmus.kernel.voucher"), True,
     ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from isthmus.kernel.objects import OUT, TRANSPORT, Policy, Tunnel, is_inner
+from isthmus.kernel.objects import ALLOW, OUT, TRANSPORT, Policy, Tunnel, is_inner
 from isthmus.policy.given import given_reqid
+from isthmus.wire.addr import Prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,17 +13,25 @@ if TYPE_CHECKING:
     from isthmus.kernel.objects import KernelObject
 
 
+L2TP = 115  # RFC 3931 4.1.1
+
+
 def find_voucher(tunnel: Tunnel, policies: Sequence[KernelObject]) -> Policy | None:
     """The outbound policy without which this tunnel would speak in the clear; its reqid tells the tunnel's two ids."""
+    reqid = given_reqid(tunnel.tunnel_id, tunnel.peer_tunnel_id)
     ends = (tunnel.local, tunnel.remote)
     for policy in policies:
-        if not isinstance(policy, Policy) or policy.direction != OUT:
+        if not isinstance(policy, Policy) or (policy.direction, policy.reqid) != (OUT, reqid):
             continue
-        if (policy.source.address, policy.destination.address) != ends or policy.mode != TRANSPORT:
+        if (policy.action, policy.mode, policy.protocol) != (ALLOW, TRANSPORT, L2TP):
             continue
-        if policy.reqid == given_reqid(tunnel.tunnel_id, tunnel.peer_tunnel_id):
+        if (policy.source, policy.destination) == (_host(ends[0]), _host(ends[1])):
             return policy
     return None
+
+
+def _host(address: bytes) -> Prefix:
+    return Prefix(address, 8 * len(address))
 
 
 def is_our_tunnel(tunnel: Tunnel, policies: Sequence[KernelObject]) -> bool:
