@@ -49,6 +49,10 @@ class Pair:
         """Both, for a test that failed."""
         self.a.print_log()
         self.b.print_log()
+        for router in (self.topology.router_a, self.topology.router_b):
+            counters = router.run("nft", "list", "table", "inet", "isthmus").splitlines()
+            print([line.strip() for line in counters if "packets 0 " not in line and "counter" in line],
+                  router.run("cat", "/proc/net/xfrm_stat").split(), router.run("ip", "-s", "link"), flush=True)
 
     def start(self) -> int:
         """Start both and wait; the MTU."""
@@ -97,7 +101,8 @@ def comes_up(pair: Pair, capture: Capture, name: str, expected: int) -> None:
             first = stream.wait_sent(50)
             stream.wait_sent(100)
             stream.stop()
-            check(not stream.list_lost(first), f"{len(stream.list_lost(first))} full packets lost")
+            lost = stream.list_lost(first)
+            check(not lost, f"{len(lost)} of {stream.sent - first} full packets lost: {lost[:5]} after {first}")
         after = capture.count()
         check(after["esp"] - before["esp"] >= 200, "hardly any ESP on the Internet")
         for kind in ("l2tp", "fragment", "other"):
@@ -118,15 +123,15 @@ def policy_flush(pair: Pair, capture: Capture) -> None:
 
 def killed(pair: Pair) -> None:
     """Kill -9 under traffic, a restart that adopts: nothing lost."""
-    with pair.report.case("static.killed_and_adopted") as facts, Stream(pair.topology.host_a, HOST_B) as stream:
+    with pair.report.case("static.killed_and_adopted") as facts, Stream(pair.topology.host_a, HOST_B, 50) as stream:
         stream.wait_answer()
-        first, old = stream.wait_sent(100), pair.a.spis()
+        first, old = stream.wait_sent(50), pair.a.spis()
         pair.a.kill()
-        stream.wait_sent(400)
+        stream.wait_sent(100)
         pair.a.start()
         wait_until("the old SAs gone", lambda: not set(old) & set(pair.a.spis()), 120, 0.3)
         pair.a.wait_state("up")
-        stream.wait_sent(100)
+        stream.wait_sent(50)
         stream.stop()
         lost = stream.list_lost(first)
         facts.note("lost of those sent", [len(lost), stream.sent - first])
