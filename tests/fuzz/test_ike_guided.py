@@ -57,7 +57,7 @@ class Guided(unittest.TestCase):
     def test_a_good_peer_gets_in_after_each_arena(self):
         keys, seeds = list_arenas()
         fuzzer = Fuzzer(seeds, 77, 10**9)
-        for key in keys[:: cases(5, 1)]:
+        for key in keys[:: cases(11, 1)]:
             arena = Arena(*key)
             if key[0] in ("no proposal", "other key"):
                 continue

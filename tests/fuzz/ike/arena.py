@@ -5,6 +5,8 @@ A story is told by two engines in memory; it is stopped after each of its datagr
 
 from __future__ import annotations
 
+import functools
+
 from isthmus.proto import actions
 from isthmus.proto.ike2.connection import Ppk
 from isthmus.proto.ike2.sealing import open_sk, seal_chain, seal_fragment, unpad
@@ -235,6 +237,7 @@ def open_any(told, data):
     return None
 
 
+@functools.cache
 def list_arenas():
     """(variant, story, deliveries, who) of every arena that is unlike all before it, and the harvest of all stories."""
     keys, seeds, seen = [], [], set()
