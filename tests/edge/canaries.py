@@ -41,7 +41,7 @@ class Canaries:
         self._catch(actions.SaKeys, "__init__", self._sa_keys)
         for kind in (dh.X25519, modp.Modp, ecp.Ecp):
             self._catch(kind, "compute", None, self._secret)
-        self._catch(suites.Prf, "expand", self._seed)
+        self._catch(suites.Prf, "expand", self._seed, self._expanded)
 
     def _catch(self, owner, name, before=None, after=None):
         inner = getattr(owner, name)
@@ -76,6 +76,9 @@ class Canaries:
 
     def _seed(self, _prf, key, *_rest):
         self.copies.append(bytes(key))
+
+    def _expanded(self, stream):
+        self.add("an expanded key", stream)
 
     def leaks(self, text):
         """The forms of secrets that stand in this text."""

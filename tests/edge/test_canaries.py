@@ -22,6 +22,8 @@ from tests.edge.test_daemon import TUNNEL, DaemonTest
 from tests.edge.world import Folder
 
 OTHER_PSK = "kwartslag-om-2-torens"
+PPK = "een-kan4rye-tegen-kwantumrekenaars"
+PPK_LINES = "option ppk '%s'"
 PLANTED = "kan4ryenvogel-0123456789"
 
 
@@ -96,6 +98,25 @@ class Stories(unittest.TestCase):
         self.pair.run(200_000)
         self.check()
         self.assertEqual(self.canaries.alive(), [], "every key of what is over is zeros")
+
+    def test_with_a_ppk(self):
+        self.canaries.copies += [PPK.encode(), OTHER_PSK.encode()]
+        for mine, theirs, up in (
+            (PPK_LINES % PPK, PPK_LINES % PPK, True),
+            (PPK_LINES % PPK, PPK_LINES % OTHER_PSK, False),
+            (PPK_LINES % PPK, "", False),
+            (PPK_LINES % PPK + "\n option ppk_required 0", "", True),
+        ):
+            self.pair = Pair()
+            self.pair.configure(mine, theirs)
+            self.pair.run(30_000)
+            self.assertEqual(self.pair.up(), up, theirs)
+            self.check()
+            for host in (self.pair.a, self.pair.b):
+                host.tunnel.pause(self.pair.now)
+                host.site.obey(self.pair.now)
+            self.pair.run(200_000)
+        self.assertEqual(self.canaries.alive(), [], "mixed and unmixed keys of what is over are zeros")
 
     def test_esp_keys_are_zeros_as_soon_as_the_kernel_has_them(self):
         self.pair.configure()
