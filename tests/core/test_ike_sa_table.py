@@ -6,7 +6,7 @@ import unittest
 
 from isthmus.proto.ike2 import sa_table
 from isthmus.proto.ike2.ike_sa import ChildSa
-from tests.core.ike_pair import Pair
+from tests.core.ike_pair import NAME, Pair
 
 
 class Scripted:
@@ -42,3 +42,34 @@ class ChildSpis(unittest.TestCase):
             self.assertEqual(rng.spis, [], "the one in use was not skipped")
         again = Scripted([fresh[0]])
         self.assertEqual(table.make_child_spi(again), fresh[0], "one that nobody has any more")
+
+
+class Names(unittest.TestCase):
+    def test_found_by_name_as_long_as_it_is_there(self):
+        pair = Pair().connect()
+        for side in (pair.a, pair.b):
+            table = side.engine.table
+            self.assertEqual(table.find_all(NAME), table.list_all())
+            self.assertEqual(len(table.find_all(NAME)), 1)
+            self.assertEqual(table.find_all("another"), [])
+        pair.a.engine.delete(NAME, pair.now)
+        pair.transfer()
+        pair.wait(60_000)
+        for side in (pair.a, pair.b):
+            self.assertEqual(side.engine.table.find_all(NAME), [])
+            self.assertEqual(side.engine.table._by_name, {}, "nothing is left of it")
+
+
+class PeerSpis(unittest.TestCase):
+    def test_only_one_that_was_named_before_needs_a_search(self):
+        table = sa_table.SaTable()
+        self.assertEqual([table.may_have_peer_spi(spi(number)) for number in (1, 2, 1)], [False, False, True])
+
+    def test_those_in_use_are_never_forgotten(self):
+        pair = Pair().connect()
+        table = pair.b.engine.table
+        used = table.list_all()[0].children[0].outbound_spi
+        for number in range(3 * sa_table.SPARE_SPIS):
+            self.assertTrue(table.may_have_peer_spi(used))
+            table.may_have_peer_spi(spi(100_000 + number))
+        self.assertTrue(len(table._peer_spis) <= 2 * sa_table.SPARE_SPIS)

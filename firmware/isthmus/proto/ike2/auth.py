@@ -234,6 +234,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.connection = candidates[0]  # whose trouble it is if none of them fits
     connection, used = _choose_connection(sa, candidates, their_id, incoming)
     sa.connection = connection
+    engine.table.add(sa)  # findable by its name from now on
     sa.requests.retransmit = connection.retransmit
     sa.local, sa.remote = incoming.destination, incoming.source
     # From here on the peer is known: what it hears now it hears from somebody who has proved himself, too.

@@ -152,6 +152,8 @@ def _list(selectors: list[Selector]) -> str:
 
 def _check_spi(engine: Engine, sa: IkeSa, connection: Connection, spi: bytes) -> None:
     """Raises DuplicateSpi if an SA to the same address has this SPI: to the kernel the two would be one."""
+    if not engine.table.may_have_peer_spi(spi):
+        return
     for other in engine.table.get_all():
         if other.remote[0] == sa.remote[0] and other.find_outbound(spi) is not None:
             raise DuplicateSpi(

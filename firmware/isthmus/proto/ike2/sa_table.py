@@ -23,6 +23,9 @@ class SaTable:
         self.limit = limit
         self._by_spi: dict[bytes, IkeSa] = {}
         self._by_first: dict[tuple[bytes, Endpoint], IkeSa] = {}
+        self._by_name: dict[str, dict[bytes, IkeSa]] = {}
+        self._peer_spis: set[bytes] = set()  # ESP SPIs that peers have named, and perhaps forgotten since
+        self._peer_spis_limit = SPARE_SPIS
         self._child_spis: set[bytes] = set()  # handed out, and perhaps given back since
         self._child_spis_limit = SPARE_SPIS
         self._half_open: dict[bytes, IkeSa] = {}  # and some that are not any more: see list_half_open
@@ -38,8 +41,10 @@ class SaTable:
                 return spi
 
     def add(self, sa: IkeSa) -> None:
-        """Make an SA findable."""
+        """Make an SA findable; once more when it has got its connection."""
         self._by_spi[sa.our_spi] = sa
+        if sa.connection is not None:
+            self._by_name.setdefault(sa.connection.name, {})[sa.our_spi] = sa
         if sa.init_digest:
             self._by_first[sa.init_digest, sa.init_source] = sa
         if sa.is_half_open:
@@ -50,6 +55,10 @@ class SaTable:
         self._by_spi.pop(sa.our_spi, None)
         self._by_first.pop((sa.init_digest, sa.init_source), None)
         self._half_open.pop(sa.our_spi, None)
+        named = self._by_name.get(sa.name or "", {})
+        named.pop(sa.our_spi, None)
+        if not named:
+            self._by_name.pop(sa.name or "", None)
 
     def find(self, our_spi: bytes) -> IkeSa | None:
         """The SA that a message with this SPI of ours belongs to."""
@@ -71,9 +80,7 @@ class SaTable:
 
     def find_all(self, name: str) -> list[IkeSa]:
         """Every SA of one connection, the oldest first."""
-        # Not by the property `name`: with hundreds of SAs the call would cost more than all else here.
-        found = [sa for sa in self._by_spi.values() if sa.connection is not None and sa.connection.name == name]
-        return sorted(found, key=_order)
+        return sorted(self._by_name.get(name, {}).values(), key=_order)
 
     def list_half_open(self) -> list[IkeSa]:
         """Every responder's SA whose peer has not proved itself, the oldest first."""
@@ -101,6 +108,18 @@ class SaTable:
                 self._child_spis.add(spi)
                 return spi
 
+    def may_have_peer_spi(self, spi: bytes) -> bool:
+        """False if no peer has named this ESP SPI before, which is nearly always so: nothing needs to be searched."""
+        if spi in self._peer_spis:
+            return True
+        if len(self._peer_spis) >= self._peer_spis_limit:
+            self._peer_spis = set()
+            for sa in self._by_spi.values():
+                self._peer_spis.update([child.outbound_spi for child in sa.children])
+            self._peer_spis_limit = 2 * len(self._peer_spis) + SPARE_SPIS
+        self._peer_spis.add(spi)
+        return False
+
     def make_room(self, now: int, forget: Callable[[IkeSa], None]) -> bool:
         """Bound the half-open SAs: before one more is added to a full table, an old one is forgotten. False if that
         must not be: the newcomer has to wait.
@@ -110,6 +129,8 @@ class SaTable:
         a hub's restart. Then whoever has been let in gets the time to finish: if he were pushed out by the next one,
         and he by his next, nobody would ever get through.
         """
+        if len(self._half_open) < self.limit:
+            return True
         half_open = self.list_half_open()
         if len(half_open) < self.limit:
             return True
