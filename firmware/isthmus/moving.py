@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Requests = list[tuple[str, object]]
 
-FOLLOW_MS = 1_000  # for the peer to make new SAs after it has moved; then we do
+FOLLOW_MS = 4_000  # for whoever moved to make new SAs; then we do. Sooner, on slow routers, both would
 
 
 def peer_moved(tunnel: Tunnel, action: PeerMoved, now: int) -> Requests:
