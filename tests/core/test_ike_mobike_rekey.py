@@ -72,6 +72,22 @@ class WithRekeying(Moving):
                     self.assertEqual(moved.remote, on_4500(NEW))
                     self.assertEqual(len(self.a.of(actions.IkeRekeyed)), 1)
 
+    def test_found_by_an_answer_on_the_one_that_is_rekeyed(self):
+        # The hub asks on the old IKE SA where the peer has gone, and hears of it when the new one is up already.
+        translator = self.network.put_before(PUBLIC, [INSIDE[0]])
+        self.go(self.a, INSIDE, B)
+        self.network.transfer()
+        self.network.now += 2000
+        translator.forget()
+        self.a.engine.rekey_ike(NAME, self.network.now)
+        self.network.transfer()
+        seen = (PUBLIC, FIRST_PORT + 1)
+        self.assertEqual([sa.remote for sa in self.b.engine.table.list_all() if sa.state == "established"], [seen])
+        self.assertEqual(self.b.of(actions.PeerMoved)[-1].remote, seen)
+        self.b.engine.check_peer(NAME, self.network.now)
+        self.network.transfer()
+        self.assertFalse(self.sa(self.b).requests.is_waiting)
+
     def test_a_translator_is_kept_open_by_the_newest(self):
         self.network.put_before(PUBLIC, [INSIDE[0]])
         self.go(self.a, INSIDE, B)

@@ -242,7 +242,9 @@ def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
 
 def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:
     """From now on the SA is between these endpoints."""
+    before = sa.local, sa.remote
     sa.local, sa.remote = local, remote
+    take_along(engine, sa, before[0], before[1])
     tell(engine, sa)
 
 
