@@ -7,6 +7,7 @@ from isthmus.facts import outer_of
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import OUT, Policy
 from isthmus.offer import IKE_PORT
+from isthmus.policy.derive import TRANSPORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ class Mover:
 
     def point(self, tunnel: Tunnel) -> None:
         """Outbound policies follow a new SA at once where its addresses are others: the keeper looks at everything
-        first, and until then nothing would leave.
+        first, and until then nothing would leave. Not in transport mode: L2TP itself moves, as plan.py says.
         """
+        if tunnel.config.mode == TRANSPORT:
+            return
         ends = outer_of(tunnel)
         if tunnel.name not in self._pointed or self._pointed[tunnel.name] != ends:
             self._pointed[tunnel.name] = ends

@@ -105,6 +105,30 @@ class StaticTest(PairTest):
             outer = {frozenset((p.source.address, p.destination.address)) for p in host.kernel.dump("policy")}
             self.assertEqual(outer, {frozenset((MOVED, B))})
 
+    def test_a_peer_that_calls_from_anywhere(self) -> None:
+        anywhere = make_config("%any", "192.168.10.0/24", PSK, EXTRA_B)
+        self.b.site.apply(anywhere, [], self.pair.now)
+        self.pair.run(2_000)
+        self.assertEqual([self.b.kernel.dump(kind) for kind in ("policy", "tunnel")], [[], []])
+        self.assertTrue(self.b.kernel.guard_get() is not None)
+        config = make_config("198.51.100.1", "192.168.20.0/24", PSK, EXTRA_A)
+        self.a.site.apply(config, [], self.pair.now)
+        self.assertTrue(self.pair.run(30_000, self.pair.up))
+        self.pair.run(10_000)
+        self.assertTrue(self.pair.up())
+        self.assertEqual(ends(self.b), [(B, A)])
+        self.assertEqual(len(self.b.kernel.dump("policy")), 2)
+        log = len(self.b.kernel.log)
+        self.b.kill()
+        self.pair.run(2_000)
+        self.b.start()
+        self.b.site.apply(anywhere, [], self.pair.now)
+        self.assertTrue(self.pair.run(60_000, self.pair.up))
+        self.pair.run(30_000)
+        self.assertTrue(self.pair.up())
+        changed = {kind for verb, kind, _ in self.b.kernel.log[log:]}
+        self.assertTrue(changed <= {"sa", "guard"}, changed)
+
     def test_taken_down_the_policies_stay(self) -> None:
         self.bring_up(EXTRA_A, EXTRA_B)
         self.a.tunnel.pause(self.pair.now)

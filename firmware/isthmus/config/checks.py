@@ -86,9 +86,6 @@ def check_anywhere(draft: Draft) -> None:
     if draft.values.get("role") == "initiate":
         message = "remote is %any, and role initiate asks this router to call"
         draft.complain("anywhere", "role", message, "write the peer's name or address, or leave role out")
-    if draft.values.get("session") == "static":
-        message = "remote is %any, and session static needs the peer's address"
-        draft.complain("anywhere", "session", message, "write the peer's name or address, or use session derived")
 
 
 def check_fragment_size(draft: Draft) -> None:

@@ -18,7 +18,7 @@ from tests.lab.capture import Capture
 from tests.lab.interop.strongswan import StrongSwan
 from tests.lab.interop.terms import Terms
 from tests.lab.namespace import wait_until
-from tests.lab.natted import HUB, HUB_LAN, HUB_NET, LOUD, Natted, inside, lan, net
+from tests.lab.natted import HUB, HUB_LAN, HUB_NET, LOUD, OUTSIDE, Natted, inside, lan, net
 from tests.lab.ping import Stream
 from tests.lab.report import check
 from tests.lab.site import Site, three_lines
@@ -49,11 +49,12 @@ def terms_of(number: int) -> Terms:
 
 
 def hub_text() -> str:
-    """The hub's configuration: one section a site, wherever it calls from."""
+    """The hub's configuration: one section a site, all of them at the translator's address."""
     text = LOUD
     for number in range(1, COUNT + 1):
         text += three_lines(
-            f"s{number}", "%any", net(number), f"option local_id {HUB_ID}", f"option remote_id {site_id(number)}",
+            f"s{number}", OUTSIDE, net(number), f"option local_id {HUB_ID}", f"option remote_id {site_id(number)}",
+            "option role respond",
             "option session static", f"option tunnel_id {10 + number}", "option peer_tunnel_id 20",
             f"option session_id {110 + number}", f"option peer_session_id {210 + number}",
             f"option cookie {COOKIE_HUB}", f"option peer_cookie {COOKIE_SITE}", f"list address 10.9.{number}.1/30",
