@@ -88,6 +88,20 @@ class WithRekeying(Moving):
         self.network.transfer()
         self.assertFalse(self.sa(self.b).requests.is_waiting)
 
+    def test_a_hint_on_the_one_that_is_rekeyed_is_for_its_successor(self):
+        translator = self.network.put_before(PUBLIC, [INSIDE[0]])
+        self.go(self.a, INSIDE, B)
+        self.network.transfer()
+        self.network.now += 2000
+        self.a.engine.rekey_ike(NAME, self.network.now)
+        self.network.collect()
+        for _ in range(2):
+            self.network.deliver(self.network.flight.pop(0))
+            self.network.collect()
+        translator.forget()  # between the answer and the DELETE of the old one
+        self.network.transfer()
+        self.assertEqual(self.sa(self.b).remote, (PUBLIC, FIRST_PORT + 1))
+
     def test_a_translator_is_kept_open_by_the_newest(self):
         self.network.put_before(PUBLIC, [INSIDE[0]])
         self.go(self.a, INSIDE, B)

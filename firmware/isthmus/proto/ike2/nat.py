@@ -214,6 +214,7 @@ def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
 
 def try_at(engine: Engine, sa: IkeSa, endpoint: Endpoint, now: int) -> None:
     """The peer seems to be there. Only its answer from there proves it: ask it at both places."""
+    sa = _find_successor(engine, sa)
     if sa.name is None or sa.state != ESTABLISHED or endpoint in (sa.remote, sa.hints.trial):
         return
     if not sa.hints.quiet.may_speak("trial", endpoint[0], now):
@@ -258,12 +259,18 @@ def tell(engine: Engine, sa: IkeSa) -> None:
     """Report where the SA is; of one that has been rekeyed, where its successor is."""
     if not sa.is_proven or sa.name is None:
         return
-    ike_id = sa.ike_id
-    if sa.state == REKEYED:
+    ike_id = _find_successor(engine, sa).ike_id
+    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa)))
+
+
+def _find_successor(engine: Engine, sa: IkeSa) -> IkeSa:
+    """Of an IKE SA that has been rekeyed, the one that goes on; of any other, itself."""
+    found = sa
+    if sa.state == REKEYED and sa.name is not None:
         for other in engine.table.find_all(sa.name):
             if other.state == ESTABLISHED:
-                ike_id = other.ike_id
-    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa)))
+                found = other
+    return found
 
 
 def take_along(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:
