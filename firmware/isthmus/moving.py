@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from isthmus import verbs
 from isthmus.facts import outer_of
+from isthmus.proto.actions import INITIATOR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.proto.actions import PeerMoved
+    from isthmus.proto.actions import ChildUp, PeerMoved
     from isthmus.tunnel import Tunnel
 
     Requests = list[tuple[str, object]]
@@ -31,6 +32,17 @@ def peer_moved(tunnel: Tunnel, action: PeerMoved, now: int) -> Requests:
         tunnel.follow_at = now + (FOLLOW_MS if tunnel.ike.peer_is_isthmus else 0)
     pave(tunnel, now)
     return asked
+
+
+def settle(tunnel: Tunnel, action: ChildUp, now: int) -> Requests:
+    """SAs are agreed: that is where the peer is. What we began where we are no longer is moved on at once."""
+    road, local, remote = tunnel.road, action.inbound.destination, action.inbound.source
+    if action.role == INITIATOR and road.local not in (None, local) and road.remote == remote:
+        if tunnel.ike is not None and tunnel.ike.mobike:
+            return [(verbs.MOVE, (road.local, road.remote))]
+        tunnel.retry_at = now
+        return []
+    return [(verbs.FIND_WAY, remote)] if road.meet(local, remote) else []
 
 
 def pave(tunnel: Tunnel, now: int) -> None:

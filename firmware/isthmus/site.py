@@ -303,6 +303,7 @@ class Site:
             verbs.CONNECT: self._connect,
             verbs.INITIATE: self._initiate,
             verbs.CHECK_PEER: lambda tunnel, _: self.engine.check_peer(tunnel.name, self._now),
+            verbs.ABANDON: lambda tunnel, keep: self.engine.delete(tunnel.name, self._now, keep),
             verbs.DELETE: lambda tunnel, _: self.engine.delete(tunnel.name, self._now),
             verbs.MOVE: self._move,
             verbs.REKEY: lambda tunnel, spi: self.engine.rekey_child(tunnel.name, spi, self._now),

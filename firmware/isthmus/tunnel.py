@@ -241,7 +241,10 @@ class Tunnel:
         if turn.connects:
             self._ask(verbs.CONNECT)
         moving.pave(self, now)
-        if turn.moved and not turn.rederived and self.ike is not None and self.ike.mobike and not self.attempting:
+        if turn.moved and self.attempting:  # from where nobody will hear the answer
+            self._ask(verbs.ABANDON, self.ike.ike_id if self.ike is not None else None)
+            self.attempting = False
+        if turn.moved and not turn.rederived and self.ike is not None and self.ike.mobike:
             self._ask(verbs.MOVE, (self.road.local, self.road.remote))  # the kernel follows with the new SAs
             return
         if turn.news:  # other programs' routes may change without end
@@ -340,8 +343,7 @@ class Tunnel:
         self.holding = False
         self.follow_at = None
         self.liveness.fresh(now)
-        if self.road.meet(action.inbound.destination, action.inbound.source):
-            self._ask(verbs.FIND_WAY, self.road.remote)
+        self._requests += moving.settle(self, action, now)
         self._install(self.children.child_up(action, now))
         moving.pave(self, now)
         self._ask(verbs.RECONCILE)

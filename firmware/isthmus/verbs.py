@@ -12,6 +12,7 @@ MOVE = "move"  # our address and the peer's: go on there, with MOBIKE and new SA
 REKEY = "rekey"  # new SAs beside those with this inbound SPI
 REKEY_IKE = "rekey ike"  # new keys for IKE itself
 UPDATE = "update"  # SaSpec that is in the kernel and whose UDP ports have changed
+ABANDON = "abandon"  # every attempt, and every IKE SA but the one with this ike_id
 INSTALL = "install"  # SaSpec to put into the kernel now
 RECONCILE = "reconcile"  # desired() has changed
 PROBE_PATH = "probe path"  # the size of an IP datagram that is not to be cut; answered by path_probed()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from isthmus.kernel.objects import OUT
 from isthmus.wire.addr import parse_ip
 from tests.core.pair import A, B, Host, PairTest, make_config
+from tests.counts import cases
 
 HOTEL = parse_ip("203.0.113.77")
+CAFE = parse_ip("203.0.113.55")
 NAT = parse_ip("203.0.113.1")
 IDS_A = " option local_id 'a'\n option remote_id 'b'\n"
 IDS_B = " option local_id 'b'\n option remote_id 'a'\n"
@@ -50,6 +52,19 @@ class MovingTest(RoamingTest):
             self.assertEqual([self.lasting(host) for host in (self.a, self.b)], before, "L2TP was touched " + extra)
             self.assertEqual(self.a.tunnel.ike.ike_id == ike_before, handshakes == 1, extra)
             self.assertEqual(self.a.tunnel.probe.loss_percent() or 0, 0, extra)
+
+    def test_an_address_that_changes_while_the_last_change_is_agreed(self) -> None:
+        for extra in ("", " option mobike 0\n"):
+            for wait in (52, 66, 30, 55, 58, 62, 70, 75)[: cases(1, 8)]:
+                self.setUp()
+                self.start(extra)
+                self.a.move(CAFE)
+                self.pair.run(wait)
+                self.a.move(HOTEL)
+                self.assertTrue(self.pair.run(5_000, self.has_moved), (extra, wait))
+                self.pair.run(20_000)
+                self.assertTrue(self.pair.up(), (extra, wait))
+                self.assertEqual(self.ends(self.a), {(HOTEL, B), (B, HOTEL)}, (extra, wait))
 
     def test_there_and_back_again(self) -> None:
         self.start()
