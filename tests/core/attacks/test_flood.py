@@ -5,6 +5,7 @@ from __future__ import annotations
 from isthmus.proto.ike2.sa_table import MAX_HALF_OPEN
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
+from isthmus.wire.identity import Identity
 from isthmus.wire.ike import pull_message, push_message
 from isthmus.wire.ike_payloads import NotifyPayload
 from tests.core.attacks.case import AttackTest
@@ -57,6 +58,26 @@ class Flood(AttackTest):
                     pair.b.engine.receive(paid, flooder, B, pair.now)
                     pair.b.collect()
         self.assertTrue(pair.b.engine.table.count_half_open() <= MAX_HALF_OPEN)
+        pair.connect()
+        self.assertTrue(agreed(pair))
+
+    def test_20_strangers_from_everywhere_keep_no_expected_peer_out(self):
+        # One connection takes callers from anywhere; each half-open SA is of another address, and paid for.
+        pair = Pair(0, None, make_connection("B"))
+        anybody = Identity(2, b"x.example")
+        pair.b.engine.set_connection(make_connection("B", name="anywhere", remote=None, remote_id=anybody))
+        pair.b.engine.table.limit = 12
+        for number, data in enumerate(beginnings(30)):
+            source = (bytes([198, 18, 0, number]), 500)
+            pair.b.engine.receive(data, source, B, pair.now)
+            for answer in pair.b.collect():
+                payloads = pull_message(Reader(answer.data)).payloads
+                if isinstance(payloads[0], NotifyPayload) and payloads[0].notify == num.COOKIE:
+                    message = pull_message(Reader(data))
+                    paid = push_message(message.header, [payloads[0]] + message.payloads)
+                    pair.b.engine.receive(paid, source, B, pair.now)
+                    pair.b.collect()
+        self.assertEqual(pair.b.engine.table.count_half_open(), 12)
         pair.connect()
         self.assertTrue(agreed(pair))
 

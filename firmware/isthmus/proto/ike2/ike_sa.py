@@ -71,6 +71,7 @@ class IkeSa:
         # Responder: SHA-256 of init_request and where it came from, by which a repetition is known.
         self.init_digest = b""
         self.init_source = remote
+        self.is_expected = False  # some connection names the address that it calls from
 
         self.suite: Suite | None = None
         self.key_pair: KeyPair | None = None

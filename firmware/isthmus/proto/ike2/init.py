@@ -250,7 +250,8 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     theirs = incoming.get(num.KE, KePayload)
     if theirs.group != ke.group_of(suite).id:
         raise InvalidKe("%s is chosen, and the key is for group %d" % (suite, theirs.group), ke.group_of(suite).id)
-    if not engine.table.make_room(now, engine.forget):
+    sa.is_expected = [row for row in connections if row.expects(sa.remote[0])] != []
+    if not engine.table.make_room(now, engine.forget, sa.is_expected):
         engine.count("busy")  # the initiator asks again
         return
     sa.connection = None

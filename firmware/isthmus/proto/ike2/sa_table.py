@@ -120,7 +120,7 @@ class SaTable:
         self._peer_spis.add(spi)
         return False
 
-    def make_room(self, now: int, forget: Callable[[IkeSa], None]) -> bool:
+    def make_room(self, now: int, forget: Callable[[IkeSa], None], is_expected: bool = False) -> bool:
         """Bound the half-open SAs: before one more is added to a full table, an old one is forgotten. False if that
         must not be: the newcomer has to wait.
 
@@ -142,7 +142,11 @@ class SaTable:
             if counts[sa.remote[0]] == most:
                 break
         if most == 1 and sa.expire_at is not None and sa.expire_at - now > HALF_OPEN_MS - FINISH_MS:
-            return False
+            # That holds among equals. Strangers from everywhere do not keep out who is expected where it calls from.
+            strangers = [other for other in half_open if not other.is_expected] if is_expected else []
+            if not strangers:
+                return False
+            sa = strangers[0]
         forget(sa)
         return True
 
