@@ -10,9 +10,12 @@ import sys
 
 from isthmus.proto import actions
 from isthmus.proto.ike2.sealing import seal_chain
+from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header, push_message
-from tests.core.ike_pair import IKE, NAME, A, B, Pair, make_connection
+from tests.core.ike_pair import IKE, INNER_A, INNER_B, NAME, A, B, Pair, make_connection
 from tests.counts import cases
+
+REKEY_SA = 16393
 
 # What an attack must not cause: everything that an engine can say but a datagram.
 NEWS = (
@@ -251,6 +254,23 @@ def raw_chain(bodies):
         chain = raw_payload(following, body) + chain
         following = kind
     return following, chain
+
+
+def rekey_bodies(scene, protocol, spi, new_spi=b"\x00\x00\x77\x77"):
+    """[(type, body)] of a CREATE_CHILD_SA request that says it rekeys the SA with this protocol and SPI."""
+    notify = bytes([protocol, len(spi)]) + REKEY_SA.to_bytes(2, "big") + spi
+    transform = bytes([3, 0, 0, 12, 1, 0, 0, 20, 0x80, 14, 0, 128]) + bytes([0, 0, 0, 8, 5, 0, 0, 0])
+    inside = bytes([1, 3, 4, 2]) + new_spi + transform
+    sa = bytes([0, 0]) + (4 + len(inside)).to_bytes(2, "big") + inside
+    ours, theirs = (INNER_B, INNER_A) if scene.victim is scene.pair.a else (INNER_A, INNER_B)
+    selector = bytes([1, 0, 0, 0, 8, 115]) + b"\x00\x28\x00\x00\xff\xff"
+    return [
+        (num.NOTIFY, notify),
+        (num.SA, sa),
+        (num.NONCE, bytes(range(32))),
+        (num.TSI, selector + ours * 2),
+        (num.TSR, selector + theirs * 2),
+    ]
 
 
 def fresh_request(seed=0, ike=IKE):

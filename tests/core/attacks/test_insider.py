@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from isthmus.proto import actions
 from isthmus.proto.ike2.endings import MAX_LEFT_OVER
+from isthmus.proto.ike2.rekey_child import MAX_CHILDREN
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike import FLAG_RESPONSE
 from tests.core.attacks.case import AttackTest
+from tests.core.attacks.scenes import make_scene, raw_chain, rekey_bodies
 from tests.core.ike_pair import NAME, Pair
 from tests.counts import cases
 
@@ -42,6 +44,26 @@ class Endless(AttackTest):
         pair.collect()
         without_goodbyes(pair)
         self.assertTrue(len(pair.b.of(actions.PeerSeen)) > seen)
+
+    def test_20_child_sas_rekeyed_without_end(self):
+        scene = make_scene("established, responder")
+        newest = scene.sa.children[-1].outbound_spi
+        for number in range(cases(12, 200)):
+            spi = (0x10000 + number).to_bytes(4, "big")
+            inner, chain = raw_chain(rekey_bodies(scene, num.PROTO_ESP, newest, spi))
+            scene.hit(scene.sealed(num.CREATE_CHILD_SA, inner, chain))
+            if scene.sa.children[-1].outbound_spi == spi:
+                newest = spi
+        self.assertEqual(len(scene.sa.children), MAX_CHILDREN)
+        self.assertEqual(len(scene.victim.of(actions.InstallSa)), MAX_CHILDREN)
+        self.assertEqual(scene.victim.states(), ["established"])
+        # When they have gone, he may again.
+        scene.pair.flight = []
+        scene.pair.wait(70_000)
+        self.assertEqual(len(scene.sa.children), 1)
+        inner, chain = raw_chain(rekey_bodies(scene, num.PROTO_ESP, newest, b"\x00\x02\x00\x00"))
+        scene.hit(scene.sealed(num.CREATE_CHILD_SA, inner, chain))
+        self.assertEqual(scene.sa.children[-1].outbound_spi, b"\x00\x02\x00\x00")
 
     def test_20_fresh_handshakes_without_end(self):
         pair = Pair().connect()

@@ -16,14 +16,14 @@ from tests.core.attacks.scenes import (
     raw_chain,
     raw_message,
     raw_payload,
+    rekey_bodies,
     thin,
 )
-from tests.core.ike_pair import INNER_A, INNER_B, A, B, Pair, agreed, make_connection
+from tests.core.ike_pair import A, B, Pair, agreed, make_connection
 
 # Of every registered notify, and some that nobody has registered.
 NOTIFIES = [number for number, _, _ in num.NOTIFY_TYPES] + [0, 2, 8191, 16383, 40959, 40960, 65535]
 
-REKEY_SA = 16393
 CUT = {"fragment": 576, "link": b"l" * 1100}
 
 # Notify bodies whose SPI does not fit into them.
@@ -131,30 +131,13 @@ class Fragments(AttackTest):
 
 
 class Rekeying(AttackTest):
-    SELECTOR = bytes([1, 0, 0, 0, 8, 115]) + b"\x00\x28\x00\x00\xff\xff"
-
-    def bodies(self, scene, protocol, spi, others=True):
-        """A CREATE_CHILD_SA request that says it rekeys the SA with this protocol and SPI."""
-        notify = bytes([protocol, len(spi)]) + REKEY_SA.to_bytes(2, "big") + spi
-        transform = bytes([3, 0, 0, 12, 1, 0, 0, 20, 0x80, 14, 0, 128]) + bytes([0, 0, 0, 8, 5, 0, 0, 0])
-        inside = bytes([1, 3, 4, 2]) + b"\x00\x00\x77\x77" + transform
-        sa = bytes([0, 0]) + (4 + len(inside)).to_bytes(2, "big") + inside
-        ours, theirs = (INNER_B, INNER_A) if scene.victim is scene.pair.a else (INNER_A, INNER_B)
-        rest = [
-            (num.SA, sa),
-            (num.NONCE, bytes(range(32))),
-            (num.TSI, self.SELECTOR + ours * 2),
-            (num.TSR, self.SELECTOR + theirs * 2),
-        ]
-        return [(num.NOTIFY, notify)] + (rest if others else [])
-
     def test_09_cve_2023_38710_rekey_notify_of_a_protocol_that_is_none(self):
         spis = (b"", b"\x00\x00\x12\x34", bytes(8), bytes(255))
         stories = [(name, protocol, spi) for name in SEALING for protocol in (0, 1, 2, 4, 255) for spi in spis]
         for name, protocol, spi in thin(stories, 5):
             scene = make_scene(name)
             up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
-            inner, chain = raw_chain(self.bodies(scene, protocol, spi))
+            inner, chain = raw_chain(rekey_bodies(scene, protocol, spi))
             scene.pair.flight.extend(scene.hit(scene.sealed(num.CREATE_CHILD_SA, inner, chain)))
             now_up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
             self.assertEqual(now_up, up, (name, protocol, spi.hex()))
@@ -165,7 +148,7 @@ class Rekeying(AttackTest):
         for name, spi in thin([(name, spi) for name in SEALING for spi in spis]):
             scene = make_scene(name)
             up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
-            inner, chain = raw_chain(self.bodies(scene, num.PROTO_ESP, spi))
+            inner, chain = raw_chain(rekey_bodies(scene, num.PROTO_ESP, spi))
             scene.pair.flight.extend(scene.hit(scene.sealed(num.CREATE_CHILD_SA, inner, chain)))
             now_up = len(scene.victim.of(actions.ChildUp)) + len(scene.victim.of(actions.InstallSa))
             self.assertEqual(now_up, up, (name, spi.hex()))
@@ -183,7 +166,7 @@ class Rekeying(AttackTest):
         for name, story in thin([(name, story) for story in stories for name in SEALING]):
             scene = make_scene(name)
             up = len(scene.victim.of(actions.ChildUp))
-            inner, chain = raw_chain(story(self.bodies(scene, num.PROTO_ESP, b"\x00\x00\x12\x34")))
+            inner, chain = raw_chain(story(rekey_bodies(scene, num.PROTO_ESP, b"\x00\x00\x12\x34")))
             scene.pair.flight.extend(scene.hit(scene.sealed(num.CREATE_CHILD_SA, inner, chain)))
             self.assertEqual(len(scene.victim.of(actions.ChildUp)), up, name)
             self.assert_survived(scene, b"", name)

@@ -227,6 +227,9 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         child.close_at = now + SUPERSEDED_MS
 
 
+MAX_CHILDREN = 8  # of one IKE SA: the one in use, and what rekeying has left until the peer deletes it
+
+
 def _find_old(sa: IkeSa, incoming: Incoming) -> ChildSa | None:
     """The CHILD SA to be replaced; None for the first of an IKE SA that has lost its own."""
     notify = incoming.find_notify(num.REKEY_SA)
@@ -234,6 +237,8 @@ def _find_old(sa: IkeSa, incoming: Incoming) -> ChildSa | None:
         if [child for child in sa.children if not child.closing]:
             raise NoAdditionalSas("the peer wants a further CHILD SA beside the one that there is")
         return None
+    if len(sa.children) >= MAX_CHILDREN:
+        raise TemporaryFailure("the peer rekeys again and again, and deletes none of the old CHILD SAs")
     # The sender names the SA by its own inbound SPI. Protocol and length are the peer's, and may be anything.
     child = sa.find_outbound(notify.spi) if notify.protocol == num.PROTO_ESP else None
     if child is None and isinstance(sa.requests.current, RekeyChild):
