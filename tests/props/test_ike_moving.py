@@ -15,6 +15,7 @@ from tests.counts import cases
 
 LOST_PERCENT = 10
 STORM_MS, CALM_MS = 60_000, 90_000
+APART_MS = 1500  # hints of a new place are heard once a second (Quiet), and a peer may say nothing more after that
 OUTSIDE = [(bytes([203, 0, 113, number]), 500) for number in range(5, 10)]
 INSIDE = [(bytes([10, 0, 0, number]), 500) for number in range(3)]
 
@@ -84,7 +85,7 @@ class Storm:
             for side in network.sides:
                 side.engine.handle_timer(network.now)
             if event_at <= network.now < end:
-                event_at = network.now + self.chance.randrange(100, 4000)
+                event_at = network.now + self.chance.randrange(APART_MS, 4000)
                 self.chance.choice(self.events)()
 
 
