@@ -47,7 +47,7 @@ class Hashes(unittest.TestCase):
 class ChaCha(unittest.TestCase):
     def setUp(self):
         if CHACHA20_POLY1305 not in AEADS:
-            self.skipTest("no ChaCha20-Poly1305 here")
+            self.skipTest("no cryptography: ChaCha20-Poly1305 is not offered here")
 
     def test_vectors(self):
         for case in cases_of("chacha20_poly1305"):
@@ -74,7 +74,7 @@ class ChaCha(unittest.TestCase):
 class Curves(unittest.TestCase):
     def setUp(self):
         if not HAVE_ECP:
-            self.skipTest("no NIST curves here")
+            self.skipTest("no cryptography: NIST curves are not offered here")
 
     def make(self, group, private):
         """A key pair with this private key: the random number that is reduced to it."""
