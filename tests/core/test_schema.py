@@ -4,8 +4,10 @@ import unittest
 
 from isthmus.config import proposal, schema, values
 from isthmus.config.errors import BadValue, nearest, quote
+from isthmus.config.model import load
 from isthmus.config.uci import is_name
 from isthmus.crypto import suites
+from isthmus.edge.printable import printable
 from isthmus.wire.addr import parse_ip, parse_prefix
 from isthmus.wire.identity import parse_identity
 
@@ -275,3 +277,11 @@ class SuggestionTest(unittest.TestCase):
             ("\u00e4", "'\u00e4'"),
         ):
             self.assertEqual(quote(text), shown)
+
+    def test_the_longest_sentence_is_shown_whole(self):
+        """It names every option of a tunnel, and the one that was meant after them."""
+        text = b"config tunnel 'x'\n option remoet 'y'\n"
+        said = [str(error) for error in load("/" + "long/" * 40 + "isthmus", lambda path: text).errors]
+        found = [line for line in said if "remoet" in line]
+        self.assertEqual(len(found), 1)
+        self.assertTrue("did you mean remote?" in printable(found[0]), printable(found[0]))

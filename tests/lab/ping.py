@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 SOL_RAW, ICMP_FILTER = 255, 1      # linux/icmp.h
 ECHO_REQUEST, ECHO_REPLY = 8, 0    # RFC 792
 LINGER = 5.0                       # seconds to wait for the last answers, on a machine that may be busy
-SO_RCVBUFFORCE, ROOM = 33, 1 << 24  # answers wait for a process that gets no processor for a while
+SO_SNDBUFFORCE, SO_RCVBUFFORCE, ROOM = 32, 33, 1 << 24  # for bursts of a process that had no processor for a while
+MOST_AT_ONCE = 50                  # requests in one burst: the time that a starved sender missed is not made up for
 HEADER = struct.Struct("=QQ")      # sent; wanted end (1 = stop)
 SLOTS = 1 << 20                    # numbers that one stream can use: 87 minutes at 200 a second
 
@@ -47,6 +48,7 @@ class Stream:
             item = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         item.setsockopt(SOL_RAW, ICMP_FILTER, struct.pack("=I", ~(1 << ECHO_REPLY) & 0xFFFFFFFF))
         item.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        item.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, ROOM)
         item.connect((self.address, 0))
         self.pid = os.fork()
         if self.pid == 0:
@@ -88,6 +90,7 @@ class Stream:
             if end is None and struct.unpack_from("=Q", self.memory, 8)[0]:
                 end = now + LINGER
             if end is None:
+                start = max(start, now - (number + MOST_AT_ONCE) / self.rate)
                 while number < SLOTS and start + number / self.rate <= now:
                     self.send_one(item, identifier, number, data)
                     number += 1

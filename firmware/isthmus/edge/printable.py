@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LONGEST_TEXT = 600
+LONGEST_TEXT = 1_000  # the longest of our own sentences, with the name of every option of a tunnel, fits
 
 # What moves a terminal's cursor, ends a line, or shows text in another order than it has: C0, DEL, C1, zero width and
 # direction marks, line and paragraph separators, halves of surrogate pairs. (first, last)
