@@ -28,8 +28,8 @@ def peer_moved(tunnel: Tunnel, action: PeerMoved, now: int) -> Requests:
     changed, is_stale = tunnel.children.moved(action.local[0], action.remote[0], action.encap)
     asked += [(verbs.UPDATE, spec) for spec in changed]
     tunnel.follow_at = None
-    if is_stale:  # who has moved makes new ones; a stranger may not think of it
-        tunnel.follow_at = now + (FOLLOW_MS if tunnel.ike.peer_is_isthmus else 0)
+    if is_stale:  # who has moved makes new ones, if it knows that it has; a stranger may not think of it
+        tunnel.follow_at = now + (FOLLOW_MS if tunnel.ike.peer_is_isthmus and action.is_announced else 0)
     pave(tunnel, now)
     return asked
 

@@ -109,16 +109,16 @@ class TranslatedTest(RoamingTest):
 
     def setUp(self) -> None:
         super().setUp()
-        self.port = 40_000
+        self.port, self.outside = 40_000, NAT
         pair = self.pair
         carry = pair.carry
 
         def translate(sender: Host, data: bytes, source: tuple, destination: tuple) -> None:
             if sender is self.a:
-                carry(sender, data, (NAT, self.port + (source[1] == 500)), destination)
-            elif destination == (NAT, self.port):
+                carry(sender, data, (self.outside, self.port + (source[1] == 500)), destination)
+            elif destination == (self.outside, self.port):
                 carry(sender, data, source, (self.a.wan, 4500))
-            elif destination == (NAT, self.port + 1):
+            elif destination == (self.outside, self.port + 1):
                 carry(sender, data, source, (self.a.wan, 500))
 
         pair.carry = translate
@@ -156,3 +156,16 @@ class TranslatedTest(RoamingTest):
         self.pair.run(30_000)
         self.assertEqual(self.encaps(self.a), {HOTEL: (4500, 4500), B: (4500, 4500)})
         self.assertTrue(self.pair.up())
+
+    def test_a_translator_that_gets_another_address(self) -> None:
+        """A cannot know: B makes the new SAs, and at once."""
+        self.start()
+        self.outside = CAFE
+        arriving = next(sa for sa in self.b.kernel.dump("sa") if sa.destination == B)
+        self.b.kernel.remap(B, arriving.spi, (CAFE, self.port))
+        self.assertTrue(self.pair.run(1_000, lambda: self.template(self.b) == (B, CAFE)))
+        self.assertTrue(self.pair.run(1_000, lambda: (B, CAFE) in self.ends(self.b)))
+        self.pair.run(30_000)
+        self.assertTrue(self.pair.up())
+        self.assertEqual(len(self.b.spis()), 2)
+        self.assertEqual(self.a.spis(), self.b.spis())

@@ -187,19 +187,27 @@ class IkeUp(Action):
 
 class PeerMoved(Action):
     """The endpoints (address, port) of an IKE SA have changed, proven by an authenticated message. encap: the UDP ports
-    (ours, the peer's) around ESP from now on, or None.
+    (ours, the peer's) around ESP from now on, or None. is_announced: the side that has moved knows it (RFC 4555), and
+    does what follows; a peer whose translator has moved it knows nothing.
     """
 
-    fields = ("name", "ike_id", "local", "remote", "encap")
+    fields = ("name", "ike_id", "local", "remote", "encap", "is_announced")
 
     def __init__(
-        self, name: str, ike_id: int, local: Endpoint, remote: Endpoint, encap: tuple[int, int] | None
+        self,
+        name: str,
+        ike_id: int,
+        local: Endpoint,
+        remote: Endpoint,
+        encap: tuple[int, int] | None,
+        is_announced: bool = True,
     ) -> None:
         self.name = name
         self.ike_id = ike_id
         self.local = local
         self.remote = remote
         self.encap = encap
+        self.is_announced = is_announced
 
 
 class IkeGone(Action):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from tests.lab.report import Facts, Report
 
 RATE = 200
-# Traffic again within 1 s between two Isthmus. In the emulated machine Python alone is twenty times slower, and others
-# want its processors too: the figure is noted, and only what no load explains fails.
-LIMIT_MS = 1000 if os.environ.get("ISTHMUS_LAB") == "native" else 5000
+# Traffic again within 1 s between two Isthmus; 0.2 to 0.4 s when the emulated machine has its processors to itself. In
+# a reduced run others want them too: then the figure is noted, and only what no load explains fails.
+LIMIT_MS, BUSY_LIMIT_MS = 1000, 5000
 PORT = 5001
 
 SIDE_A = f"""\
@@ -95,6 +94,11 @@ class Talk:
         """Both ends."""
         self.sock.close()
         self.listener.close()
+
+
+def limit_ms(report: Report) -> int:
+    """How long traffic may be away."""
+    return report.amount(BUSY_LIMIT_MS, LIMIT_MS)
 
 
 def longest_gap_ms(lost: list[int]) -> int:
@@ -205,7 +209,7 @@ def roam(pair: Pair, name: str) -> None:
                 )  # fmt: skip
                 talk.speak()
             # On a machine that does other things too the daemons wait for a processor longer than for each other.
-            check(min(gaps) <= LIMIT_MS, f"{gaps} ms without traffic")
+            check(min(gaps) <= limit_ms(pair.report), f"{gaps} ms without traffic")
             check(pair.facts() == before, f"L2TP, interface or routes have changed: {before}, {pair.facts()}")
             pair.a.wait_state("up", limit=10)
             pair.b.wait_state("up", limit=10)
@@ -234,7 +238,7 @@ def behind_nat(report: Report) -> None:
             for name, change, settled in rows:
                 with report.case("roam.behind_nat_" + name) as facts:
                     gap = measure(facts, topology.spokes[1], HUB_LAN, change, settled)
-                    check(gap <= LIMIT_MS, f"{gap} ms without traffic")
+                    check(gap <= limit_ms(report), f"{gap} ms without traffic")
                     check(spoke.tunnel()["state"] == "up", spoke.tunnel()["state"])
         finally:
             hub.remove()

@@ -246,7 +246,7 @@ def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:
     before = sa.local, sa.remote
     sa.local, sa.remote = local, remote
     take_along(engine, sa, before[0], before[1])
-    tell(engine, sa)
+    tell(engine, sa, False)
 
 
 def send_again(engine: Engine, sa: IkeSa, now: int) -> None:
@@ -255,12 +255,12 @@ def send_again(engine: Engine, sa: IkeSa, now: int) -> None:
         engine.send_request(sa, sa.requests.restart(now))
 
 
-def tell(engine: Engine, sa: IkeSa) -> None:
-    """Report where the SA is; of one that has been rekeyed, where its successor is."""
+def tell(engine: Engine, sa: IkeSa, is_announced: bool = True) -> None:
+    """Report where the SA is; of one that has been rekeyed, where its successor is. is_announced: see PeerMoved."""
     if not sa.is_proven or sa.name is None:
         return
     ike_id = _find_successor(engine, sa).ike_id
-    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa)))
+    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa), is_announced))
 
 
 def _find_successor(engine: Engine, sa: IkeSa) -> IkeSa:
