@@ -46,8 +46,13 @@ FEATURES = {
 FIRST = "waits for its first whole run in the lab"
 # (peer, role, feature) -> why it does not run; "*" stands for each.
 REASONS = {
-    **{("strongswan", "*", feature): FIRST for feature in ("fragments", "rekey_loss", "mobike", "nat_ours")},
-    **{("libreswan", "*", feature): FIRST for feature in ("transport", "pfs", "rekey_loss", "nat_ours", "nat_theirs")},
+    **{("strongswan", "*", feature): FIRST for feature in ("mobike",)},
+    ("strongswan", "*", "rekey_loss"): "it runs and is told, not judged yet: 0 of 75,000 packets lost in each of the "
+                                       "two first runs, at 830 packets a second on an emulated machine",
+    ("libreswan", "*", "rekey_loss"): "it is told, not judged: 5 of 90,000, 3 of 30,000 lost; most met no SA at "
+                                      "router A, as if pluto sent on a new SA before its answer had arrived",
+    ("libreswan", "*", "nat_ours"): "pluto finds no connection for our selectors (TS_UNACCEPTABLE); why is open",
+    ("libreswan", "*", "nat_theirs"): "the tunnel does not come up within 60 s; why is not known",
     ("libreswan", "*", "mobike"): "pluto's MOBIKE is for clients that get their address from it (ipsec.conf(5)); "
                                   "it is not offered in transport mode",
 }
