@@ -9,6 +9,7 @@ from isthmus.children import Children, Limits, key_of
 from isthmus.kernel.objects import BEET, Sa
 from isthmus.proto import actions
 from tests.core.ike_pair import NAME, Pair
+from tests.core.ike_walk import Odometer
 
 COMMANDS = {
     "rekey-child": lambda side, now: side.engine.rekey_child(NAME, newest_child(side), now),
@@ -137,33 +138,22 @@ class Frames:
             self.children[receiver].observed([arrived], now)
 
 
-class RekeyWalk:
-    """Every order of the datagrams that two commands set in motion.
+class RekeyWalk(Odometer):
+    """Every order of the datagrams that two commands set in motion. Each Pair is at rest, and has `lost`, the
+    number of frames that were.
 
     first, second: (side, word of COMMANDS). late: after how many deliveries the second begins. losses, doubles: how
     many datagrams may be lost and delivered twice.
     """
 
     def __init__(self, first, second=None, losses=0, doubles=0, late=0, seed=0):
+        super().__init__()
         self.first = first
         self.second = second
         self.losses = losses
         self.doubles = doubles
         self.late = late
         self.seed = seed
-        self.choices = []
-
-    def runs(self, limit):
-        """The Pair after each run, at rest, with `lost`, the number of frames that were; at most `limit` of them."""
-        for _ in range(limit):
-            pair, widths = self._run()
-            yield pair
-            self.choices += [0] * (len(widths) - len(self.choices))
-            while self.choices and self.choices[-1] + 1 >= widths[len(self.choices) - 1]:
-                self.choices.pop()
-            if not self.choices:
-                return
-            self.choices[-1] += 1
 
     def _run(self):
         pair = make_up(self.seed)

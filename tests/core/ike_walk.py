@@ -8,16 +8,12 @@ from __future__ import annotations
 from tests.core.ike_pair import Pair
 
 
-class Walk:
-    """Every order of the datagrams of two attempts.
-
-    losses, doubles: how many datagrams may be lost and delivered twice. late: after how many deliveries B begins.
+class Odometer:
+    """Runs one after the other, each with the next row of `choices`. A subclass has `_run() -> (pair, widths)`: how
+    many ways there were to go on at each place of choice.
     """
 
-    def __init__(self, losses=0, doubles=0, late=0):
-        self.losses = losses
-        self.doubles = doubles
-        self.late = late
+    def __init__(self):
         self.choices = []
 
     def runs(self, limit):
@@ -31,6 +27,19 @@ class Walk:
             if not self.choices:
                 return
             self.choices[-1] += 1
+
+
+class Walk(Odometer):
+    """Every order of the datagrams of two attempts.
+
+    losses, doubles: how many datagrams may be lost and delivered twice. late: after how many deliveries B begins.
+    """
+
+    def __init__(self, losses=0, doubles=0, late=0):
+        super().__init__()
+        self.losses = losses
+        self.doubles = doubles
+        self.late = late
 
     def _run(self):
         pair = Pair(0)

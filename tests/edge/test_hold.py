@@ -12,7 +12,7 @@ from pathlib import Path
 
 from isthmus import hold
 from isthmus.edge import os_cpython_udp as udp
-from tests.edge.world import NOBODY, Folder, own_network, run_as, wait_for
+from tests.edge.world import NOBODY, Folder, arrived, own_network, run_as, wait_for
 
 PORT = 4500
 L1, L2 = b"\x7f\x00\x00\x01", b"\x7f\x00\x00\x02"
@@ -33,20 +33,9 @@ class PortTest(unittest.TestCase):
         self.peer.settimeout(5)
         self.there = (L1, self.peer.getsockname()[1])
 
-    def arrived(self) -> list:
-        found: list = []
-
-        def read() -> bool:
-            for fd in self.port.fds():
-                found.extend(self.port.receive(fd))
-            return bool(found)
-
-        wait_for(read)
-        return found
-
     def test_the_marker_comes_off_and_goes_on(self) -> None:
         self.peer.sendto(bytes(4) + b"hello", ("127.0.0.2", PORT))
-        self.assertEqual(self.arrived(), [(b"hello", self.there, (L2, PORT))])
+        self.assertEqual(arrived(self.port), [(b"hello", self.there, (L2, PORT))])
         self.port.send(b"answer", (L2, PORT), self.there)
         self.assertEqual(self.peer.recvfrom(100), (bytes(4) + b"answer", ("127.0.0.2", PORT)))
 
@@ -58,7 +47,7 @@ class PortTest(unittest.TestCase):
         for data in (ESP, b"\xff", b"", b"\x00", bytes(3), b"abc"):
             self.peer.sendto(data, ("127.0.0.2", PORT))
         self.peer.sendto(bytes(4) + b"last", ("127.0.0.2", PORT))
-        self.assertEqual([row[0] for row in self.arrived()], [b"last"])
+        self.assertEqual([row[0] for row in arrived(self.port)], [b"last"])
 
     def test_a_probe_is_not_cut_and_everything_else_is(self) -> None:
         subprocess.run(["ip", "link", "set", "lo", "mtu", "1400"], check=True, timeout=30)

@@ -13,7 +13,7 @@ from isthmus.edge import os_cpython_udp as udp
 from isthmus.edge.loop import Loop
 from isthmus.wire import icmp4
 from isthmus.wire.addr import parse_ip
-from tests.edge.world import own_network, wait_for
+from tests.edge.world import arrived, own_network, wait_for
 
 PORT = 45_317
 L1, L2, L3 = b"\x7f\x00\x00\x01", b"\x7f\x00\x00\x02", b"\x7f\x00\x00\x03"
@@ -23,6 +23,21 @@ LOCAL = b"\xfe\x80" + bytes(13) + b"\x01"
 
 def setUpModule() -> None:
     own_network()
+
+
+class Broken:
+    """A socket that only fails, and is not asked without end."""
+
+    family = socket.AF_INET
+    calls = 0
+
+    def recvmsg(self, *_: int) -> tuple:
+        self.calls += 1
+        if self.calls > 10_000:
+            raise AssertionError("it never ends")
+        raise OSError(errno.ENETDOWN, "down")
+
+    recvfrom = recvmsg
 
 
 class UdpTest(unittest.TestCase):
@@ -37,22 +52,11 @@ class UdpTest(unittest.TestCase):
         sock.settimeout(5)
         return sock
 
-    def arrived(self) -> list:
-        found: list = []
-
-        def read() -> bool:
-            for fd in self.port.fds():
-                found.extend(self.port.receive(fd))
-            return bool(found)
-
-        wait_for(read)
-        return found
-
     def test_it_knows_at_which_address_a_datagram_arrived(self) -> None:
         peer = self.peer("127.0.0.1")
         for text, address in (("127.0.0.2", L2), ("127.0.0.3", L3)):
             peer.sendto(b"hello", (text, PORT))
-            self.assertEqual(self.arrived(), [(b"hello", (L1, peer.getsockname()[1]), (address, PORT))])
+            self.assertEqual(arrived(self.port), [(b"hello", (L1, peer.getsockname()[1]), (address, PORT))])
 
     def test_it_answers_from_the_address_it_was_asked_at(self) -> None:
         peer = self.peer("127.0.0.1")
@@ -63,7 +67,7 @@ class UdpTest(unittest.TestCase):
     def test_ipv6(self) -> None:
         peer = self.peer("::1")
         peer.sendto(b"hello", ("::1", PORT))
-        self.assertEqual(self.arrived(), [(b"hello", (ONE, peer.getsockname()[1]), (ONE, PORT))])
+        self.assertEqual(arrived(self.port), [(b"hello", (ONE, peer.getsockname()[1]), (ONE, PORT))])
         self.port.send(b"answer", (ONE, PORT), (ONE, peer.getsockname()[1]))
         self.assertEqual(peer.recvfrom(100)[0], b"answer")
 
@@ -85,19 +89,9 @@ class UdpTest(unittest.TestCase):
         while any(self.port.receive(fd) for fd in self.port.fds()):
             pass
         peer.sendto(b"last", ("127.0.0.2", PORT))
-        self.assertEqual(self.arrived()[0][0], b"last")
+        self.assertEqual(arrived(self.port)[0][0], b"last")
 
     def test_a_socket_that_only_fails_is_left_alone_in_time(self) -> None:
-        class Broken:
-            family = socket.AF_INET
-            calls = 0
-
-            def recvmsg(self, *_: int) -> tuple:
-                self.calls += 1
-                if self.calls > 10_000:
-                    raise AssertionError("it never ends")
-                raise OSError(errno.ENETDOWN, "down")
-
         fd = self.port.fds()[0]
         kept, self.port._sockets[fd] = self.port._sockets[fd], Broken()
         try:
@@ -125,15 +119,6 @@ class Echo4Test(unittest.TestCase):
             self.echo.send(bytes(16), parse_ip("127.0.0.1"), "ist-nowhere")
 
     def test_a_socket_that_only_fails_is_left_alone_in_time(self) -> None:
-        class Broken:
-            calls = 0
-
-            def recvmsg(self, *_: int) -> tuple:
-                self.calls += 1
-                if self.calls > 10_000:
-                    raise AssertionError("it never ends")
-                raise OSError(errno.ENETDOWN, "down")
-
         kept, self.echo._socket = self.echo._socket, Broken()
         try:
             self.assertEqual(self.echo.receive(), [])
@@ -159,15 +144,6 @@ class EchoTest(unittest.TestCase):
             self.echo.send(bytes(16), ONE, "ist-nowhere")
 
     def test_a_socket_that_only_fails_is_left_alone_in_time(self) -> None:
-        class Broken:
-            calls = 0
-
-            def recvfrom(self, _: int) -> tuple:
-                self.calls += 1
-                if self.calls > 10_000:
-                    raise AssertionError("it never ends")
-                raise OSError(errno.ENETDOWN, "down")
-
         kept, self.echo._socket = self.echo._socket, Broken()
         try:
             self.assertEqual(self.echo.receive(), [])

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from isthmus.edge.control import SOCKET_NAME, ControlServer
 from isthmus.edge.loop import Loop
+from isthmus.edge.os_cpython_udp import UdpPort
 from isthmus.errors import IsthmusError
 
 NOBODY = 65534
@@ -115,6 +116,19 @@ def wait_for(condition: object) -> bool:
             return True
         time.sleep(0.01)
     return bool(condition())
+
+
+def arrived(port: UdpPort) -> list:
+    """What has come to a port, as soon as there is anything."""
+    found: list = []
+
+    def read() -> bool:
+        for fd in port.fds():
+            found.extend(port.receive(fd))
+        return bool(found)
+
+    wait_for(read)
+    return found
 
 
 def run_as(uid: int, what: object) -> int:

@@ -160,6 +160,14 @@ class Choice(Type):
         raise BadValue("wrong-type", "%s is none of the words for this option" % quote(text), remedy)
 
 
+def _read_address(text: str) -> bytes:
+    """Any address, usable or not. Raises BadValue."""
+    try:
+        return parse_ip(text)
+    except AddressError as error:
+        raise BadValue("bad-address", error.message, error.remedy) from None
+
+
 class Address(Type):
     """An IP address of one host, as 4 or 16 bytes."""
 
@@ -168,10 +176,7 @@ class Address(Type):
 
     def parse(self, text: str) -> bytes:
         """See Type."""
-        try:
-            address = parse_ip(text)
-        except AddressError as error:
-            raise BadValue("bad-address", error.message, error.remedy) from None
+        address = _read_address(text)
         return _usable(address, text)
 
 
@@ -302,10 +307,7 @@ class NextHop(Type):
 
     def parse(self, text: str) -> bytes:
         """See Type."""
-        try:
-            address = parse_ip(text)
-        except AddressError as error:
-            raise BadValue("bad-address", error.message, error.remedy) from None
+        address = _read_address(text)
         if len(address) == 16 and address[0] == 0xFE and address[1] & 0xC0 == 0x80:
             return address
         return _usable(address, text)

@@ -34,6 +34,15 @@ def group(number):
     return number.to_bytes(2, "big")
 
 
+def load(pair):
+    """So many strangers have begun at B that it demands cookies."""
+    for number in range(THRESHOLD + 1):
+        stranger = Pair(number + 1)
+        stranger.b = pair.b
+        stranger.initiate()
+        stranger.deliver()
+
+
 class ForgedNews(unittest.TestCase):
     def test_06_forged_cookie_in_front_of_the_answer(self):
         # The peer wants none: it answers the first request, and the proof must be about that one.
@@ -59,12 +68,7 @@ class ForgedNews(unittest.TestCase):
 
     def test_patience_still_obeys_a_true_cookie(self):
         pair = Pair()
-        for number in range(THRESHOLD + 1):
-            stranger = Pair(number + 1)
-            stranger.b = pair.b
-            stranger.initiate()
-            stranger.deliver()
-        pair.a.engine.table.list_all()
+        load(pair)
         init.begin(pair.a.engine, make_connection("A"), pair.now, is_patient=True)
         pair.transfer()
         self.assertEqual(pair.a.states(), ["init-sent"])
@@ -100,11 +104,7 @@ class ForgedNews(unittest.TestCase):
 
     def test_cookie_in_front_of_the_peer_s_own(self):
         pair = Pair()
-        for number in range(THRESHOLD + 1):
-            stranger = Pair(number + 1)
-            stranger.b = pair.b
-            stranger.initiate()
-            stranger.deliver()
+        load(pair)
         pair.initiate()
         pair.flight = []
         forge(pair, num.COOKIE, b"a cookie of nobody")
