@@ -428,8 +428,11 @@ class Site:
         tunnels = list(self.tunnels.values())
         self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
         ends = [ends_of(tunnel) for tunnel in tunnels]
-        for tunnel in tunnels:
-            tunnel.shared = ends_of(tunnel) is not None and ends.count(ends_of(tunnel)) > 1
+        many: dict[tuple[bytes, bytes] | None, int] = {}
+        for pair in ends:
+            many[pair] = many.get(pair, 0) + 1
+        for tunnel, pair in zip(tunnels, ends):
+            tunnel.shared = pair is not None and many[pair] > 1
         text = guard_text(self._guard_sessions()) if tunnels or self.guarded else None
         if (text or "") != self._remembered:
             self._remembered = text or ""
