@@ -51,3 +51,12 @@ def ends_of(tunnel: Tunnel) -> tuple[bytes, bytes] | None:
     """
     outer = outer_of(tunnel) if tunnel.config.mode == TRANSPORT else None
     return None if outer == (UNKNOWN, UNKNOWN) else outer
+
+
+def peers_of(tunnel: Tunnel) -> list[bytes]:
+    """The outer addresses at which the peer of this tunnel is to be expected, or has proved itself."""
+    outer = outer_of(tunnel)
+    found = tunnel.road.expected()
+    if outer is not None and outer[1] != UNKNOWN and outer[1] not in found:
+        found.append(outer[1])
+    return found

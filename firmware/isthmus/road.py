@@ -53,6 +53,7 @@ class Road:
         self._between: tuple[bytes | None, bytes | None] | None = None  # the way's source, not always `local`
         self._told: tuple[bytes | None, bytes | None] | None = None  # what the engine knows
         self._answers: dict[str, tuple[list[bytes], str]] = {}
+        self._found: dict[str, list[bytes]] = {}
         self._failed: list[bytes] = []
         self._several = False
         self._met = False  # the peer is where it has shown itself, whatever its names say
@@ -69,7 +70,7 @@ class Road:
         names = []
         for remote in self.config.remotes:
             if is_ip(remote):
-                self._answers[remote] = ([parse_ip(remote)], "")
+                self.answered(remote, [parse_ip(remote)], "")
             else:
                 names.append(remote)
         return names
@@ -79,6 +80,8 @@ class Road:
         if name not in self.config.remotes:
             return False
         self._answers[name] = (addresses, failure)
+        if addresses:
+            self._found[name] = addresses
         return True
 
     def is_answered(self) -> bool:
@@ -107,6 +110,10 @@ class Road:
             self.remote = (fresh or candidates)[0]
             self._met = False
         return self.remote
+
+    def expected(self) -> list[bytes]:
+        """Every address that the peer's names had when they were last found."""
+        return [address for addresses in self._found.values() for address in addresses]
 
     def _candidates(self) -> tuple[list[bytes], list[bytes], list[str]]:
         """The addresses to try in order, those that cannot be used, and why names have none."""

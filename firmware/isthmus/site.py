@@ -11,7 +11,7 @@ from isthmus.children import kernel_sa
 from isthmus.config.model import changed_fields
 from isthmus.crypto.suites import SuiteError
 from isthmus.errors import IsthmusError
-from isthmus.facts import ends_of
+from isthmus.facts import ends_of, peers_of
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import Link, Sa, Session
@@ -433,7 +433,7 @@ class Site:
             many[pair] = many.get(pair, 0) + 1
         for tunnel, pair in zip(tunnels, ends):
             tunnel.shared = pair is not None and many[pair] > 1
-        text = guard_text(self._guard_sessions()) if tunnels or self.guarded else None
+        text = guard_text(self._guard_sessions(), self._peers()) if tunnels or self.guarded else None
         if (text or "") != self._remembered:
             self._remembered = text or ""
             self._outlet.remember_guard(self._remembered)
@@ -453,6 +453,10 @@ class Site:
             return known
         ids = [session.local_id for session in known]
         return known + [session for session in self._leftover if session.local_id not in ids]
+
+    def _peers(self) -> list[bytes]:
+        """Where peers may be expected, or have proved themselves."""
+        return [address for tunnel in self.tunnels.values() for address in peers_of(tunnel)]
 
     def _list(self, kinds: tuple[str, ...]) -> list[KernelObject]:
         """What the kernel holds of these kinds; nothing where it refuses, which is told."""

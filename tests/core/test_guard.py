@@ -16,7 +16,9 @@ def chain(text: str, name: str) -> list[str]:
     rules = []
     for line in body.split("\n"):
         words = line.split()
-        if words[-2:-1] == ["jump"] or words[-2:-1] == ["goto"]:
+        if "vmap" in words:
+            rules.append(" ".join(words))
+        elif words[-2:-1] == ["jump"] or words[-2:-1] == ["goto"]:
             rules += [" ".join(words[:-2]) + " " + rule for rule in chain(text, words[-1])]
         elif words and words[0] != "type":
             rules.append(" ".join(words))

@@ -128,3 +128,19 @@ class RoadTest(PairTest):
         self.pair.run(3_000)
         self.assertEqual(self.templates(self.b)[OUT], (B, A))
         self.assertTrue(self.pair.run(10_000, self.pair.up))
+
+    def test_every_address_of_a_peer_has_a_lane_of_its_own(self) -> None:
+        def lanes(host: object) -> list[bytes]:
+            return [a for a in (A, B, NOWHERE, ELSEWHERE) if "ike_from_%s {" % a.hex() in host.guard_text]
+
+        self.a.names["b.example.net"] = [ELSEWHERE, B]
+        self.configure("203.0.113.9 b.example.net", "%any")
+        self.pair.run(1_000)
+        self.assertEqual(lanes(self.a), [B, NOWHERE, ELSEWHERE])
+        self.assertEqual(lanes(self.b), [], "nobody is expected anywhere")
+        self.assertTrue(self.pair.run(30_000, self.pair.up))
+        self.pair.run(1_000)
+        self.assertEqual(lanes(self.b), [A], "it has proved itself")
+        self.a.names["b.example.net"] = []
+        self.pair.run(120_000)
+        self.assertTrue(B in lanes(self.a), "a name server that has gone silent takes nothing away")

@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 
 from isthmus.policy.guard import REMOVE, Session, guard_text
+from isthmus.wire.addr import parse_ip
 
 FOLDER = Path(__file__).parent / "guard"
 CLONE_NEWNET = 0x40000000
@@ -29,6 +30,9 @@ CASES = {
         Session("ist-depot", 11, 21, 0x69000001, 1396, 0x05000000),
         Session("ist-plant", 12, 22, 0x69000002, 1396, 0xFF000000),
         Session("ist-branch", 0x01020304, 0x05060708, 0x69000003, 1420),
+    ]),
+    "peers": guard_text([], [  # two of a family, one of them twice, and one of the other
+        parse_ip("203.0.113.2"), parse_ip("192.0.2.2"), parse_ip("203.0.113.2"), parse_ip("2001:db8::7"),
     ]),
     "remove": REMOVE,
 }  # fmt: skip

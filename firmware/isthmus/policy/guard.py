@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from isthmus.policy import mtu as mtu_of
 from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH
+from isthmus.policy.gate import gate_chains, rules_into
 from isthmus.policy.given import MARK_MASK
 from isthmus.wire.addr import format_ip
 
@@ -79,6 +80,8 @@ def _sides(sessions: list[Session]) -> list[str]:
             number = session.remote_id if way == "out" else session.local_id
             l2tp.append("@th,0,32 %d ipsec %s reqid != %d counter drop" % (number, way, session.reqid))
         udp = ["udp %s %d %s counter drop" % (end, L2TP_PORT, clear) for end in ("sport", "dport")]
+        if way == "in":
+            udp += rules_into()
         lines += _chain("l2tp_%s" % way, "", l2tp)
         lines += _chain("udp_%s" % way, "", udp)
         lines += _chain("clear_%s" % way, hook, [
@@ -104,8 +107,10 @@ def _marks(sessions: list[Session]) -> list[str]:
     return _chain("mark_out", "output", rules, "route", -310) if rules else []
 
 
-def guard_text(sessions: list[Session]) -> str:
+def guard_text(sessions: list[Session], peers: list[bytes] | None = None) -> str:
     """The whole table as one nft transaction: made if missing, emptied, filled.
+
+    peers: the outer addresses at which peers are known, 4 or 16 bytes each, for the gate.
 
     Clear L2TP is dropped in both directions, IPv4 and IPv6: protocol 115, and UDP with 1701 at either end (a tunnel
     with source port 1701 and another destination port slips past a rule on one of them). A session's frames pass only
@@ -120,6 +125,8 @@ def guard_text(sessions: list[Session]) -> str:
         clamp += _clamp(session)
     lines = ["table inet %s" % TABLE, "delete table inet %s" % TABLE, "table inet %s {" % TABLE]
     lines += _marks(sessions)
+    for name, rules in gate_chains(peers or []):
+        lines += _chain(name, "", rules)
     lines += _sides(sessions)
     lines += _chain("inner_forward", "", ["ip6 %s %s counter drop" % (end, INNER) for end in ("daddr", "saddr")])
     lines += _chain("fit", "", clamp)
