@@ -237,6 +237,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     engine.table.add(sa)  # findable by its name from now on
     sa.requests.retransmit = connection.retransmit
     sa.local, sa.remote = incoming.destination, incoming.source
+    sa.hints.is_new_place = True
     # From here on the peer is known: what it hears now it hears from somebody who has proved himself, too.
     crossing.check(engine, sa, connection)
     our_id = IdPayload(num.IDR, connection.local_id)

@@ -70,7 +70,7 @@ class IkeSa:
         self.init_request = self.init_answer = b""
         # Responder: SHA-256 of init_request and where it came from, by which a repetition is known.
         self.init_digest = b""
-        self.init_source = remote
+        self.init_local, self.init_source = local, remote
         self.is_expected = False  # some connection names the address that it calls from
 
         self.suite: Suite | None = None

@@ -204,6 +204,7 @@ def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     has_moved = source[0] != sa.remote[0]
     before = nat.get_place(sa)
     sa.local, sa.remote, sa.hints.trial = incoming.destination, source, None
+    sa.hints.is_new_place = True
     nat.take_along(engine, sa, before[0], before[1])
     nat.read_again(sa, incoming)
     if nat.get_place(sa) == before:

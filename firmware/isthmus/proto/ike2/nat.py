@@ -68,8 +68,8 @@ class Hints:
     """What there is to be asked about.
 
     trial: where the peer seems to be, unproven: requests go there as well. is_unverified: it has moved, and has not
-    answered from there yet. is_doubted: somebody says, unproven, that it no longer knows this IKE SA. seen: the hash of
-    where it has seen us last, b"": unknown. quiet: how often hints make us speak; its own, so that a flood elsewhere
+    answered from there yet. is_new_place: its last request has told where it is. is_doubted: somebody says, unproven,
+    that it no longer knows this IKE SA. seen: the hash of where it has seen us last, b"": unknown. quiet: how often hints make us speak; its own, so that a flood elsewhere
     does not silence this peer's.
     """
 
@@ -77,6 +77,7 @@ class Hints:
         self.quiet = Quiet()
         self.trial: Endpoint | None = None
         self.is_unverified = False
+        self.is_new_place = False
         self.is_doubted = False
         self.seen = b""
 
@@ -204,6 +205,8 @@ def follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     source, trial = incoming.source, sa.hints.trial
     if incoming.header.is_response:
         sa.hints.trial = None
+    else:
+        sa.hints.is_new_place = False
     if source == sa.remote or not sa.is_proven:
         return
     if source == trial and incoming.header.is_response:
@@ -227,18 +230,33 @@ def try_at(engine: Engine, sa: IkeSa, endpoint: Endpoint, now: int) -> None:
 
 
 def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
-    """The last request has come again. From where the peer began: what came first from another port was a copy. If it
-    was the news that the peer has moved: either was. From behind a translator: that may have mapped anew, and the peer
-    may have nothing more to say for a long time. Where it is not clear, the peer is asked.
+    """The last request has come again. If it has told where the peer is, and comes from where that began: what was
+    first was a copy, from another port. If it was the news that the peer has moved: either was. From behind a
+    translator: that may have mapped anew, and the peer may have nothing more to say for a long time. Where it is not
+    clear, the peer is asked.
     """
-    source = incoming.source
-    if sa.hints.is_unverified or may_follow(sa):
-        try_at(engine, sa, source, now)
-    if sa.nat.there or source == sa.remote or source[0] != sa.remote[0]:
+    if not sa.is_proven or (incoming.destination, incoming.source) == (sa.local, sa.remote):
         return
-    if source[1] in (sa.init_source[1], NAT_PORT):
-        move(engine, sa, incoming.destination, source)
+    if sa.hints.is_unverified or may_follow(sa):
+        try_at(engine, sa, incoming.source, now)
+    if sa.hints.is_new_place and _is_where_it_began(sa, incoming):
+        move(engine, sa, incoming.destination, incoming.source)
         send_again(engine, sa, now)
+
+
+def _is_where_it_began(sa: IkeSa, incoming: Incoming) -> bool:
+    """True if only ports differ, and are those of the beginning, or 4500 for 500: never one of each, and never 500 where
+    ESP goes in UDP. A translator's port is its own affair.
+    """
+    here, there = incoming.destination, incoming.source
+    if (here[0], there[0]) != (sa.local[0], sa.remote[0]):
+        return False
+    began = sa.init_local, sa.init_source
+    floated = _float(began[0]), _float(began[1])
+    for local, remote in (floated,) if sa.nat.is_encapsulated else (began, floated):
+        if here[1] == local[1] and (there == sa.remote if sa.nat.there else there[1] == remote[1]):
+            return True
+    return False
 
 
 def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint) -> None:

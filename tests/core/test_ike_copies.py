@@ -1,0 +1,118 @@
+"""Copies of the peer's own datagrams, under other addresses or ports: who sends them again moves and ends nothing."""
+
+from __future__ import annotations
+
+import unittest
+
+from isthmus.proto import actions
+from tests.core.ike_moving import on_4500
+from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
+from tests.core.test_ike_nat import FLOATED_B, joined, only_sa
+
+PORTS = (500, 4500, 9999)
+
+
+def places(side):
+    return [(sa.local, sa.remote) for sa in side.engine.table.list_all()]
+
+
+class LastRequest(unittest.TestCase):
+    """The last request of the peer comes again, from and to every port that IKE has, and from one that it has not."""
+
+    def replay(self, network, asker, victim):
+        """A question of `asker` arrives, is answered, and comes again in every way."""
+        asker.engine.check_peer(NAME, network.now)
+        network.transfer()
+        request = network.arrived[-2]
+        before = places(victim)
+        for there in PORTS:
+            for here in PORTS[:2]:
+                source, destination = (request.source[0], there), (request.destination[0], here)
+                network.hand_over(actions.SendDatagram(request.data, source, destination))
+                network.collect()
+                network.flight = []
+        self.assertEqual(places(victim), before)
+        self.assertEqual(victim.of(actions.PeerMoved), [])
+
+    def test_behind_a_translator_the_hub_stays_where_it_is(self):
+        for mobike in (True, False):
+            network, a, b = joined(a_inside=True, mobike=mobike)
+            self.replay(network, b, a)
+
+    def test_forced_encapsulation_stays(self):
+        network, a, b = joined(force_a=True, force_b=True)
+        self.replay(network, a, b)
+        self.replay(network, b, a)
+
+    def test_without_a_translator(self):
+        for mobike in (True, False):
+            network, a, b = joined(mobike=mobike)
+            self.replay(network, a, b)
+            self.replay(network, b, a)
+
+
+class Proof(unittest.TestCase):
+    """A copy of IKE_AUTH is faster than the true one."""
+
+    def test_to_port_500_of_a_hub_whose_peer_is_behind_a_translator(self):
+        network, a, b = joined_but_proof(a_inside=True)
+        proof = network.flight.pop(0)
+        port = network.translators[0].go_out(proof.source)[1]
+        network.hand_over(actions.SendDatagram(proof.data, (A[0], port), B))
+        network.collect()
+        network.flight = []
+        network.deliver(proof)
+        network.transfer()
+        self.assertEqual((only_sa(b).local, only_sa(b).remote), (FLOATED_B, (A[0], port)))
+        self.assertEqual(b.of(actions.PeerMoved)[-1].encap, (4500, port))
+
+    def test_its_repetition_changes_no_ports(self):
+        # Behind a translator, or as if behind one, nobody proves himself from port 500.
+        network, a, b = joined(force_a=True)
+        proof = [seen for seen in network.arrived if seen.destination == FLOATED_B][0]
+        network.hand_over(actions.SendDatagram(proof.data, A, B))
+        network.transfer()
+        self.assertEqual(only_sa(b).remote, on_4500(A))
+        self.assertEqual(b.of(actions.PeerMoved), [])
+
+
+def joined_but_proof(a_inside):
+    """As joined(), up to where A's IKE_AUTH is in flight."""
+    network, a, b = joined(a_inside=a_inside)
+    for side in (a, b):
+        side.engine.delete(NAME, network.now)
+    network.transfer()
+    network.wait(60_000)
+    for side in (a, b):
+        side.done.clear()
+    a.engine.initiate(NAME, network.now)
+    network.collect()
+    for _ in range(2):
+        network.deliver(network.flight.pop(0))
+        network.collect()
+    return network, a, b
+
+
+class WrongProof(unittest.TestCase):
+    def test_who_has_no_key_moves_nothing(self):
+        # He sees what goes to the peer, calls as if from there, and repeats his own refused proof from port 4500.
+        ends = make_connection("A", mobike=False), make_connection("B", mobike=False)
+        pair = Pair(0, ends[0], ends[1]).connect()
+        before = places(pair.b)
+        self.assertEqual(before, [(B, A)])
+        stranger = Pair(1, make_connection("A", mobike=False, psk=b"a guess"))
+        stranger.b = pair.b
+        stranger.initiate()
+        stranger.deliver()
+        stranger.deliver()
+        proof = stranger.deliver()
+        self.assertEqual(pair.b.states(), ["established", "done"])
+        for here in (500, 4500):
+            pair.b.engine.receive(proof.data, (A[0], 4500), (B[0], here), pair.now)
+        self.assertEqual(places(pair.b)[0], before[0])
+        pair.flight = []
+        self.assertTrue(agreed(pair))
+
+
+if __name__ == "__main__":
+    unittest.main()
