@@ -55,7 +55,7 @@ class Proof(unittest.TestCase):
     """A copy of IKE_AUTH is faster than the true one."""
 
     def test_to_port_500_of_a_hub_whose_peer_is_behind_a_translator(self):
-        network, a, b = joined_but_proof(a_inside=True)
+        network, _, b = joined_but_proof(a_inside=True)
         proof = network.flight.pop(0)
         port = network.translators[0].go_out(proof.source)[1]
         network.hand_over(actions.SendDatagram(proof.data, (A[0], port), B))
@@ -68,8 +68,8 @@ class Proof(unittest.TestCase):
 
     def test_its_repetition_changes_no_ports(self):
         # Behind a translator, or as if behind one, nobody proves himself from port 500.
-        network, a, b = joined(force_a=True)
-        proof = [seen for seen in network.arrived if seen.destination == FLOATED_B][0]
+        network, _, b = joined(force_a=True)
+        proof = next(seen for seen in network.arrived if seen.destination == FLOATED_B)
         network.hand_over(actions.SendDatagram(proof.data, A, B))
         network.transfer()
         self.assertEqual(only_sa(b).remote, on_4500(A))

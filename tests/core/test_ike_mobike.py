@@ -375,6 +375,18 @@ class Routability(Moving):
         self.assertEqual(len(self.moves(self.b)), count)
         self.check_joined()
 
+    def test_updates_without_end_keep_one_question(self):
+        # A peer says that it moves again and again, and answers nothing that it is asked.
+        for number in range(50):
+            update_now = self.ask(self.a, [update()])
+            self.network.hand_over(actions.SendDatagram(update_now.data, (VICTIM[0][:3] + bytes([number]), 4500), B))
+            self.sa(self.a).requests.finish()
+            self.b.collect()
+        self.assertEqual(len(self.moves(self.b)), 50)
+        requests = self.sa(self.b).requests
+        self.assertTrue(requests.is_waiting)
+        self.assertEqual(len(requests.queue), 1)
+
     def test_last_update_from_another_address(self):
         self.go(self.a, NEW, B)
         self.network.transfer()

@@ -129,12 +129,16 @@ def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint, now: int)
 
 def _send_update(engine: Engine, sa: IkeSa, now: int) -> None:
     requests = sa.requests
-    requests.queue = [task for task in requests.queue if not isinstance(task, Update)]
+    _drop_queued(sa, Update)
     requests.queue.insert(0, Update())
     if requests.is_waiting:
         nat.send_again(engine, sa, now)
     else:
         engine.send_queued(sa, now)
+
+
+def _drop_queued(sa: IkeSa, kind: type[Task]) -> None:
+    sa.requests.queue = [task for task in sa.requests.queue if not isinstance(task, kind)]
 
 
 def receive_update_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
@@ -215,6 +219,7 @@ def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
         # Its message is proven, but not where it came from: that is no part of what is signed.
         nat.send_again(engine, sa, now)
         sa.hints.is_unverified = True
+        _drop_queued(sa, Verify)  # a peer that moves on and on is asked where it is last
         engine.start(sa, Verify(engine.rng(COOKIE2_BYTES)), now)
 
 

@@ -69,8 +69,8 @@ class Hints:
 
     trial: where the peer seems to be, unproven: requests go there as well. is_unverified: it has moved, and has not
     answered from there yet. is_new_place: its last request has told where it is. is_doubted: somebody says, unproven,
-    that it no longer knows this IKE SA. seen: the hash of where it has seen us last, b"": unknown. quiet: how often hints make us speak; its own, so that a flood elsewhere
-    does not silence this peer's.
+    that it no longer knows this IKE SA. seen: the hash of where it has seen us last, b"": unknown. quiet: how often
+    hints make us speak; its own, so that a flood elsewhere does not silence this peer's.
     """
 
     def __init__(self) -> None:
@@ -245,8 +245,8 @@ def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
 
 
 def _is_where_it_began(sa: IkeSa, incoming: Incoming) -> bool:
-    """True if only ports differ, and are those of the beginning, or 4500 for 500: never one of each, and never 500 where
-    ESP goes in UDP. A translator's port is its own affair.
+    """True if only ports differ, and are those of the beginning, or 4500 for 500: never one of each, and never 500
+    where ESP goes in UDP. A translator's port is its own affair.
     """
     here, there = incoming.destination, incoming.source
     if (here[0], there[0]) != (sa.local[0], sa.remote[0]):
