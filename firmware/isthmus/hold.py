@@ -69,6 +69,7 @@ class Hold:
         self.path = path
         self.kept = kept
         self.listener = listen(path)
+        self.made = posix.stat(path).st_ino
         self.channels = {channel: _socket.socket(fileno=channel)}
         self.poll = select.poll()
         for fd in (self.listener.fileno(), channel):
@@ -90,21 +91,21 @@ class Hold:
         """Give everything back, the channels last: who waits for their end finds the ports free."""
         for number in self.kept:
             posix.close(number)
-        try:
-            posix.unlink(self.path)
-        except OSError:
-            pass
+        if self.is_found():
+            try:
+                posix.unlink(self.path)
+            except OSError:
+                pass
         self.listener.close()
         for channel in self.channels.values():
             channel.close()
 
     def is_found(self) -> bool:
-        """Whether PATH is still there."""
+        """Whether PATH is still there, and ours: another hold may have taken it."""
         try:
-            posix.stat(self.path)
+            return posix.stat(self.path).st_ino == self.made
         except OSError:
             return False
-        return True
 
     def accept(self) -> None:
         """Hand duplicates to a new isthmusd."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from isthmus import hold
 from isthmus.edge import os_cpython_udp as udp
@@ -123,6 +124,29 @@ class HoldTest(Folder):
         self.assertNotEqual(holder._process.pid, first)
         os.unlink(self.file) if os.path.exists(self.file) else None
         holder.stop()
+
+    def test_one_of_another_version_gives_its_sockets_and_ends(self) -> None:
+        holder, port = self.start()
+        self.assertTrue(self.found())
+        numbers = [os.fstat(fd).st_ino for fd in port.fds()]
+        port.close()
+        with mock.patch.object(hold, "GREETING", b"isthmus-hold 2"):
+            again, port = self.start()
+        self.assertEqual([os.fstat(fd).st_ino for fd in port.fds()], numbers)
+        self.assertEqual(holder._process.wait(10), 0)
+        self.assertTrue(self.found())
+        again.stop()
+        port.close()
+        self.assertFalse(self.is_bound(), "two held it, and one does still")
+
+    def test_one_whose_place_another_has_taken_leaves_that_alone(self) -> None:
+        first = hold.Hold(self.file, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).detach(), [])
+        second = hold.Hold(self.file, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).detach(), [])
+        self.assertEqual((first.is_found(), second.is_found()), (False, True))
+        first.close()
+        self.assertTrue(os.path.exists(self.file))
+        second.close()
+        self.assertFalse(os.path.exists(self.file))
 
     def test_what_it_holds_can_change(self) -> None:
         holder, port = self.start()

@@ -214,11 +214,10 @@ class Holder:
             channel.close()
             return []
         sockets = [socket.socket(fileno=number) for number in given]
+        channel.setblocking(False)
+        self._channel = channel
         if greeting != hold.GREETING:  # another version: it ends, what it kept is here
-            channel.close()
-        else:
-            channel.setblocking(False)
-            self._channel = channel
+            self.stop()
         return sockets
 
     def keep(self, port: UdpPort) -> None:
