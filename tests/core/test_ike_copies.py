@@ -5,6 +5,9 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
+from isthmus.wire import ike_numbers as num
+from isthmus.wire.buffer import Reader
+from isthmus.wire.ike import pull_message, push_message
 from tests.core.ike_moving import on_4500
 from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
 from tests.core.test_ike_nat import FLOATED_B, joined, only_sa
@@ -91,6 +94,27 @@ def joined_but_proof(a_inside):
         network.deliver(network.flight.pop(0))
         network.collect()
     return network, a, b
+
+
+class ForgedAnswer(unittest.TestCase):
+    def test_it_does_not_hide_why_the_peer_refuses(self):
+        # Behind a forged answer to IKE_SA_INIT comes the true one, whose sender does not know our key.
+        for seed in range(2):
+            pair = Pair(seed, make_connection("A", psk=b"another one entirely"))
+            pair.initiate()
+            pair.deliver()
+            message = pull_message(Reader(pair.flight[0].data))
+            for payload in message.payloads:
+                if payload.type == num.NONCE:
+                    payload.data = bytes(32)
+            message.header.spi_r = b"forged!!"
+            forged = push_message(message.header, message.payloads)
+            pair.a.engine.receive(forged, B, A, pair.now)
+            pair.transfer()
+            pair.wait(120_000)
+            failed = pair.a.of(actions.Failed)[-1]
+            self.assertEqual(failed.error.code, "unreachable")
+            self.assertTrue("pre-shared key differs from ours" in failed.error.message, failed.error.message)
 
 
 class WrongProof(unittest.TestCase):

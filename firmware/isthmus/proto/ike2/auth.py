@@ -138,7 +138,7 @@ def receive_childless(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -
     try:
         link.check_link(connection, incoming)
         pfs.check_words(connection, incoming)
-        error = _read_refusal(connection, incoming.find_error())
+        error = read_refusal(connection, incoming.find_error())
     except IkeError as mismatch:
         error = mismatch
     endings.abort(engine, sa, error, DeletePayload(num.PROTO_IKE, []), now)
@@ -157,7 +157,7 @@ def receive_refusal(engine: Engine, sa: IkeSa, incoming: Incoming, _now: int) ->
         error.by_peer = True
         endings.fail(engine, sa, error)
         return
-    endings.fail(engine, sa, _read_refusal(connection, notify))
+    endings.fail(engine, sa, read_refusal(connection, notify))
 
 
 def receive_unwanted(engine: Engine, sa: IkeSa, _incoming: Incoming, now: int) -> None:
@@ -185,13 +185,13 @@ def _accept_responder(engine: Engine, sa: IkeSa, connection: Connection, incomin
         if not is_proof(sa, connection, RESPONDER, their_id, auth):
             raise _differing_keys(connection)
     except IkeError as error:
-        if not rivals.drop(engine, sa, now):
+        if not rivals.drop(engine, sa, error, now):
             endings.abort(engine, sa, error, NotifyPayload(num.AUTHENTICATION_FAILED), now)
         return False
     return True
 
 
-def _read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeError:
+def read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeError:
     """The error behind an error notify in an IKE_AUTH answer."""
     error: IkeError
     refused = notify.notify if notify is not None else 0

@@ -104,7 +104,10 @@ def give_up(engine: Engine, sa: IkeSa) -> None:
             message = "no usable answer from %s; the last one, which proves nothing, was: %s" % (where, sa.doubt)
         fail(engine, sa, Unreachable(message))
     elif sa.state == AUTH_SENT:
-        fail(engine, sa, Unreachable("the peer answered IKE_SA_INIT, and then not IKE_AUTH at %s" % where))
+        message = "the peer answered IKE_SA_INIT, and then not IKE_AUTH at %s" % where
+        if sa.doubt is not None:
+            message = "%s; another answer, which proves nothing, came to: %s" % (message, sa.doubt)
+        fail(engine, sa, Unreachable(message))
     else:
         lose(engine, sa, PeerDead("%s has stopped answering" % where))
 

@@ -345,7 +345,7 @@ class Engine:
             incoming.payloads = _read(opened)
             self._dispatch(sa, incoming, RESPONSE, now)
         except IkeError as error:
-            if sa.state == AUTH_SENT and not rivals.drop(self, sa, now):
+            if sa.state == AUTH_SENT and not rivals.drop(self, sa, error, now):
                 endings.abort(self, sa, error, DeletePayload(num.PROTO_IKE, []), now)
             else:
                 endings.break_off(self, sa, error, now)

@@ -200,9 +200,9 @@ def receive_disbelief(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -
 
     Whoever refuses has answered IKE_SA_INIT, and may be anybody: other answers are tried before that.
     """
-    if rivals.drop(engine, sa, now):
-        return
     notify = incoming.find_error()
+    if sa.connection is not None and rivals.drop(engine, sa, auth.read_refusal(sa.connection, notify), now):
+        return
     failed = notify is not None and notify.notify == num.AUTHENTICATION_FAILED
     if failed and sa.cookie and not sa.is_patient and sa.connection is not None:
         engine.forget(sa)

@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from isthmus.errors import IsthmusError
     from isthmus.proto.ike2.connection import Retransmit
     from isthmus.proto.ike2.engine import Engine
     from isthmus.proto.ike2.ike_sa import IkeSa
@@ -101,11 +102,14 @@ def take_turns(sa: IkeSa) -> None:
             _change(sa, following)
 
 
-def drop(engine: Engine, sa: IkeSa, now: int) -> bool:
-    """Whoever sent the answer in hand is not the peer. False if there is no other answer."""
+def drop(engine: Engine, sa: IkeSa, error: IsthmusError, now: int) -> bool:
+    """Whoever sent the answer in hand is not the peer, or `error` is its true refusal: that is remembered for the case
+    that no other answer proves itself. False if there is none.
+    """
     if sa.state != AUTH_SENT or not sa.rivals:
         return False
     engine.count("unproven")
+    sa.doubt = error
     wrong = Rival(sa)
     sa.rivals.pop().put_in_hand(sa)
     wrong.clear()
