@@ -7,8 +7,8 @@ import unittest
 from isthmus.proto import actions
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
-from isthmus.wire.ike import pull_message, push_message
-from tests.core.ike_moving import on_4500
+from isthmus.wire.ike import FLAG_RESPONSE, pull_message, push_message
+from tests.core.ike_moving import NEW, Moving, on_4500
 from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
 from tests.core.test_ike_nat import FLOATED_B, joined, only_sa
 
@@ -94,6 +94,31 @@ def joined_but_proof(a_inside):
         network.deliver(network.flight.pop(0))
         network.collect()
     return network, a, b
+
+
+class AnswerToAMove(Moving):
+    def move_with_a_copy_of_the_answer(self, copies):
+        """A moves. Before B's answer arrives, a copy does, from a port where there is no B."""
+        self.go(self.a, NEW, B)
+        self.network.collect()
+        while self.network.flight:
+            sent = self.network.flight.pop(0)
+            if copies and sent.destination[0] == NEW[0] and sent.data[19] & FLAG_RESPONSE:
+                copies -= 1
+                self.network.hand_over(actions.SendDatagram(sent.data, (B[0], 9999), sent.destination))
+            self.network.deliver(sent)
+            self.network.collect()
+
+    def test_it_does_not_make_a_translator(self):
+        # One side with ESP in UDP and the other without would not hear each other again, and IKE would never notice.
+        for copies in (1, 2):
+            self.setUp()
+            self.move_with_a_copy_of_the_answer(copies)
+            self.network.wait(10_000)
+            self.check_joined()
+            self.assertEqual([self.sa(side).nat.name for side in (self.a, self.b)], ["none", "none"])
+            self.assertEqual(self.moves(self.a), [(on_4500(NEW), on_4500(B), None)])
+            self.assertEqual(self.moves(self.b), [(on_4500(B), on_4500(NEW), None)])
 
 
 class ForgedAnswer(unittest.TestCase):

@@ -13,6 +13,7 @@ from isthmus.proto.errors import InvalidSyntax, MoveRefused, UnacceptableAddress
 from isthmus.proto.ike2 import endings, nat
 from isthmus.proto.ike2.states import ESTABLISHED, REKEYED
 from isthmus.proto.ike2.tasks import Task
+from isthmus.proto.ike2.times import UNPROVEN_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import format_endpoint
 from isthmus.wire.ike_payloads import NotifyPayload
@@ -148,7 +149,12 @@ def receive_update_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: in
         where = format_endpoint(sa.local)
         text = "the peer refuses to go on with us at %s: %s" % (where, num.name_of(num.NOTIFY_TYPES, refusal.notify))
         endings.lose(engine, sa, MoveRefused(text))
-    elif not [queued for queued in sa.requests.queue if isinstance(queued, Update)]:  # else we have moved on since
+    elif [queued for queued in sa.requests.queue if isinstance(queued, Update)]:
+        pass  # we have moved on since
+    elif (incoming.destination, incoming.source) != (sa.local, sa.remote):
+        # A copy: it would show us a translator that there is not, and the peer would not hear our ESP any more.
+        sa.later.append((now + UNPROVEN_MS, Update()))
+    else:
         nat.read_again(sa, incoming)
         sa.hints.seen = _get_seen(incoming)
         nat.start_keepalive(sa, engine.rng, now)
