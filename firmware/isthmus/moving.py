@@ -22,6 +22,7 @@ def peer_moved(tunnel: Tunnel, action: PeerMoved, now: int) -> Requests:
     """The IKE SA is between other endpoints now, as a message of the peer has proved: the SAs follow."""
     if tunnel.ike is None or tunnel.ike.ike_id != action.ike_id:
         return []
+    tunnel.ike.nat = action.nat
     asked: Requests = []
     if tunnel.road.meet(action.local[0], action.remote[0]):
         asked.append((verbs.FIND_WAY, tunnel.road.remote))

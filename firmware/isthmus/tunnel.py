@@ -16,7 +16,7 @@ from isthmus.offer import connection_of, mtu_of
 from isthmus.path import Path
 from isthmus.policy.desired import guard_session, objects_of
 from isthmus.probe import Probe, pull_answer
-from isthmus.proto.actions import INITIATOR, IkeUp
+from isthmus.proto.actions import INITIATOR
 from isthmus.proto.errors import CrossedAttempt
 from isthmus.renewal import FRESH, Renewal, limits_of
 from isthmus.road import Road
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Failed,
         IkeGone,
         IkeRekeyed,
+        IkeUp,
         PathProbed,
         PeerMoved,
         PeerSeen,
@@ -317,9 +318,7 @@ class Tunnel:
     def ike_rekeyed(self, action: IkeRekeyed, now: int) -> None:
         """The IKE SA goes on under another number, with fresh keys."""
         if self.ike is not None and self.ike.ike_id == action.ike_id:
-            was = self.ike
-            known = (was.peer_is_isthmus, was.nat, was.mobike, was.ppk)
-            self.ike = IkeUp(was.name, action.new_ike_id, was.role, action.suite, *known)
+            self.ike = self.ike.rekeyed(action.new_ike_id, action.suite)
             self.ike_at = now
             self.renewal.ike_rekeyed(now)
 

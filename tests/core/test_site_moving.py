@@ -122,6 +122,7 @@ class TranslatedTest(RoamingTest):
                 carry(sender, data, source, (self.a.wan, 500))
 
         pair.carry = translate
+        self.carry = carry
 
     def encaps(self, host: Host) -> dict:
         return {sa.destination: sa.encap for sa in host.kernel.dump("sa")}
@@ -155,6 +156,18 @@ class TranslatedTest(RoamingTest):
         self.assertTrue(self.pair.run(2_000, lambda: self.ends(self.a) >= {(HOTEL, B), (B, HOTEL)}))
         self.pair.run(30_000)
         self.assertEqual(self.encaps(self.a), {HOTEL: (4500, 4500), B: (4500, 4500)})
+        self.assertTrue(self.pair.up())
+
+    def test_out_from_behind_the_translator(self) -> None:
+        self.start()
+        self.assertEqual([host.tunnel.ike.nat for host in (self.a, self.b)], ["here", "there"])
+        self.pair.carry = self.carry
+        self.a.move(HOTEL)
+        self.assertTrue(self.pair.run(2_000, self.has_moved))
+        for ike in (False, True):
+            self.assertEqual([host.tunnel.ike.nat for host in (self.a, self.b)], ["none", "none"], ike)
+            self.a.tunnel.renew_now(True)
+            self.pair.run(10_000)
         self.assertTrue(self.pair.up())
 
     def test_a_translator_that_gets_another_address(self) -> None:

@@ -184,14 +184,18 @@ class IkeUp(Action):
         self.nat = nat
         self.mobike = mobike
 
+    def rekeyed(self, ike_id: int, suite: Suite) -> IkeUp:
+        """The same of the IKE SA that goes on from here."""
+        return IkeUp(self.name, ike_id, self.role, suite, self.peer_is_isthmus, self.nat, self.mobike, self.ppk)
+
 
 class PeerMoved(Action):
     """The endpoints (address, port) of an IKE SA have changed, proven by an authenticated message. encap: the UDP ports
     (ours, the peer's) around ESP from now on, or None. is_announced: the side that has moved knows it (RFC 4555), and
-    does what follows; a peer whose translator has moved it knows nothing.
+    does what follows; a peer whose translator has moved it knows nothing. nat: as in IkeUp, from now on.
     """
 
-    fields = ("name", "ike_id", "local", "remote", "encap", "is_announced")
+    fields = ("name", "ike_id", "local", "remote", "encap", "is_announced", "nat")
 
     def __init__(
         self,
@@ -201,6 +205,7 @@ class PeerMoved(Action):
         remote: Endpoint,
         encap: tuple[int, int] | None,
         is_announced: bool = True,
+        nat: str = "none",
     ) -> None:
         self.name = name
         self.ike_id = ike_id
@@ -208,6 +213,7 @@ class PeerMoved(Action):
         self.remote = remote
         self.encap = encap
         self.is_announced = is_announced
+        self.nat = nat
 
 
 class IkeGone(Action):

@@ -278,7 +278,7 @@ def tell(engine: Engine, sa: IkeSa, is_announced: bool = True) -> None:
     if not sa.is_proven or sa.name is None:
         return
     ike_id = _find_successor(engine, sa).ike_id
-    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa), is_announced))
+    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa), is_announced, sa.nat.name))
 
 
 def _find_successor(engine: Engine, sa: IkeSa) -> IkeSa:
