@@ -5,6 +5,7 @@ limit. Functions over the tunnel, which return what it asks of its site.
 from __future__ import annotations
 
 from isthmus import verbs
+from isthmus.errors import IsthmusError
 from isthmus.facts import outer_of
 from isthmus.proto.actions import INITIATOR
 
@@ -22,6 +23,8 @@ def peer_moved(tunnel: Tunnel, action: PeerMoved, now: int) -> Requests:
     """The IKE SA is between other endpoints now, as a message of the peer has proved: the SAs follow."""
     if tunnel.ike is None or tunnel.ike.ike_id != action.ike_id:
         return []
+    if refuses(tunnel, action.remote[0], now):
+        return []
     tunnel.ike.nat = action.nat
     asked: Requests = []
     if tunnel.road.meet(action.local[0], action.remote[0]):
@@ -33,6 +36,18 @@ def peer_moved(tunnel: Tunnel, action: PeerMoved, now: int) -> Requests:
         tunnel.follow_at = now + (FOLLOW_MS if tunnel.ike.peer_is_isthmus and action.is_announced else 0)
     pave(tunnel, now)
     return asked
+
+
+def refuses(tunnel: Tunnel, remote: bytes, now: int) -> bool:
+    """True if the peer must not be there, and the tunnel has ended for it: who has proved himself may still call from
+    anywhere, and say that he has moved anywhere.
+    """
+    try:
+        tunnel.road.check(remote)
+    except IsthmusError as error:
+        tunnel.refused(error, now)
+        return True
+    return False
 
 
 def settle(tunnel: Tunnel, action: ChildUp, now: int) -> Requests:

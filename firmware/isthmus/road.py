@@ -97,7 +97,7 @@ class Road:
         candidates, inside, failures = self._candidates()
         self._several = len(candidates) > 1
         if inside and not candidates:
-            raise PeerInsideError("the peer's address %s lies inside its own remote_subnet" % format_ip(inside[0]))
+            self.check(inside[0])
         if not candidates:
             text = "the name %s has no address (%s)"
             raise NoAddressError(text % (self.config.remote, "; ".join(failures) or "nothing found"))
@@ -146,6 +146,11 @@ class Road:
     def has_choice(self) -> bool:
         """The peer has several addresses: no need to wait long for one of them."""
         return self._several
+
+    def check(self, remote: bytes) -> None:
+        """Raises PeerInsideError for an address of the peer at which it must not be, wherever that comes from."""
+        if self._is_inside(remote):
+            raise PeerInsideError("the peer's address %s lies inside its own remote_subnet" % format_ip(remote))
 
     def _is_inside(self, address: bytes) -> bool:
         """The tunnel's own packets would go into the tunnel."""

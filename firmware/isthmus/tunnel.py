@@ -332,7 +332,7 @@ class Tunnel:
 
     def child_up(self, action: ChildUp, now: int) -> None:
         """ESP is agreed; the outbound SA goes in as `children.py` says."""
-        if not self.wanted or self.derived is None:
+        if not self.wanted or self.derived is None or moving.refuses(self, action.inbound.source, now):
             self._ask(verbs.DELETE)
             return
         if action.replaces is None:  # otherwise an attempt that is under way beside it goes on

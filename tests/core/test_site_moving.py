@@ -104,6 +104,34 @@ class MovingTest(RoamingTest):
         self.assertEqual(self.pair.sent, sent)
 
 
+class InsideTest(RoamingTest):
+    """A peer at an address that is routed into its own tunnel: its ESP would go in circles there."""
+
+    INSIDE = parse_ip("192.168.10.200")
+
+    def nobody_is_there(self) -> None:
+        for _ in range(40):
+            self.pair.run(500)
+            self.assertFalse([ends for ends in self.ends(self.b) if ends[1] == self.INSIDE])
+        self.assertEqual(self.b.tunnel.error.code, "peer-inside")
+        self.assertFalse(self.b.tunnel.children.usable())
+
+    def test_one_that_calls_from_there(self) -> None:
+        self.a.move(self.INSIDE)
+        self.a.site.apply(make_config("198.51.100.1", "192.168.20.0/24", extra=IDS_A), [], self.pair.now)
+        self.b.site.apply(make_config("%any", "192.168.10.0/24", extra=IDS_B), [], self.pair.now)
+        self.nobody_is_there()
+
+    def test_one_that_moves_there(self) -> None:
+        self.start()
+        self.a.move(self.INSIDE)
+        self.nobody_is_there()
+        self.a.move(HOTEL)
+        self.assertTrue(self.pair.run(70_000, self.has_moved))
+        self.pair.run(10_000)
+        self.assertTrue(self.pair.up())
+
+
 class TranslatedTest(RoamingTest):
     """A is behind a translator: its own address is A, outside it is NAT and a port that the translator chooses."""
 
