@@ -41,6 +41,12 @@ def three_lines(name: str, remote: str, subnet: str, *extra: str, psk: str = PSK
     return "\n\t".join([*lines, *extra]) + "\n"
 
 
+def link_shim(folder: Path) -> None:
+    """Make the folder one with the pyroute2 shim alone, for the path of a Python."""
+    if not (folder / "pyroute2").is_symlink():
+        (folder / "pyroute2").symlink_to(ROOT / "firmware" / "shims" / "pyroute2")
+
+
 class Site:
     """A router of the topology with isthmusd on it. Everything it writes is in a folder of its own."""
 
@@ -57,8 +63,7 @@ class Site:
         """A folder with the one shim: the others bear the names of standard modules."""
         folder = self.folder / "shim"
         folder.mkdir(exist_ok=True)
-        if not (folder / "pyroute2").is_symlink():
-            (folder / "pyroute2").symlink_to(ROOT / "firmware" / "shims" / "pyroute2")
+        link_shim(folder)
         return folder
 
     def write(self, text: str) -> None:

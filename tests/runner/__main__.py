@@ -55,7 +55,7 @@ def main() -> int:
     try:
         boot = threading.Thread(target=run, args=(lab, 1, printer, arguments.full), daemon=True)
         boot.start()
-        run(host, arguments.j, printer, arguments.full)
+        run(host, arguments.j, printer, arguments.full, behind=bool(lab))
         boot.join()
     except KeyboardInterrupt:
         stop_all()

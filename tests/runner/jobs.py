@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from tests.runner.report import Printer, Result, parse_line
 ROOT = Path(__file__).resolve().parents[2]
 TAIL = 60
 """Lines of a job's other output that are shown with a failure."""
+NICE = 10
+"""Niceness of what gives way: the lab emulates a machine whose protocols have timers, the host's tests have none."""
 
 
 class Job:
@@ -61,7 +64,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 class _Run:
     """One run of a job: its process, the lines it printed, and what they came to."""
 
-    def __init__(self, job: Job, printer: Printer, full: bool) -> None:
+    def __init__(self, job: Job, printer: Printer, full: bool, behind: bool) -> None:
         self._job = job
         self._printer = printer
         self._other: list[str] = []
@@ -75,6 +78,9 @@ class _Run:
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         _running.add(self._process)
+        if behind:
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                os.setpriority(os.PRIO_PGRP, self._process.pid, NICE)
 
     def _expire(self) -> None:
         self._late = True
@@ -131,8 +137,8 @@ class _Run:
         return ""
 
 
-def run(jobs: list[Job | Failure], workers: int, printer: Printer, full: bool) -> None:
-    """Run the jobs in order, this many at a time, until all are done."""
+def run(jobs: list[Job | Failure], workers: int, printer: Printer, full: bool, behind: bool = False) -> None:
+    """Run the jobs in order, this many at a time, until all are done. behind: they give way to others that run."""
     pending = list(reversed(jobs))
     lock = threading.Lock()
 
@@ -146,7 +152,7 @@ def run(jobs: list[Job | Failure], workers: int, printer: Printer, full: bool) -
                 printer.add(Result(job.label, job.name, "failed", job.why))
                 continue
             try:
-                _Run(job, printer, full).finish()
+                _Run(job, printer, full, behind).finish()
             except Exception as error:  # noqa: BLE001 - a job that cannot be started is a failed test, never a lost one
                 printer.add(Result(job.label, job.name, "failed", f"{type(error).__name__}: {error}"))
 
