@@ -69,6 +69,15 @@ class Proof(unittest.TestCase):
         self.assertEqual((only_sa(b).local, only_sa(b).remote), (FLOATED_B, (A[0], port)))
         self.assertEqual(b.of(actions.PeerMoved)[-1].encap, (4500, port))
 
+    def test_its_answer_from_port_500_which_was_not_asked(self):
+        network, a, _ = joined_but_proof(a_inside=False)
+        network.deliver(network.flight.pop(0))
+        network.collect()
+        answer = network.flight.pop(0)
+        network.hand_over(actions.SendDatagram(answer.data, B, A))
+        network.transfer()
+        self.assertEqual((only_sa(a).local, only_sa(a).remote), (on_4500(A), FLOATED_B))
+
     def test_its_repetition_changes_no_ports(self):
         # Behind a translator, or as if behind one, nobody proves himself from port 500.
         network, _, b = joined(force_a=True)

@@ -257,19 +257,19 @@ class Refused(Moving):
             datagram = self.ask(self.a, [update()])
             source = (parse_ip(text), 4500 if number else 0)
             self.network.hand_over(actions.SendDatagram(datagram.data, source, on_4500(B)))
-            answer = self.b.collect()[-1]
+            # No peer is there: it is a copy, and a refusal would be told to whom it is not about.
+            self.assertEqual(self.b.collect(), [], text)
             self.assertEqual((self.moves(self.b), self.sa(self.b).remote), ([], on_4500(A)), text)
-            self.a.engine.receive(answer.data, on_4500(B), on_4500(A), self.network.now)
+            self.network.deliver(datagram)
+            self.network.transfer()
             self.check_joined()
 
     def test_is_told_to_who_moves(self):
         self.go(self.a, NEW, B)
-        datagram = self.a.collect()[0]
-        impossible = (parse_ip("127.0.0.1"), 4500)
-        self.network.hand_over(actions.SendDatagram(datagram.data, impossible, on_4500(B)))
-        answer = self.b.collect()[-1]
-        self.a.engine.receive(answer.data, on_4500(B), on_4500(NEW), self.network.now)
-        self.a.collect()
+        self.network.deliver(self.a.collect()[0])
+        self.network.flight = [self.b.collect()[-1]]
+        reseal(self.network, self.b, lambda _: [NotifyPayload(num.UNACCEPTABLE_ADDRESSES)])
+        self.network.transfer()
         gone = self.a.of(actions.IkeGone)[0]
         self.assertEqual(gone.error.code, "move-refused")
         self.assertTrue("UNACCEPTABLE_ADDRESSES" in gone.error.message, gone.error.message)

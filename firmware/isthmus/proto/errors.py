@@ -202,14 +202,6 @@ class PeerTemporary(IkeError):
     remedy = "nothing to do: a fresh IKE SA is tried; if this comes back, read the peer's log"
 
 
-class UnacceptableAddresses(IkeError):
-    """The peer moves to where nobody can be."""
-
-    code = "addresses"
-    notify = num.UNACCEPTABLE_ADDRESSES
-    remedy = "the peer's IKE program is faulty or somebody in between tampers; nothing can be set here"
-
-
 class UnexpectedNat(IkeError):
     """The peer forbids address translation on the way, and there is some."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from isthmus.crypto.prf import is_equal
 from isthmus.proto.actions import BEET, INITIATOR
-from isthmus.proto.errors import InvalidSyntax, MoveRefused, UnacceptableAddresses, UnexpectedNat
+from isthmus.proto.errors import InvalidSyntax, MoveRefused, UnexpectedNat
 from isthmus.proto.ike2 import endings, nat
 from isthmus.proto.ike2.states import ESTABLISHED, REKEYED
 from isthmus.proto.ike2.tasks import Task
@@ -191,7 +191,7 @@ def receive_verdict(sa: IkeSa, task: Verify, incoming: Incoming) -> None:
 def receive_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> list[Payload]:
     """What an INFORMATIONAL request says of addresses, obeyed: returns what the answer says of them.
 
-    Raises UnacceptableAddresses or UnexpectedNat; then nothing has changed.
+    Raises UnexpectedNat; then nothing has changed.
     """
     if not sa.mobike:
         return []
@@ -209,8 +209,6 @@ def receive_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> 
 
 def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     source = incoming.source
-    if not _is_acceptable(source):
-        raise UnacceptableAddresses("the peer wants to go on at %s" % format_endpoint(source))
     has_moved = source[0] != sa.remote[0]
     before = nat.get_place(sa)
     sa.local, sa.remote, sa.hints.trial = incoming.destination, source, None
@@ -227,13 +225,3 @@ def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
         sa.hints.is_unverified = True
         _drop_queued(sa, Verify)  # a peer that moves on and on is asked where it is last
         engine.start(sa, Verify(engine.rng(COOKIE2_BYTES)), now)
-
-
-def _is_acceptable(endpoint: Endpoint) -> bool:
-    """An address that one host can have."""
-    address, port = endpoint
-    if not port or address == bytes(len(address)):
-        return False
-    if len(address) == 4:
-        return address[0] not in (0, 127) and address[0] < 224
-    return address[0] != 0xFF and address != bytes(15) + b"\x01"

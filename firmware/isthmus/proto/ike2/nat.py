@@ -137,7 +137,9 @@ def repeat_at_first_ports(engine: Engine, sa: IkeSa, datagram: tuple[bytes, ...]
 
 def take_ports(sa: IkeSa, connection: Connection, incoming: Incoming) -> None:
     """The answer to our proof has come: if on the ports of the beginning, those it is."""
-    if not sa.nat.is_encapsulated and (incoming.destination, incoming.source) == (connection.local, connection.remote):
+    came = incoming.destination, incoming.source
+    has_asked = sa.requests.sent > FLOATED_SENDINGS
+    if has_asked and not sa.nat.is_encapsulated and came == (connection.local, connection.remote):
         sa.local, sa.remote = incoming.destination, incoming.source
 
 
@@ -180,13 +182,25 @@ def may_come(sa: IkeSa, incoming: Incoming) -> bool:
     datagram from another port must not keep the peer from its answer.
     """
     if sa.mobike:
-        return True
+        return _can_be(incoming.source)
     if incoming.destination[0] != sa.local[0]:
         return False
     if incoming.source[0] == sa.remote[0] or incoming.source == sa.hints.trial:
         return True
     # A translator may have several addresses, and change them at the float or later.
     return sa.nat.there and (sa.state == INIT_ANSWERED or may_follow(sa))
+
+
+def _can_be(endpoint: Endpoint) -> bool:
+    """True for an endpoint that a peer can have. What seems to come from any other is somebody's copy: a refusal would
+    end what the peer itself began.
+    """
+    address, port = endpoint
+    if not port or address == bytes(len(address)):
+        return False
+    if len(address) == 4:
+        return address[0] not in (0, 127) and address[0] < 224
+    return address[0] != 0xFF and address != bytes(15) + b"\x01"
 
 
 def may_follow(sa: IkeSa) -> bool:
