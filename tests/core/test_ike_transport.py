@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
-from isthmus.proto.ike2 import link, transport
+from isthmus.proto.ike2 import child, link, transport
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import parse_ip
 from isthmus.wire.identity import Identity
@@ -175,6 +175,30 @@ class TranslatedTest(unittest.TestCase):
             self.assertTrue(before not in side.children())
             self.check(a, local_a, B[0])
             self.check(b, local_b, A[0])
+
+    def test_the_answer_is_in_the_words_of_the_offer(self):
+        # A peer that replaces no address (libreswan) takes back what it has offered, and nothing else.
+        for a_inside, b_inside in ((True, False), (False, True), (True, True)):
+            spoken = []
+
+            def listen(which, spoken=spoken):
+                def make(*arguments):
+                    payloads = which(*arguments)
+                    spoken.append([payload for payload in payloads if payload.type in (44, 45)])
+                    return payloads
+
+                return make
+
+            offer, answer = child.make_offer, child.make_answer
+            child.make_offer, child.make_answer = listen(offer), listen(answer)
+            try:
+                _, a, b, local_a, local_b = self.joined(a_inside, b_inside)
+            finally:
+                child.make_offer, child.make_answer = offer, answer
+            self.check(a, local_a, B[0])
+            self.check(b, local_b, A[0])
+            offered = [TsPayload(44, [host(local_a)]), TsPayload(45, [host(B[0])])]
+            self.assertEqual(spoken, [offered, offered])
 
     def test_without_one_an_address_of_another_is_no_use(self):
         pair = stranger_pair()

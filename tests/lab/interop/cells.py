@@ -43,12 +43,8 @@ FEATURES = {
     "no_proposal": "No common suite is told as such",
 }
 
-FIRST = "waits for its first whole run in the lab"
 # (peer, role, feature) -> why it does not run; "*" stands for each.
 REASONS = {
-    ("strongswan", "*", "mobike"): FIRST,
-    ("strongswan", "*", "rekey_loss"): "it runs and is told, not judged yet: 0 of 75,000 packets lost in each of the "
-                                       "two first runs, at 830 packets a second on an emulated machine",
     ("libreswan", "*", "rekey_loss"): "it is told, not judged: 5 of 90,000, 3 of 30,000 lost; most met no SA at "
                                       "router A, as if pluto sent on a new SA before its answer had arrived",
     ("libreswan", "*", "nat_ours"): "pluto finds no connection for our selectors (TS_UNACCEPTABLE); why is open",

@@ -29,6 +29,7 @@ class Libreswan(Peer):
 
     stack = "libreswan"
     log_path = "/run/pluto.log"
+    moves_early = True
 
     def configure(self) -> None:
         """ipsec.conf without a connection, an empty key database."""
@@ -116,6 +117,10 @@ class Libreswan(Peer):
             "replay-window": "128",
             "auto": "ignore",
         }
+        if self.inside:
+            # pluto expects selectors as they are written and substitutes no address (RFC 7296 2.23.1); what it puts
+            # into its kernel for transport mode bears the translator's address all the same.
+            rows["rightsubnet"] = f"{self.inside}/32"
         if terms.dpd:
             rows.update(dpddelay=str(terms.dpd), dpdtimeout=str(terms.dpd * 4), dpdaction="restart")
         return f"\nconn {NAME}\n" + "".join(f"    {name}={value}\n" for name, value in rows.items())

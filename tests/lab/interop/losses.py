@@ -1,15 +1,25 @@
-"""Rekeys of either SA, by either side, while packets cross: which are lost, and where, for want of which SA."""
+"""Rekeys of either SA, by either side, while packets cross: which are lost, on which way, and whose fault it was.
+
+The kernels count, not `ping`: requests as they leave host A, as they arrive at host B, replies as they come back. So
+the pings can be ended at any moment, and the ones on their way count as well.
+
+RFC 7296 section 2.8: who answers a rekeying goes on with the old SA until it has received something on the new one, or
+the DELETE of the old. On the Internet between the two a rule counts the packets that a peer sends on a new SA before
+our first one has passed, and how many of these even before the answer that brings us the keys.
+"""
 
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab.namespace import LabError, wait_until
 from tests.lab.report import check
-from tests.lab.topology import HOST_B
+from tests.lab.topology import HOST_B, WAN_A, WAN_B
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,89 +30,145 @@ if TYPE_CHECKING:
     from tests.lab.site import Site
 
 RATE = 1000
-COUNT = 15 * RATE
 LIMIT_S = 30.0
+QUIET_S = 1.0  # after the last ping, for what is on its way
 # What the kernel counts where a packet found no SA: ours or the peer's fault is told by the router.
 WANTED = ("XfrmInNoStates", "XfrmOutNoStates", "XfrmInStateProtoError", "XfrmInStateSeqError", "XfrmInTmplMismatch",
           "XfrmInStateMismatch", "XfrmInStateExpired", "XfrmOutStateExpired", "XfrmOutPolBlock")
+FLAGS = ("answered", "moved")
+NO_STATE = "router A XfrmInNoStates"
+AT_HOST_A = """\
+table inet count {
+    counter sent {}
+    counter back {}
+    chain out { type filter hook output priority 0; icmp type echo-request counter name sent; }
+    chain in { type filter hook input priority 0; icmp type echo-reply counter name back; }
+}
+"""
+AT_HOST_B = """\
+table inet count {
+    counter arrived {}
+    chain in { type filter hook input priority 0; icmp type echo-request counter name arrived; }
+}
+"""
+# An IKE header begins 64 bits into UDP; its exchange type is byte 18, its flags are byte 19 (RFC 7296 section 3.1).
+BETWEEN = f"""\
+table inet count {{
+    set known {{ typeof esp spi; }}
+    set answered {{ type ipv4_addr; flags dynamic; }}
+    set moved {{ type ipv4_addr; flags dynamic; }}
+    counter early {{}}
+    counter unanswered {{}}
+    chain pass {{
+        type filter hook forward priority 0;
+        ip saddr {WAN_B} udp sport 500 @th,208,8 36 @th,216,8 & 0x20 == 0x20 add @answered {{ ip daddr }}
+        ip saddr {WAN_A} esp spi != @known add @moved {{ ip saddr }}
+        ip saddr {WAN_B} esp spi != @known ip daddr != @moved counter name early
+        ip saddr {WAN_B} esp spi != @known ip daddr != @answered counter name unanswered
+    }}
+}}
+"""
 
 
-class Pings:
-    """`ping`, RATE times a second: in C, for Python on an emulated machine is far too slow for that.
+class Traffic:
+    """`ping`, RATE times a second, from `with` to its end: in C, for Python on an emulated machine is far too slow.
 
     It stays on one processor, and with it all that follows from a packet: on two, bursts overtake each other by more
     than a replay window, which has nothing to do with rekeys.
     """
 
-    def __init__(self, story: Story) -> None:
-        self.namespace = story.topology.host_a
+    def __init__(self, story: Story, site: Site) -> None:
+        self.site = site
+        self.topology = story.topology
         self.process: subprocess.Popen[bytes] | None = None
-        self.sent = 0
-        self.lost = 0
+        self.began = 0.0
         self.seconds = 0.0
 
-    def is_running(self) -> bool:
-        """True while packets go out."""
-        return self.process is not None and self.process.poll() is None
+    def __enter__(self) -> Traffic:
+        """Begin to count and to send; when this returns, replies have come."""
+        self.topology.host_a.nft(AT_HOST_A)
+        self.topology.host_b.nft(AT_HOST_B)
+        self.topology.internet.nft(BETWEEN + f"add element inet count moved {{ {WAN_A} }}\n"
+                                   + f"add element inet count answered {{ {WAN_A} }}\n")
+        self.began = time.monotonic()
+        self.process = self.topology.host_a.start(
+            ["taskset", "-c", "0", "ping", "-q", "-n", "-i", str(1 / RATE), "-W", "10", HOST_B],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("replies", lambda: count(self.topology.host_a)["back"] > RATE / 10, LIMIT_S, 0.1)
+        return self
 
-    def start(self) -> None:
-        """Begin to send COUNT of them, if the last have all gone."""
-        if not self.is_running():
-            self.collect()
-            self.process = self.namespace.start(
-                ["taskset", "-c", "0", "ping", "-q", "-n", "-i", str(1 / RATE), "-c", str(COUNT), "-W", "10", HOST_B],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    def __exit__(self, *_error: object) -> None:
+        """Let go of what counts."""
+        self.stop()
+        for namespace in (self.topology.host_a, self.topology.host_b, self.topology.internet):
+            namespace.nft("delete table inet count\n")
 
-    def collect(self) -> None:
-        """Wait for the end, add to the sums."""
-        if self.process is None:
-            return
-        said = self.process.communicate(timeout=300)[0].decode()
-        self.process = None
-        found = re.search(r"(\d+) packets transmitted, (\d+) received.* time (\d+)ms", said)
-        if found is None:
-            raise LabError(f"ping said {said}")
-        sent, received, milliseconds = map(int, found.groups())
-        self.sent += sent
-        self.lost += sent - received
-        self.seconds += milliseconds / 1000
+    def stop(self) -> None:
+        """Send no more."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+            self.process = None
+            self.seconds = time.monotonic() - self.began
+            time.sleep(QUIET_S)
+
+    def mark(self, *, is_ours: bool) -> list[str]:
+        """A rekeying follows: every SPI but the present ones, which are returned, is a new one from now on.
+
+        is_ours: we begin it, so the peer may be too early. Where it begins, it is the first to send.
+        """
+        old = self.site.spis()
+        done = "" if is_ours else "".join(f"add element inet count {name} {{ {WAN_A} }}\n" for name in FLAGS)
+        self.topology.internet.nft("".join(f"flush set inet count {name}\n" for name in ("known", *FLAGS))
+                                   + f"add element inet count known {{ {', '.join(old)} }}\n" + done)
+        return old
 
 
 def rekey_under_load(story: Story, site: Site, facts: Facts) -> None:
-    """20 rekeys of the CHILD SA and 5 of the IKE SA a side (fewer in a reduced run), 0 lost."""
+    """20 rekeys of the CHILD SA and 5 of the IKE SA a side (fewer in a reduced run); none may cost a packet of ours."""
+    peer = story.peer
     children, ikes = story.report.amount(2, 20), story.report.amount(1, 5)
-    orders: list[tuple[str, Callable[[], None]]] = [
-        ("CHILD by us", lambda: rekey_child(site, lambda: site.ask("rekey", tunnel="stranger"))),
-        ("CHILD by the peer", lambda: rekey_child(site, story.peer.rekey_child)),
-    ] * children + [
-        ("IKE by us", lambda: rekey_ike(site, lambda: site.ask("rekey", tunnel="stranger", ike=True))),
-        ("IKE by the peer", lambda: rekey_ike(site, story.peer.rekey_ike)),
-    ] * ikes
-    drops = count_drops(story)
-    pings = Pings(story)
-    told: list[str] = []
-    most = 4 * len(orders)
-    while orders:
-        check(len(told) < most, f"the pings never last as long as a rekey: {told}")
-        pings.start()
-        order = orders[0]
-        order[1]()
-        if pings.is_running():  # all through it
-            orders.pop(0)
-        told.append(order[0])
-    pings.collect()
-    facts.note(f"{story.peer.stack}: rekeys", ", ".join(f"{told.count(name)} {name}" for name in dict.fromkeys(told)))
-    facts.note("packets a second", round(pings.sent / pings.seconds))
-    facts.note("lost", f"{pings.lost} of {pings.sent}")
-    drops = [drop for drop in count_drops(story) if drop not in drops]
-    check(not pings.lost, f"{pings.lost} of {pings.sent} packets lost; the kernels count {drops}")
+    before = count_drops(story)
+    with Traffic(story, site) as traffic:
+        orders: list[Callable[[], None]] = [
+            lambda: rekey_child(traffic, lambda: site.ask("rekey", tunnel="stranger"), is_ours=True),
+            lambda: rekey_child(traffic, peer.rekey_child, is_ours=False),
+        ] * children + [
+            lambda: rekey_ike(site, lambda: site.ask("rekey", tunnel="stranger", ike=True)),
+            lambda: rekey_ike(site, peer.rekey_ike),
+        ] * ikes
+        for order in orders:
+            order()
+        wait_until("the newest SAs alone", lambda: len(site.spis()) == 2, LIMIT_S, 0.2)
+        check(traffic.process is not None and traffic.process.poll() is None, "ping has ended too soon")
+        traffic.stop()
+        here, there = count(story.topology.host_a), count(story.topology.host_b)
+        between = count(story.topology.internet)
+    drops = {name: value - before.get(name, 0) for name, value in count_drops(story).items()}
+    judge(story, facts, here["sent"] - there["arrived"], there["arrived"] - here["back"], between,
+          {name: value for name, value in drops.items() if value})
+    facts.note("rekeys", f"of each side {children} CHILD, {ikes} IKE")
+    facts.note("packets", f"{here['sent']}, {round(here['sent'] / traffic.seconds)} a second")
 
 
-def rekey_child(site: Site, order: Callable[[], object]) -> None:
-    """One order; wait until the new pair has replaced the old one in router A's kernel."""
-    old = site.spis()
+def judge(story: Story, facts: Facts, going: int, coming: int, between: dict[str, int], drops: dict[str, int]) -> None:
+    """None is lost on its way to the peer; of those coming, only what a peer sent on an SA it must not use yet."""
+    name = story.peer.stack
+    facts.note(name, f"lost {going} going, {coming} coming; the peer sent {between['early']} on new SAs before us, "
+                     f"{between['unanswered']} of them before its answer; the kernels count {drops or 'nothing'}")
+    check(not going, f"{going} packets lost on their way to {name}; the kernels count {drops}")
+    if not story.peer.moves_early:
+        check(not coming, f"{coming} packets lost on their way from {name}; the kernels count {drops}")
+        check(not between["early"], f"{name} sent {between['early']} packets on new SAs before us")
+    check(coming <= min(between["early"], drops.get(NO_STATE, 0)),
+          f"{coming} packets lost on their way from {name}, which sent {between['early']} too early; {drops}")
+
+
+def rekey_child(traffic: Traffic, order: Callable[[], object], *, is_ours: bool) -> None:
+    """One order; wait until a new pair is in router A's kernel. Older ones may be on their way out."""
+    old = traffic.mark(is_ours=is_ours)
     order()
-    wait_until("the new SAs alone", lambda: len(site.spis()) == 2 and not set(old) & set(site.spis()), LIMIT_S, 0.1)
+    wait_until("two new SAs", lambda: len(set(traffic.site.spis()) - set(old)) == 2, LIMIT_S, 0.1)
 
 
 def rekey_ike(site: Site, order: Callable[[], object]) -> None:
@@ -112,14 +178,23 @@ def rekey_ike(site: Site, order: Callable[[], object]) -> None:
     wait_until("the new IKE SA", lambda: site.show()["ike"]["since_s"] < age, LIMIT_S, 0.2)
 
 
-def count_drops(story: Story) -> list[str]:
+def count(namespace: Namespace) -> dict[str, int]:
+    """Packets that the namespace's counters have seen, by name."""
+    said = namespace.run("nft", "list", "counters")
+    found = re.findall(r"counter (\w+) \{\s*packets (\d+)", said)
+    if not found:
+        raise LabError(f"nft says {said}")
+    return {name: int(number) for name, number in found}
+
+
+def count_drops(story: Story) -> dict[str, int]:
     """What the two routers' kernels have dropped for want of an SA."""
     routers = (("router A", story.topology.router_a), ("router B", story.topology.router_b))
-    return [f"{name} {line}" for name, router in routers for line in read_statistics(router)]
+    return {f"{name} {what}": number for name, router in routers for what, number in read_statistics(router).items()}
 
 
-def read_statistics(namespace: Namespace) -> list[str]:
-    """The lines of its xfrm statistics that matter here."""
+def read_statistics(namespace: Namespace) -> dict[str, int]:
+    """The rows of its xfrm statistics that matter here."""
     with namespace:
         lines = Path("/proc/thread-self/net/xfrm_stat").read_text().splitlines()
-    return [" ".join(line.split()) for line in lines if line.split()[0] in WANTED]
+    return {name: int(value) for name, value in map(str.split, lines) if name in WANTED}

@@ -23,11 +23,13 @@ class Peer:
     stack = ""
     log_path = ""
     is_lazy = False  # as a responder it installs its outbound SA when the first packet has come
+    moves_early = False  # as a responder it sends on a new SA before it has seen that the other side can receive there
 
     def __init__(self, namespace: Namespace, local: str = WAN_B, remote: str = WAN_A) -> None:
         self.namespace = namespace
         self.local = local
         self.remote = remote
+        self.inside = ""  # the other end's own address, where it is behind a translator
         self.tree = Tree(self.stack, namespace)
         self.process: subprocess.Popen[bytes] | None = None
         self.kept = ""  # the log of earlier lives

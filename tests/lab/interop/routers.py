@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.lab.report import Facts
 
 TERMS = Terms("aes256gcm16-prfsha256-x25519", "aes256gcm16")
-LIMIT_S = 60.0
+LIMIT_S = 25.0
 # Who is behind the translator is reached at its address, as with a router that forwards the two ports.
 NAT = """\
 table ip nat {{
@@ -45,11 +45,8 @@ OUTSIDE_A, OUTSIDE_B = "203.0.113.1", "198.51.100.1"  # the Internet's own addre
 
 
 def run(story: Story) -> None:
-    """In the clear air, with rekeys under load, then with a translator on either side."""
-    story.us.let_go()
-    site = Site(story.topology.router_a, pseudowire.NOTHING, True)
-    try:
-        site.start()
+    """In the clear air, with rekeys under load."""
+    with daemon(story) as site:
         for role in ROLES:
             with contextlib.ExitStack() as stack:
                 with story.cells(role, "transport") as facts:
@@ -57,13 +54,16 @@ def run(story: Story) -> None:
                     carry(story, role, facts)
                 with story.cells(role, "rekey_loss") as facts:
                     losses.rekey_under_load(story, site, facts)
-        for role in ROLES:
-            with story.cells(role, "nat_ours") as facts, translated(story, WAN_A, OUTSIDE_A), \
-                    tunnel(story, site, role, OUTSIDE_A):
-                carry(story, role, facts)
-            with story.cells(role, "nat_theirs") as facts, translated(story, WAN_B, OUTSIDE_B), \
-                    tunnel(story, site, role, OUTSIDE_B):
-                carry(story, role, facts)
+
+
+@contextlib.contextmanager
+def daemon(story: Story) -> Iterator[Site]:
+    """The whole daemon on router A, in the engine's place."""
+    story.us.let_go()
+    site = Site(story.topology.router_a, pseudowire.NOTHING, True)
+    try:
+        site.start()
+        yield site
     finally:
         site.remove()
         story.us.take_again()
@@ -87,6 +87,7 @@ def tunnel(story: Story, site: Site, role: str, outside: str = "") -> Iterator[N
     peer = story.peer
     remote = outside if outside == OUTSIDE_B else WAN_B
     peer.remote = outside if outside == OUTSIDE_A else WAN_A
+    peer.inside = WAN_A if outside == OUTSIDE_A else ""
     extra = ["option role 'respond'"] if role == actions.RESPONDER else []
     peer.lay()
     try:
@@ -103,7 +104,7 @@ def tunnel(story: Story, site: Site, role: str, outside: str = "") -> Iterator[N
         is_reloaded(site, pseudowire.NOTHING)
         peer.terminate()
         peer.take_up()
-        peer.remote = WAN_A
+        peer.remote, peer.inside = WAN_A, ""
         forget_sas(story.topology.router_b)
 
 

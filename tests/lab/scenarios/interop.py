@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from tests.lab.interop import living, refusals, rekeying, routers, suites, tree
+from tests.lab.interop import living, refusals, rekeying, routers, suites, translated, tree
 from tests.lab.interop.bare import Bare
 from tests.lab.interop.cells import PEERS
 from tests.lab.interop.isthmus import Isthmus
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tests.lab.report import Report
 
 KINDS = tuple(kind for kind in (StrongSwan, Libreswan, Isthmus) if kind.stack in PEERS)
-STEPS = {"suites": suites, "rekeying": rekeying, "refusals": refusals, "routers": routers, "living": living}
+STEPS = {"suites": suites, "rekeying": rekeying, "refusals": refusals, "routers": routers,
+         "translated": translated, "living": living}
 ONLY = os.environ.get("ISTHMUS_INTEROP", "").split()  # peers and steps to run, for who works on one of them
 
 

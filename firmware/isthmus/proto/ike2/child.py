@@ -28,11 +28,13 @@ SHOWN_SELECTORS = 4
 
 class Terms:
     """What the two have agreed. role: ours in the exchange. proposal: the one to answer with, with the peer's SPI in
-    it. ts_i, ts_r: the Selector of the initiator's and of the responder's side. mode: BEET or TRANSPORT.
+    it. ts_i, ts_r: the Selector of the initiator's and of the responder's side, in our terms. mode: BEET or TRANSPORT.
+    said: the two selectors of a responder's answer, in the initiator's terms.
     """
 
     def __init__(
-        self, role: str, suite: Suite, proposal: Proposal, ts_i: Selector, ts_r: Selector, mode: str
+        self, role: str, suite: Suite, proposal: Proposal, ts_i: Selector, ts_r: Selector, mode: str,
+        said: tuple[Selector, Selector] | None = None,
     ) -> None:
         self.role = role
         self.suite = suite
@@ -40,6 +42,7 @@ class Terms:
         self.ts_i = ts_i
         self.ts_r = ts_r
         self.mode = mode
+        self.said = (ts_i, ts_r) if said is None else said
 
 
 def without_groups(suites: list[Suite]) -> list[Suite]:
@@ -63,7 +66,7 @@ def make_answer(terms: Terms, spi: bytes) -> list[Payload]:
     """Mode, SA, TSi and TSr of a responder whose inbound SPI is `spi`."""
     answered: list[Payload] = transport.make_notify(terms.mode)
     answered.append(SaPayload([proposals.with_spi(terms.proposal, spi)]))
-    return answered + _make_selectors(terms.ts_i, terms.ts_r)
+    return answered + _make_selectors(terms.said[0], terms.said[1])
 
 
 def _make_selectors(ts_i: Selector, ts_r: Selector) -> list[Payload]:
@@ -79,10 +82,10 @@ def choose(
     transport.check(connection, incoming)
     suite, proposal = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_ESP)
     theirs, ours = incoming.get(num.TSI, TsPayload).selectors, incoming.get(num.TSR, TsPayload).selectors
-    ts_i = _narrow(transport.get_theirs(sa, connection), transport.see_theirs(sa, connection, theirs))
-    ts_r = _narrow(transport.get_ours(sa, connection), transport.see_ours(sa, connection, ours))
+    ts_i, said_i = _narrow(transport.get_theirs(sa, connection), theirs, transport.see_theirs(sa, connection, theirs))
+    ts_r, said_r = _narrow(transport.get_ours(sa, connection), ours, transport.see_ours(sa, connection, ours))
     _check_spi(engine, sa, connection, proposal.spi)
-    return Terms(role, suite, proposal, ts_i, ts_r, connection.mode)
+    return Terms(role, suite, proposal, ts_i, ts_r, connection.mode, (said_i, said_r))
 
 
 def check_choice(
@@ -127,14 +130,15 @@ def add(
     )
 
 
-def _narrow(ours: Selector, offered: list[Selector]) -> Selector:
-    """Ours, if the peer offers as much (RFC 7296 section 2.9): a part of what one L2TP session needs is of no use."""
-    for selector in offered:
+def _narrow(ours: Selector, offered: list[Selector], seen: list[Selector]) -> tuple[Selector, Selector]:
+    """Ours, if the peer offers as much (RFC 7296 section 2.9): a part of what one L2TP session needs is of no use.
+
+    seen: `offered` in our terms, one for one. Returns ours in our terms and in the peer's.
+    """
+    for theirs, selector in zip(offered, seen):
         if intersect(ours, selector) == ours:
-            return ours
-    raise TsUnacceptable(
-        "the peer offers selector %s; this side allows %s" % (_list(offered[:SHOWN_SELECTORS]), ours)
-    )
+            return ours, transport.say(ours, theirs, selector)
+    raise TsUnacceptable("the peer offers selector %s; this side allows %s" % (_list(seen[:SHOWN_SELECTORS]), ours))
 
 
 def _unchanged(ours: Selector, answered: list[Selector]) -> Selector:

@@ -56,6 +56,15 @@ def see_theirs(sa: IkeSa, connection: Connection, received: list[Selector]) -> l
     return _move(received, sa.remote[0])
 
 
+def say(ours: Selector, offered: Selector, seen: Selector) -> Selector:
+    """Ours, for the answer: with the address that the peer has `offered`, where that was `seen` as another.
+
+    RFC 7296 section 2.23.1 answers in the responder's terms and lets the initiator replace what it receives, whatever
+    that is. libreswan replaces nothing: it wants its own selectors back.
+    """
+    return ours if offered == seen else _at(ours, offered.first)
+
+
 def _move(received: list[Selector], address: bytes) -> list[Selector]:
     """RFC 7296 section 2.23.1: single addresses, and no others, become the one that the IKE SA has."""
     return [_at(selector, address) if selector.first == selector.last else selector for selector in received]
