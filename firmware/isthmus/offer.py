@@ -60,6 +60,7 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
         fragment=config.fragment,
         ppk=None if config.ppk is None else Ppk(config.ppk_id, config.ppk, config.ppk_required),
         answers=config.responds,
+        inside=config.static.peer_inside if config.static is not None else None,
     )
 
 

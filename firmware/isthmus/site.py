@@ -284,7 +284,7 @@ class Site:
             actions.SendDatagram: lambda it: self._outlet.send(it.data, it.source, it.destination, it.probe),
             actions.InstallSa: self._install_inbound,
             actions.IkeUp: tell(Tunnel.ike_up),
-            actions.ChildUp: tell(Tunnel.child_up),
+            actions.ChildUp: self._child_up,
             actions.ChildGone: tell(Tunnel.child_gone),
             actions.IkeRekeyed: tell(Tunnel.ike_rekeyed),
             actions.IkeGone: tell(Tunnel.ike_gone),
@@ -320,6 +320,16 @@ class Site:
         tunnel = self.tunnels.get(action.name)
         if tunnel is not None:
             self._install(tunnel, action.spec)
+
+    def _child_up(self, action: actions.ChildUp) -> None:
+        """Before the datagram that follows: it may be the DELETE of the old pair, and some peers take that at its word.
+
+        libreswan does, so what we still sent on the old SA afterwards was lost.
+        """
+        tunnel = self.tunnels.get(action.name)
+        if tunnel is not None:
+            tunnel.child_up(action, self._now)
+            self._obey_tunnel(tunnel)
 
     def _install(self, tunnel: Tunnel, spec: actions.SaSpec) -> None:
         if tunnel.derived is None:

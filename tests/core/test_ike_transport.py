@@ -131,12 +131,12 @@ class TranslatedTest(unittest.TestCase):
 
     INSIDE_A, INSIDE_B = parse_ip("10.0.0.2"), parse_ip("10.1.0.2")
 
-    def joined(self, a_inside, b_inside, caller="A"):
+    def joined(self, a_inside, b_inside, caller="A", named=None):
         network = Network()
         local_a, local_b = (self.INSIDE_A if a_inside else A[0]), (self.INSIDE_B if b_inside else B[0])
         changes = {"mode": actions.TRANSPORT, "link": b""}
         sides = {
-            "A": network.add(make_connection("A", local=(local_a, 500), **changes)),
+            "A": network.add(make_connection("A", local=(local_a, 500), inside=named, **changes)),
             "B": network.add(make_connection("B", local=(local_b, 500), **changes)),
         }
         for outside, inside, behind in ((A[0], self.INSIDE_A, a_inside), (B[0], self.INSIDE_B, b_inside)):
@@ -179,26 +179,37 @@ class TranslatedTest(unittest.TestCase):
     def test_the_answer_is_in_the_words_of_the_offer(self):
         # A peer that replaces no address (libreswan) takes back what it has offered, and nothing else.
         for a_inside, b_inside in ((True, False), (False, True), (True, True)):
-            spoken = []
-
-            def listen(which, spoken=spoken):
-                def make(*arguments):
-                    payloads = which(*arguments)
-                    spoken.append([payload for payload in payloads if payload.type in (44, 45)])
-                    return payloads
-
-                return make
-
-            offer, answer = child.make_offer, child.make_answer
-            child.make_offer, child.make_answer = listen(offer), listen(answer)
-            try:
-                _, a, b, local_a, local_b = self.joined(a_inside, b_inside)
-            finally:
-                child.make_offer, child.make_answer = offer, answer
-            self.check(a, local_a, B[0])
-            self.check(b, local_b, A[0])
+            local_a = self.INSIDE_A if a_inside else A[0]
             offered = [TsPayload(44, [host(local_a)]), TsPayload(45, [host(B[0])])]
-            self.assertEqual(spoken, [offered, offered])
+            self.assertEqual(self.hear(a_inside, b_inside), [offered, offered])
+
+    def test_the_inside_address_is_named_where_a_translator_is(self):
+        # For a peer that does not know itself by another address (libreswan).
+        for behind, named in ((True, self.INSIDE_B), (False, B[0])):
+            offered = [TsPayload(44, [host(A[0])]), TsPayload(45, [host(named)])]
+            self.assertEqual(self.hear(False, behind, named=self.INSIDE_B), [offered, offered])
+
+    def hear(self, a_inside, b_inside, **more):
+        """The selectors of the offer and of the answer when A calls; both sides end with what each can use."""
+        spoken = []
+
+        def listen(which):
+            def make(*arguments):
+                payloads = which(*arguments)
+                spoken.append([payload for payload in payloads if payload.type in (44, 45)])
+                return payloads
+
+            return make
+
+        offer, answer = child.make_offer, child.make_answer
+        child.make_offer, child.make_answer = listen(offer), listen(answer)
+        try:
+            _, a, b, local_a, local_b = self.joined(a_inside, b_inside, **more)
+        finally:
+            child.make_offer, child.make_answer = offer, answer
+        self.check(a, local_a, B[0])
+        self.check(b, local_b, A[0])
+        return spoken
 
     def test_without_one_an_address_of_another_is_no_use(self):
         pair = stranger_pair()

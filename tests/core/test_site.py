@@ -7,6 +7,8 @@ from isthmus.lamps import BAD, LAMPS, OFF, OK, lamps
 from isthmus.policy.desired import BACKSTOP_METRIC
 from tests.core.pair import LAN_A, B, Host, Pair, PairTest, make_config
 
+INFORMATIONAL, RESPONSE = 37, 0x20  # RFC 7296 3.1
+
 
 def colours(host: Host) -> dict[str, str]:
     return {lamp.name: lamp.state for lamp in lamps(host.tunnel, host.site.keeper, host.pair.now)}
@@ -232,6 +234,29 @@ class SurviveTest(SiteTest):
         self.assertTrue(self.pair.up())
         self.assertEqual([spi for spi in self.a.spis() if spi in before], [])
         self.assertEqual(self.a.tunnel.probe.loss_percent(), 0)
+
+    def test_the_old_pair_is_given_up_when_traffic_has_left_it(self) -> None:
+        # Some peers close their end when they read the DELETE: what still comes on the old SA then is lost.
+        for renew in ("child", "whole"):
+            self.setUp()
+            self.bring_up()
+            host, left = self.a, []
+            old, send = host.newest_outbound().spi, host.send
+
+            def look(data: bytes, source: object, destination: object, probe: bool = False,
+                     old: int = old, send: object = send, left: list = left) -> None:
+                if data[18] == INFORMATIONAL and not data[19] & RESPONSE:
+                    left.append(self.a.newest_outbound().spi != old)
+                send(data, source, destination, probe)
+
+            host.send = look
+            if renew == "child":
+                host.site.engine.rekey_child("branch", host.tunnel.children.newest.inbound.spi, self.pair.now)
+            else:
+                host.site.engine.initiate("branch", self.pair.now)
+            host.site.handle_timer(self.pair.now)
+            self.pair.run(2_000)
+            self.assertEqual(left, [True], renew)
 
     def test_loss_does_not_keep_it_down(self) -> None:
         for seed in range(20):

@@ -201,6 +201,12 @@ TUNNEL = SectionSpec(
             automatic="none: its networks are looked for on the tunnel itself", see=("address", "remote_subnet"),
         ),
         OptionSpec(
+            "peer_inside", OPTION, values.Address(), None,
+            "The peer's own address behind a translator, for a peer that wants it named, as libreswan does."
+            " For session static.",
+            automatic="the address where it is reached", see=("remote",),
+        ),
+        OptionSpec(
             "ifname", OPTION, values.InterfaceName(), None, "Name of the tunnel's network interface.",
             automatic="ist- and the section's name",
         ),

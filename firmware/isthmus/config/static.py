@@ -21,7 +21,7 @@ MODES = {"derived": "beet", STATIC: "transport"}  # session -> ESP mode
 
 IDS = ("tunnel_id", "peer_tunnel_id", "session_id", "peer_session_id")
 # What means something with `session static` alone.
-ONLY_STATIC = IDS + ("cookie", "peer_cookie", "sublayer", "address", "peer_address")
+ONLY_STATIC = IDS + ("cookie", "peer_cookie", "sublayer", "address", "peer_address", "peer_inside")
 # Two tunnels of one router may not share these: the kernel finds tunnels and sessions by their ids alone, and the guard
 # tells by the peer's session id, too, whose frame leaves.
 UNIQUE = ("tunnel_id", "session_id", "peer_session_id")
@@ -38,7 +38,7 @@ class StaticSession:
 
     Ids: 1 to 2**32-1; cookie: what we send, peer_cookie: what we require, 0, 4 or 8 bytes each; sublayer: True where
     the frames carry the default L2-specific sublayer; addresses: (address, length) on the interface; next_hops:
-    the peer's addresses on it.
+    the peer's addresses on it. peer_inside: its own address behind a translator, where IKE must name it, or None.
     """
 
     def __init__(self, values: dict[str, Any]) -> None:
@@ -51,6 +51,7 @@ class StaticSession:
         self.sublayer: bool = values["sublayer"] == "default"
         self.addresses: list[tuple[bytes, int]] = values["address"]
         self.next_hops: list[bytes] = values["peer_address"]
+        self.peer_inside: bytes | None = values["peer_inside"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StaticSession) and self.__dict__ == other.__dict__

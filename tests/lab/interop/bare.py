@@ -105,6 +105,11 @@ class Bare:
         """Ask the peer for a sign of life."""
         self.engine.check_peer(NAME, now())
 
+    def hurry(self, retransmit: Retransmit) -> None:
+        """What stands repeats its requests at these intervals from now on."""
+        for sa in self.engine.table.find_all(NAME):
+            sa.requests.retransmit = retransmit
+
     def count_established(self) -> int:
         """IKE SAs that stand and are not on their way out."""
         return len([sa for sa in self.engine.table.find_all(NAME) if sa.state == ESTABLISHED])

@@ -29,6 +29,7 @@ class Libreswan(Peer):
 
     stack = "libreswan"
     log_path = "/run/pluto.log"
+    wants_inside = True
     moves_early = True
 
     def configure(self) -> None:

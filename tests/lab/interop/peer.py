@@ -23,6 +23,7 @@ class Peer:
     stack = ""
     log_path = ""
     is_lazy = False  # as a responder it installs its outbound SA when the first packet has come
+    wants_inside = False  # behind a translator it must read its own address in our selectors
     moves_early = False  # as a responder it sends on a new SA before it has seen that the other side can receive there
 
     def __init__(self, namespace: Namespace, local: str = WAN_B, remote: str = WAN_A) -> None:

@@ -34,12 +34,10 @@ def run(story: Story) -> None:
                 check(str(suite) == ike, f"agreed on {suite}")
                 facts.note(f"{story.peer.stack} {role}", f"{suite}, ESP {esp}")
     for role in ROLES:
-        with story.cells(role, "esn"):
-            story.agree(Terms(esn=True))
-            check(story.connect(role).inbound.esn, "without ESN")
-        with story.cells(role, "encap"):
-            story.agree(Terms(encap=True))
+        with story.cells(role, "esn", "encap"):
+            story.agree(Terms(esn=True, encap=True))
             child = story.connect(role)
+            check(child.inbound.esn, "without ESN")
             check(child.inbound.encap == child.outbound.encap == (4500, 4500), f"encap {child.inbound.encap}")
             state = story.peer.namespace.run("ip", "xfrm", "state")
             check(state.count("encap type espinudp sport 4500 dport 4500") == 2, state)

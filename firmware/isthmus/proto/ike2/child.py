@@ -59,7 +59,7 @@ def make_offer(sa: IkeSa, connection: Connection, suites: list[Suite], spi: byte
     """Mode, SA, TSi and TSr of an initiator whose inbound SPI is `spi`."""
     offered: list[Payload] = transport.make_notify(connection.mode)
     offered.append(SaPayload(proposals.make_offer(suites, num.PROTO_ESP, spi)))
-    return offered + _make_selectors(transport.get_ours(sa, connection), transport.get_theirs(sa, connection))
+    return offered + _make_selectors(transport.get_ours(sa, connection), transport.offer_theirs(sa, connection))
 
 
 def make_answer(terms: Terms, spi: bytes) -> list[Payload]:

@@ -49,12 +49,15 @@ class Connection(Value):
     privately; link: the bytes that both sides must announce alike) or TRANSPORT. roams: the peer may call from an
     address that is not `remote`, and is known by its identity then. force_encap: ESP in UDP even where there is no
     NAT. mobike: offer RFC 4555. fragment: largest IP datagram in bytes before a message is cut (RFC 7383), 0: never
-    cut. answers: its peer may call. psk and ppk are neither compared nor printed.
+    cut. answers: its peer may call. inside: the peer's own address (4 or 16 bytes), to be named in our offer of
+    transport mode where a translator is before it; None: the one that we see (RFC 7296 2.23.1). psk and ppk are
+    neither compared nor printed.
     """
 
     fields = (
         "name", "local", "remote", "local_id", "remote_id", "ike_proposals", "esp_proposals", "ts_local", "ts_remote",
         "mode", "link", "retransmit", "roams", "force_encap", "mobike", "fragment", "answers",
+        "inside",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +81,7 @@ class Connection(Value):
         fragment: int = 1280,
         answers: bool = True,
         ppk: Ppk | None = None,
+        inside: bytes | None = None,
     ) -> None:
         self.name = name
         self.local = local
@@ -98,6 +102,7 @@ class Connection(Value):
         self.fragment = fragment
         self.answers = answers
         self.ppk = ppk
+        self.inside = inside
 
     def is_at(self, local: bytes) -> bool:
         """True if datagrams to this address of ours may be this connection's; the unspecified one stands for any, and

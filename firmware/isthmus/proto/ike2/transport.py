@@ -42,6 +42,13 @@ def get_theirs(sa: IkeSa, connection: Connection) -> Selector:
     return _at(connection.ts_remote, sa.remote[0]) if connection.mode == TRANSPORT else connection.ts_remote
 
 
+def offer_theirs(sa: IkeSa, connection: Connection) -> Selector:
+    """What we offer for the peer's side: a peer that replaces no address wants to read its own, behind a translator."""
+    if connection.mode == TRANSPORT and connection.inside is not None and sa.nat.there:
+        return _at(connection.ts_remote, connection.inside)
+    return get_theirs(sa, connection)
+
+
 def see_ours(sa: IkeSa, connection: Connection, received: list[Selector]) -> list[Selector]:
     """The peer's selectors for our side in our terms: it knows us by the address of the translator before us."""
     if connection.mode != TRANSPORT or not sa.nat.here:
