@@ -141,12 +141,15 @@ def newcomer(story: Story, stream: Stream) -> None:
         story.attacker.do("flood")
         begun = time.monotonic()
         story.c.start()
+        story.c.wait_state("negotiating", "keyed", "carried", "up", limit=180)
+        spoke = time.monotonic()
         story.c.wait_state("up", limit=180)
         took = time.monotonic() - begun
         flooded = story.attacker.count()["flooded"] - before
         story.attacker.do()
         last = stream.wait_sent(20)
         facts.note("seconds from its start to up", round(took, 1))
+        facts.note("of them since its first word", round(begun + took - spoke, 1))
         facts.note("flooded a second", round(flooded / took))
         start = time.monotonic()
         wait_until(
