@@ -223,6 +223,7 @@ class Children:
         self._pairs.append(child)
         if action.spare:
             child.until = now + LEFT_MS
+            action.outbound.keys.clear()  # nobody will install it
             return []
         self.newest = child
         self.lost = False

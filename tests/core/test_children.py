@@ -6,7 +6,7 @@ import unittest
 
 from isthmus.children import END_PERCENT, LEFT_MS, LINGER_MS, MOVE_MS, MOVE_REKEYED_MS, Children, Limits
 from isthmus.kernel.objects import BEET, Sa
-from isthmus.proto.actions import DEAD, DELETED, REPLACED
+from isthmus.proto.actions import DEAD, DELETED, REPLACED, SaKeys
 
 HERE, THERE = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"
 LIFETIME = 1_000_000
@@ -79,7 +79,9 @@ class ChildrenTest(unittest.TestCase):
         self.children.child_up(Up("responder", 200), 10)
         spare = Up("initiator", 300)
         spare.spare = True
+        keys = spare.outbound.keys = SaKeys(bytearray(b"encrypts"), bytearray(b"proves"))
         self.assertEqual(self.children.child_up(spare, 20), [])
+        self.assertFalse(any(keys.encryption) or any(keys.integrity))
         self.assertEqual(self.spis(), [100, 101, 200, 300])
         self.assertEqual(self.children.child_gone((300).to_bytes(4, "big"), DELETED, 30), [])
         self.assertEqual(len(self.children.child_gone((100).to_bytes(4, "big"), DELETED, 40)), 1)

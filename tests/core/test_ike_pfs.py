@@ -43,6 +43,16 @@ class Exchange(unittest.TestCase):
             pair.transfer()
             self.assertEqual(faults(pair), "")
 
+    def test_no_private_value_is_kept_when_the_exchange_is_over(self):
+        for word in ("rekey-child", "rekey-ike"):
+            pair = make_pair(WITH, WITH).connect()
+            sa = pair.a.engine.table.list_all()[0]
+            command(pair, pair.a, word)
+            task = sa.requests.current
+            self.assertTrue(task.key_pair is not None, word)
+            pair.transfer()
+            self.assertTrue(task.key_pair is None, word)
+
     def test_the_secret_goes_into_the_keys(self):
         cipher = make_connection().esp_proposals[0].cipher
         prf = make_connection().ike_proposals[0].prf

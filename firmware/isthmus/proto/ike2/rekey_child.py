@@ -126,6 +126,7 @@ def receive_answer(engine: Engine, sa: IkeSa, task: RekeyChild, incoming: Incomi
         return
     nonce_r = incoming.get(num.NONCE, NoncePayload).data
     secret = _compute_secret(task.suites[0], terms.suite, task.key_pair, incoming)
+    task.key_pair = None
     inbound, outbound = agreement.add(sa, connection, terms, task.spi, task.nonce, nonce_r, secret)
     loses = child.successor in sa.children and min(task.nonce, nonce_r) < child.successor_nonce
     loses = loses or sa.state == STATE_REPLACED  # a handshake has come between: this pair is heard and no more

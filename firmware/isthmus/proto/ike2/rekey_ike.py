@@ -84,6 +84,7 @@ def receive_answer(engine: Engine, sa: IkeSa, task: RekeyIke, incoming: Incoming
         raise InvalidSyntax("the peer chose %s, and the key exchange does not fit that" % suite)
     nonce_r = incoming.get(num.NONCE, NoncePayload).data
     secret = ke.compute_secret(task.key_pair, theirs)
+    task.key_pair = None
     new = _make(engine, sa, INITIATOR, suite, secret, (task.nonce, nonce_r), (task.spi, chosen.spi))
     if sa.state not in LIVE:  # whatever has ended the old one meanwhile has ended this as well
         new.set_state(ESTABLISHED)
