@@ -140,7 +140,7 @@ class Host(Outlet):
         here = [sa for sa in self.kernel.dump("sa") if sa.source == self.wan]
         for verb, kind, words in reversed(self.kernel.log):
             for sa in here:
-                if verb == "add" and kind == "sa" and sa.words() == words:
+                if verb == "add" and kind == "sa" and "spi 0x%08x " % sa.spi in words:
                     return self.kept("sa", sa.key())
         return None
 
@@ -199,7 +199,7 @@ class Pair:
             return False
         leaving.packets += 1
         arriving = receiver.kept("sa", (receiver.wan, leaving.spi))
-        if arriving is None:
+        if arriving is None or (arriving.encap is None) != (leaving.encap is None):  # the kernel: XfrmInStateMismatch
             return False
         arriving.packets += 1
         receiver.kernel.kept("session", sessions[0].key()).rx_packets += 1

@@ -27,6 +27,7 @@ def static(number: int = 0, cookie: bytes = b"", peer_cookie: bytes = b"", subla
     return StaticSession({
         "tunnel_id": 10 + number, "peer_tunnel_id": 20, "session_id": 110 + number, "peer_session_id": 210 + number,
         "cookie": cookie, "peer_cookie": peer_cookie, "sublayer": sublayer, "address": OWN, "peer_address": [HOP, HOP6],
+        "peer_inside": None,
     })  # fmt: skip
 
 

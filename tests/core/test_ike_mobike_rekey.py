@@ -48,6 +48,27 @@ class WithRekeying(Moving):
         self.check_joined()
         self.assertEqual(self.moves(self.a)[-1], (on_4500(NEW), on_4500(NEW_B), None))
 
+    def test_what_the_old_ike_sa_was_not_answered_is_asked_in_the_new_one(self):
+        # A's move has arrived, the answer to it was lost, and B rekeys the IKE SA and deletes the old one. What A knows
+        # of translators comes with that answer; B's question whether A is there must not get lost, either.
+        for lost in ("answer", "question"):
+            self.setUp()
+            self.network.put_before(PUBLIC, [INSIDE[0]])
+            self.go(self.a, INSIDE, B)
+            self.network.collect()
+            self.network.deliver(self.network.flight.pop(0))
+            self.network.collect()
+            question, answer = self.network.flight
+            self.network.flight = [question if lost == "answer" else answer]
+            self.network.transfer()
+            rekeyer = self.b if lost == "answer" else self.a
+            rekeyer.engine.rekey_ike(NAME, self.network.now)
+            self.network.transfer()
+            self.network.wait(10_000)
+            self.assertEqual([self.sa(side).nat.name for side in (self.a, self.b)], ["here", "there"], lost)
+            self.assertFalse(self.sa(self.b).hints.is_unverified, lost)
+            self.assertEqual(len(self.moves(self.a)), 1, lost)
+
     def test_while_the_ike_sa_is_being_rekeyed(self):
         # Either begins to rekey; after any number of deliveries A moves; what was in flight is lost or arrives.
         for rekeyer in (0, 1):

@@ -75,6 +75,8 @@ def check_prohibition(incoming: Incoming) -> None:
 class Update(Task):
     """UPDATE_SA_ADDRESSES."""
 
+    goes_along = True
+
     def make(self, _engine: Engine, sa: IkeSa) -> list[Payload] | None:
         """See Task."""
         update: list[Payload] = [NotifyPayload(num.UPDATE_SA_ADDRESSES)]
@@ -91,6 +93,8 @@ class Ask(Task):
 
 class Verify(Task):
     """Is the peer really where its message came from? Only who gets it there can answer with what is in it."""
+
+    goes_along = True
 
     def __init__(self, cookie: bytes) -> None:
         self.cookie = cookie

@@ -40,6 +40,10 @@ def take_over(engine: Engine, old: IkeSa, new: IkeSa, now: int) -> None:
     new.children, old.children = old.children, []
     waiting = [task for task in old.requests.queue if task.child is not None or task is not old.task]
     new.later = [(at, task) for at, task in old.later if task.child is not None or task is not old.task]
+    under_way = old.requests.current
+    if under_way is not None and under_way.goes_along:  # the old IKE SA may be deleted before it is answered
+        waiting.insert(0, under_way)
+    new.hints.is_unverified = old.hints.is_unverified
     old.requests.queue = []
     old.later = []
     engine.emit(IkeRekeyed(old.name, old.ike_id, new.ike_id, new.suite))

@@ -26,12 +26,13 @@ MAX_PUT_OFF = 10  # that often in a row is a refusal
 
 class Task:
     """exchange: its type. child: the CHILD SA that it is about, None if it is about none. is_whole: it is not cut into
-    parts, however long.
+    parts, however long. goes_along: where the IKE SA is rekeyed before the answer has come, it is asked in the new one.
     """
 
     exchange = num.INFORMATIONAL
     child: ChildSa | None = None
     is_whole = False
+    goes_along = False
 
     def make(self, engine: Engine, sa: IkeSa) -> list[Payload] | None:
         """The request, or None if there is nothing left to ask for."""
