@@ -10,7 +10,7 @@ from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import FLAG_RESPONSE, pull_message, push_message
 from tests.core.ike_moving import NEW, Moving, on_4500
 from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
-from tests.core.test_ike_nat import FLOATED_B, joined, only_sa
+from tests.core.test_ike_nat import FLOATED_B, joined, only_sa, told
 
 PORTS = (500, 4500, 9999)
 
@@ -77,6 +77,17 @@ class Proof(unittest.TestCase):
         network.hand_over(actions.SendDatagram(answer.data, B, A))
         network.transfer()
         self.assertEqual((only_sa(a).local, only_sa(a).remote), (on_4500(A), FLOATED_B))
+
+    def test_from_a_port_that_nobody_has(self):
+        # The kernel takes no SA with UDP port 0.
+        network, _, b = joined_but_proof(a_inside=True)
+        proof = network.flight.pop(0)
+        for there in (A[0], on_4500(NEW)[0]):
+            network.hand_over(actions.SendDatagram(proof.data, (there, 0), FLOATED_B))
+        self.assertEqual(b.collect(), [])
+        network.deliver(proof)
+        network.transfer()
+        self.assertEqual(told(b)[1:], ((40_001, 4500), (4500, 40_001)))
 
     def test_its_repetition_changes_no_ports(self):
         # Behind a translator, or as if behind one, nobody proves himself from port 500.

@@ -48,6 +48,20 @@ class WithRekeying(Moving):
         self.check_joined()
         self.assertEqual(self.moves(self.a)[-1], (on_4500(NEW), on_4500(NEW_B), None))
 
+    def test_a_move_told_in_the_old_ike_sa_is_one_of_the_new(self):
+        # B has rekeyed the IKE SA, and its DELETE for the old one is lost: A says there, too, that it has moved.
+        self.b.engine.rekey_ike(NAME, self.network.now)
+        self.network.collect()
+        self.network.deliver(self.network.flight.pop(0))
+        self.network.collect()
+        self.network.deliver(self.network.flight.pop(0))
+        self.assertEqual(self.b.states(), ["closing", "established"])
+        self.b.collect()
+        self.go(self.a, NEW, B)
+        self.network.transfer()
+        moved = self.b.of(actions.PeerMoved)
+        self.assertEqual([(it.ike_id, it.remote) for it in moved], [(self.sa(self.b).ike_id, on_4500(NEW))])
+
     def test_what_the_old_ike_sa_was_not_answered_is_asked_in_the_new_one(self):
         # A's move has arrived, the answer to it was lost, and B rekeys the IKE SA and deletes the old one. What A knows
         # of translators comes with that answer; B's question whether A is there must not get lost, either.

@@ -35,7 +35,7 @@ def static(number: int) -> StaticSession:
     return StaticSession({
         "tunnel_id": 10 + number, "peer_tunnel_id": 20, "session_id": 110 + number, "peer_session_id": 210 + number,
         "cookie": b"", "peer_cookie": b"", "sublayer": "none", "address": [(bytes([10, 9, number, 1]), 30)],
-        "peer_address": [bytes([10, 9, number, 2])],
+        "peer_address": [bytes([10, 9, number, 2])], "peer_inside": None,
     })  # fmt: skip
 
 

@@ -11,7 +11,7 @@ DROP_REASONS = tuple(["malformed-" + reason for reason in WIRE_REASONS]) + (
     "unknown-spi",  # for no IKE SA of ours
     "wrong-direction",  # the initiator flag contradicts the SA
     "wrong-spi",  # the peer's SPI is not the SA's
-    "wrong-source",  # not between the two addresses of the SA; IKE_SA_INIT answered from another port
+    "wrong-source",  # not between the two addresses of the SA; from port 0; IKE_SA_INIT answered from another port
     "unknown-peer",  # IKE_SA_INIT from an address that no connection names
     "busy",  # IKE_SA_INIT while as many others are being let in as may be at once; the peer asks again
     "message-id",  # not the next one, nor the last one again

@@ -216,6 +216,9 @@ class Engine:
         if len(datagram) > MAX_MESSAGE:
             self.count("too-long")
             return
+        if not source[1]:  # nobody can be answered there
+            self.count("wrong-source")
+            return
         try:
             reader = Reader(datagram)
             header, first = pull_header(reader)

@@ -288,11 +288,17 @@ def send_again(engine: Engine, sa: IkeSa, now: int) -> None:
 
 
 def tell(engine: Engine, sa: IkeSa, is_announced: bool = True) -> None:
-    """Report where the SA is; of one that has been rekeyed, where its successor is. is_announced: see PeerMoved."""
+    """Report where the SA is: of one that is over, but for its last words, as of the one that it has taken along.
+    is_announced: see PeerMoved.
+    """
     if not sa.is_proven or sa.name is None:
         return
-    ike_id = _find_successor(engine, sa).ike_id
-    engine.emit(PeerMoved(sa.name, ike_id, sa.local, sa.remote, get_encap(sa), is_announced, sa.nat.name))
+    told = sa
+    if sa.state != ESTABLISHED:
+        for other in engine.table.find_all(sa.name):
+            if other.state == ESTABLISHED and (other.local, other.remote) == (sa.local, sa.remote):
+                told = other
+    engine.emit(PeerMoved(sa.name, told.ike_id, sa.local, sa.remote, get_encap(sa), is_announced, sa.nat.name))
 
 
 def _find_successor(engine: Engine, sa: IkeSa) -> IkeSa:
