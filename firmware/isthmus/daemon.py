@@ -5,8 +5,6 @@ An exception in our own code ends one event: the guard stands, the other tunnels
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 
 from isthmus import __version__, status
@@ -305,7 +303,10 @@ class Daemon:
     def _read_paused(self) -> list[str]:
         """Tunnels taken down by hand stay down over a restart."""
         try:
-            names = json.loads(host.read_file(self._paused_path))
+            text = host.read_file(self._paused_path)
+            import json  # here and below: what a start in the usual case does without makes no start slower
+
+            names = json.loads(text)
         except (OSError, ValueError, RuntimeError):  # the last for lists in lists without end
             return []
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
@@ -313,6 +314,8 @@ class Daemon:
     def _write_paused(self) -> None:
         tunnels = self.site.tunnels
         names = [name for name in sorted(tunnels) if tunnels[name].paused]
+        import json
+
         try:
             host.write_file(self._paused_path, json.dumps(names).encode() + b"\n")
         except OSError as error:
@@ -367,33 +370,53 @@ def _describe_mistake(error: Exception) -> str:
     return "a mistake in Isthmus itself, please report it: %s" % host.describe_exception(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+DIRECTORIES = (  # option, where without it, what it holds
+    ("--config", CONFIG_DIR, "the file isthmus"),
+    ("--state", STATE_DIR, "what outlives a reboot"),
+    ("--run", RUN_DIR, "the control socket"),
+)
+
+
+def _directories(words: list[str]) -> list[str]:
+    """The three directories, as the command line has them. Ends the program where it does not say so plainly."""
+    found = [default for _, default, _ in DIRECTORIES]
+    names = [name for name, _, _ in DIRECTORIES]
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in names or not equals:
+            return _parse_directories(words)
+        found[names.index(name)] = value
+    return found
+
+
+def _parse_directories(words: list[str]) -> list[str]:
+    """The same, in any form, with help and with errors."""
+    import argparse  # here: a tenth of the start
+
     parser = argparse.ArgumentParser(prog="isthmusd", description="Joins this site to others; stays in the foreground.")
-    parser.add_argument("--config", default=CONFIG_DIR, help="directory of the file isthmus (default %s)" % CONFIG_DIR)
-    parser.add_argument(
-        "--state", default=STATE_DIR, help="directory for what outlives a reboot (default %s)" % STATE_DIR
-    )
-    parser.add_argument("--run", default=RUN_DIR, help="directory of the control socket (default %s)" % RUN_DIR)
-    return parser
+    for name, default, what in DIRECTORIES:
+        parser.add_argument(name, default=default, help="directory of %s (default %s)" % (what, default))
+    given = parser.parse_args(words)
+    return [given.config, given.state, given.run]
 
 
 def main() -> int:
     """The program. Exit status 0 after a stop in good order, 1 where it could not start."""
-    arguments = _parser().parse_args()
+    config, state, run = _directories(sys.argv[1:])
     log = Log()
     host.leave_no_core()
     try:
-        host.private_directory(arguments.state)
-        host.private_directory(arguments.run)
-        lock = host.only_instance(arguments.run + "/lock")
+        host.private_directory(state)
+        host.private_directory(run)
+        lock = host.only_instance(run + "/lock")
         if lock is None:
             log.error(
-                "isthmusd", "another isthmusd runs with %s; stop it, or give this one its own --run" % arguments.run
+                "isthmusd", "another isthmusd runs with %s; stop it, or give this one its own --run" % run
             )
             return 1
         from isthmus.kernel.real import RealKernel
 
-        daemon = Daemon(RealKernel(), log, arguments.config, arguments.state, arguments.run)
+        daemon = Daemon(RealKernel(), log, config, state, run)
         daemon.start()
     except KernelError as error:
         log.error("isthmusd", "cannot start: %s; %s" % (error, error.remedy))

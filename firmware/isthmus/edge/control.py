@@ -11,8 +11,6 @@ requests nor slow reading keeps others waiting or costs memory.
 
 from __future__ import annotations
 
-import json
-
 from isthmus.edge import os_cpython as host
 from isthmus.errors import IsthmusError
 
@@ -56,6 +54,20 @@ COMMANDS = {
 }
 
 
+def _pack(value: dict[str, Any]) -> bytes:
+    """A line of it."""
+    import json  # here: isthmusd starts sooner without it, and nobody asks before it runs
+
+    return json.dumps(value).encode() + b"\n"
+
+
+def _unpack(line: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
+    """Raises ValueError, RuntimeError for too many levels."""
+    import json
+
+    return json.loads(line)
+
+
 class RequestError(IsthmusError):
     """A request that no row of COMMANDS allows."""
 
@@ -65,7 +77,7 @@ class RequestError(IsthmusError):
 def check_request(line: bytes) -> dict[str, Any]:
     """The request in `line`, held against COMMANDS. Raises RequestError."""
     try:
-        request = json.loads(line)
+        request = _unpack(line)
     except ValueError:
         raise RequestError("the request is not one line of JSON") from None
     except RuntimeError:  # nested too deeply; MicroPython has no RecursionError
@@ -185,7 +197,7 @@ class ControlServer:
         except IsthmusError as error:
             answer["ok"] = False
             answer["error"] = error_answer(error)
-        return json.dumps(answer).encode() + b"\n"
+        return _pack(answer)
 
     def close(self) -> None:
         """Hang up on everybody."""
@@ -220,7 +232,7 @@ def ask(run_directory: str, request: dict[str, Any], timeout_ms: int = 10_000) -
             "start it (service isthmus start), run this as root, or name its --run directory",
         ) from None
     try:
-        sock.sendall(json.dumps(request).encode() + b"\n")
+        sock.sendall(_pack(request))
         data = b""
         while not data.endswith(b"\n"):
             more = sock.recv(READ_SIZE)
@@ -231,7 +243,7 @@ def ask(run_directory: str, request: dict[str, Any], timeout_ms: int = 10_000) -
         raise DaemonAwayError("isthmusd did not answer in time", "look into its log") from None
     finally:
         sock.close()
-    answer = json.loads(data)
+    answer = _unpack(data)
     if not answer["ok"]:
         refusal = answer["error"]
         raise IsthmusError(refusal["message"], refusal["remedy"], refusal["code"])

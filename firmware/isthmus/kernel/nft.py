@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +12,8 @@ _VOLATILE = ("handle", "metainfo", "packets", "bytes")
 
 def canonical(value: Json) -> str:
     """One text for one value: keys in order, what changes by itself left out."""
+    import json  # here: a start needs no listing, and is sooner without it
+
     if isinstance(value, dict):
         parts = []
         for name in sorted(value):
@@ -26,4 +27,6 @@ def canonical(value: Json) -> str:
 
 def digest(listing: str) -> bytes:
     """SHA-256 of a table as `nft -j list table` prints it. Raises ValueError if it is not JSON."""
+    import json
+
     return hashlib.sha256(canonical(json.loads(listing)).encode()).digest()
