@@ -8,8 +8,10 @@ from isthmus.proto import actions
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import FLAG_RESPONSE, pull_message, push_message
+from tests.core.attacks.scenes import answers
 from tests.core.ike_moving import NEW, Moving, on_4500
 from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
+from tests.core.ike_rekey import COMMANDS
 from tests.core.test_ike_nat import FLOATED_B, joined, only_sa, told
 
 PORTS = (500, 4500, 9999)
@@ -58,16 +60,16 @@ class Proof(unittest.TestCase):
     """A copy of IKE_AUTH is faster than the true one."""
 
     def test_to_port_500_of_a_hub_whose_peer_is_behind_a_translator(self):
-        network, _, b = joined_but_proof(a_inside=True)
-        proof = network.flight.pop(0)
-        port = network.translators[0].go_out(proof.source)[1]
-        network.hand_over(actions.SendDatagram(proof.data, (A[0], port), B))
-        network.collect()
-        network.flight = []
-        network.deliver(proof)
-        network.transfer()
-        self.assertEqual((only_sa(b).local, only_sa(b).remote), (FLOATED_B, (A[0], port)))
-        self.assertEqual(b.of(actions.PeerMoved)[-1].encap, (4500, port))
+        # From behind a translator a proof comes to 4500. At 500 the hub would have ESP without UDP.
+        for there in (40_001, 9999):
+            network, _, b = joined_but_proof(a_inside=True)
+            proof = network.flight.pop(0)
+            network.hand_over(actions.SendDatagram(proof.data, (A[0], there), B))
+            self.assertEqual(b.collect(), [])
+            network.deliver(proof)
+            network.transfer()
+            self.assertEqual((only_sa(b).local, only_sa(b).remote), (FLOATED_B, (A[0], 40_001)))
+            self.assertEqual(told(b)[1:], ((40_001, 4500), (4500, 40_001)))
 
     def test_its_answer_from_port_500_which_was_not_asked(self):
         network, a, _ = joined_but_proof(a_inside=False)
@@ -139,6 +141,44 @@ class AnswerToAMove(Moving):
             self.assertEqual([self.sa(side).nat.name for side in (self.a, self.b)], ["none", "none"])
             self.assertEqual(self.moves(self.a), [(on_4500(NEW), on_4500(B), None)])
             self.assertEqual(self.moves(self.b), [(on_4500(B), on_4500(NEW), None)])
+
+
+class OneAttemptTwice(unittest.TestCase):
+    """A's beginning arrives twice, once as from another port; whoever did that hands both answers on to A."""
+
+    def begin(self, joins):
+        pair = Pair()
+        pair.initiate()
+        request = pair.flight.pop()
+        for source in ((A[0], 9999), A):
+            pair.b.engine.receive(request.data, source, B, pair.now)
+        for answer in pair.b.collect():
+            pair.a.engine.receive(answer.data, B, A, pair.now)
+        first, second = pair.a.collect()
+        for proof in (first, second) if joins else (first,):
+            pair.b.engine.receive(proof.data, proof.source, proof.destination, pair.now)
+        pair.transfer()
+        return pair, second
+
+    def check_one(self, pair):
+        pair.wait(1_000)
+        self.assertTrue(agreed(pair))
+        self.assertTrue(answers(pair))
+        self.assertEqual((pair.a.states(), pair.b.states()[:1]), (["established"], ["established"]))
+
+    def test_only_one_becomes_an_sa(self):
+        self.check_one(self.begin(True)[0])
+
+    def test_the_other_is_kept_back_for_later(self):
+        for word in ("nothing", "rekey-ike"):
+            pair, second = self.begin(False)
+            if word in COMMANDS:
+                COMMANDS[word](pair.a, pair.now)
+                pair.transfer()
+            pair.b.engine.receive(second.data, second.source, second.destination, pair.now)
+            pair.transfer()
+            pair.wait(40_000)
+            self.check_one(pair)
 
 
 class ForgedAnswer(unittest.TestCase):

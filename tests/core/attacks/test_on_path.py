@@ -290,10 +290,10 @@ class CopiedElsewhere(unittest.TestCase):
         pair.initiate()
         for _ in range(2):
             request = pair.flight.pop()
-            pair.b.engine.receive(request.data, OTHER_PORT, B, pair.now)
+            pair.b.engine.receive(request.data, OTHER_PORT, request.destination, pair.now)
             answer = pair.b.collect()[0]
             self.assertEqual(answer.destination, OTHER_PORT)
-            pair.a.engine.receive(answer.data, B, A, pair.now)
+            pair.a.engine.receive(answer.data, answer.source, (A[0], answer.source[1]), pair.now)
             pair.collect()
         self.assertTrue(agreed(pair))
         pair.b.engine.check_peer(NAME, pair.now)
@@ -378,7 +378,8 @@ class Reflected(unittest.TestCase):
             if not pair.flight:
                 break
             datagram = pair.flight.pop(0)
-            pair.a.engine.receive(datagram.data, B, A, pair.now)
+            ends = (B[0], datagram.destination[1]), (A[0], datagram.source[1])
+            pair.a.engine.receive(datagram.data, ends[0], ends[1], pair.now)
             pair.collect()
         self.assertEqual(pair.a.of(actions.IkeUp) + pair.a.of(actions.InstallSa), [])
         self.assertTrue(pair.a.error() in ("identity", "psk"), pair.a.error())

@@ -10,7 +10,9 @@ came late. "Lower" is the side whose identity comes first in byte order.
   3. A request that arrives after the fight is over must not start it again. It is older than the SA that we have if
      the same peer began both and it began this one first, or if we began ours, are lower, and had the request's
      IKE_SA_INIT before ours was established: only an attempt that crossed ours can look like that.
-  4. Otherwise the newcomer is newer, and takes over from everything older (newest wins).
+  4. Nor may one attempt become two SAs: a copy of its IKE_SA_INIT, from elsewhere, has got an answer of its own, the
+     peer proves itself to both, and goes on with the first that is accepted.
+  5. Otherwise the newcomer is newer, and takes over from everything older (newest wins).
 """
 from __future__ import annotations
 
@@ -28,16 +30,19 @@ if TYPE_CHECKING:
 
 
 def check(engine: Engine, sa: IkeSa, connection: Connection) -> None:
-    """Raises CrossedAttempt if the peer's attempt `sa`, just proved valid, must not become an SA (rules 2 and 3)."""
+    """Raises CrossedAttempt if the peer's attempt `sa`, just proved valid, must not become an SA (rules 2 to 4)."""
     for other in engine.table.find_all(connection.name):
         if other.state == AUTH_SENT and connection.is_lower:
             raise CrossedAttempt("tunnel '%s': both sides began, and this side goes first" % connection.name)
         if other.state == ESTABLISHED and _is_older(sa, other, connection):
-            raise CrossedAttempt("tunnel '%s': an attempt that is older than the SA that is up" % connection.name)
+            text = "tunnel '%s': an attempt that is older than the SA that is up, or a copy of its own"
+            raise CrossedAttempt(text % connection.name)
 
 
 def _is_older(sa: IkeSa, established: IkeSa, connection: Connection) -> bool:
     if established.begun_by == RESPONDER:
+        if sa.nonce_i == established.begun_nonce:
+            return True
         return sa.order < established.begun_order
     return connection.is_lower and sa.order < established.established_order
 
@@ -63,7 +68,7 @@ def abandon(engine: Engine, sa: IkeSa, now: int) -> None:
 
 
 def take_over(engine: Engine, sa: IkeSa, now: int) -> None:
-    """`sa` has come up: older SAs of the same connection go (rule 4).
+    """`sa` has come up: older SAs of the same connection go (rule 5).
 
     Whoever began `sa` deletes them, since a peer that is not Isthmus may keep them; the other side waits for that.
     """

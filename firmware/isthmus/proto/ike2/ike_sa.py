@@ -47,9 +47,9 @@ class IkeSa:
 
     role: ours, INITIATOR or RESPONDER. connection: whose it is; None at a responder until the peer has said who it
     is. order, established_order: places in the engine's one sequence of events, which says what came before what
-    even within a millisecond. begun_by, begun_order: the role and the order of the first of its line, where IKE SAs
-    have been rekeyed. init_request, init_answer: the two IKE_SA_INIT messages as they crossed the wire, which
-    AUTH covers. expire_at: when it goes of itself, None if it does not.
+    even within a millisecond. begun_by, begun_order, begun_nonce: the role, the order and the initiator's nonce of
+    the first of its line, where IKE SAs have been rekeyed. init_request, init_answer: the two IKE_SA_INIT messages as
+    they crossed the wire, which AUTH covers. expire_at: when it goes of itself, None if it does not.
     """
 
     def __init__(self, ike_id: int, role: str, local: Endpoint, remote: Endpoint, retransmit: Retransmit) -> None:
@@ -62,6 +62,7 @@ class IkeSa:
         self.order = ike_id
         self.begun_by = role
         self.begun_order = ike_id
+        self.begun_nonce = b""
         self.established_order = 0
         self.expire_at: int | None = None
 
@@ -119,6 +120,7 @@ class IkeSa:
         self.mobike = old.mobike
         self.begun_by = old.begun_by
         self.begun_order = old.begun_order
+        self.begun_nonce = old.begun_nonce
         self.established_order = old.established_order
 
     def __repr__(self) -> str:

@@ -257,7 +257,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.connection = None
     sa.spi_i = incoming.header.spi_i
     sa.spi_r = engine.table.make_spi(engine.rng)
-    sa.nonce_i = nonce_i
+    sa.nonce_i = sa.begun_nonce = nonce_i
     sa.nonce_r = engine.rng(ke.NONCE_BYTES)
     sa.suite = suite
     sa.key_pair = ke.group_of(suite).make(engine.rng)

@@ -185,6 +185,8 @@ def may_come(sa: IkeSa, incoming: Incoming) -> bool:
         return _can_be(incoming.source)
     if incoming.destination[0] != sa.local[0]:
         return False
+    if sa.state == INIT_ANSWERED and sa.nat.there and incoming.destination[1] == IKE_PORT:
+        return False  # whoever knows that he is behind a translator has gone on to 4500 (RFC 7296 section 2.23)
     if incoming.source[0] == sa.remote[0] or incoming.source == sa.hints.trial:
         return True
     # A translator may have several addresses, and change them at the float or later.
