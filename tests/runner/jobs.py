@@ -61,6 +61,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def _step_back(pid: int) -> None:
+    """Let a job give way. Where the kernel divides time between sessions, the session has a niceness of its own."""
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        os.setpriority(os.PRIO_PGRP, pid, NICE)
+    with contextlib.suppress(OSError):  # a kernel that does not group, or it has ended
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICE), encoding="ascii")
+
+
 class _Run:
     """One run of a job: its process, the lines it printed, and what they came to."""
 
@@ -79,8 +87,7 @@ class _Run:
         )  # fmt: skip
         _running.add(self._process)
         if behind:
-            with contextlib.suppress(ProcessLookupError):  # it has ended already
-                os.setpriority(os.PRIO_PGRP, self._process.pid, NICE)
+            _step_back(self._process.pid)
 
     def _expire(self) -> None:
         self._late = True
