@@ -272,11 +272,13 @@ class Site:
     def _make_actions(self) -> dict[type, Callable[[Any], None]]:
         """Each action of the engine, and who obeys it."""
 
-        def tell(method: Callable[[Tunnel, Any, int], None]) -> Callable[[Any], None]:
+        def tell(method: Callable[[Tunnel, Any, int], None], first: bool = False) -> Callable[[Any], None]:
             def deliver(action: Any) -> None:  # noqa: ANN401 - each row of the table has its own type
                 tunnel = self.tunnels.get(action.name)
                 if tunnel is not None:
                     method(tunnel, action, self._now)
+                    if first:
+                        self._obey_tunnel(tunnel)
 
             return deliver
 
@@ -284,8 +286,9 @@ class Site:
             actions.SendDatagram: lambda it: self._outlet.send(it.data, it.source, it.destination, it.probe),
             actions.InstallSa: self._install_inbound,
             actions.IkeUp: tell(Tunnel.ike_up),
-            actions.ChildUp: self._child_up,
-            actions.ChildGone: tell(Tunnel.child_gone),
+            # Traffic moves before the next datagram: after our DELETE or our answer to one some peers hear no old SA.
+            actions.ChildUp: tell(Tunnel.child_up, True),
+            actions.ChildGone: tell(Tunnel.child_gone, True),
             actions.IkeRekeyed: tell(Tunnel.ike_rekeyed),
             actions.IkeGone: tell(Tunnel.ike_gone),
             actions.RekeyRefused: tell(Tunnel.rekey_refused),
@@ -320,16 +323,6 @@ class Site:
         tunnel = self.tunnels.get(action.name)
         if tunnel is not None:
             self._install(tunnel, action.spec)
-
-    def _child_up(self, action: actions.ChildUp) -> None:
-        """Before the datagram that follows: it may be the DELETE of the old pair, and some peers take that at its word.
-
-        libreswan does, so what we still sent on the old SA afterwards was lost.
-        """
-        tunnel = self.tunnels.get(action.name)
-        if tunnel is not None:
-            tunnel.child_up(action, self._now)
-            self._obey_tunnel(tunnel)
 
     def _install(self, tunnel: Tunnel, spec: actions.SaSpec) -> None:
         if tunnel.derived is None:

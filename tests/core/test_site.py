@@ -258,6 +258,24 @@ class SurviveTest(SiteTest):
             self.pair.run(2_000)
             self.assertEqual(left, [True], renew)
 
+    def test_who_is_told_that_the_old_pair_goes_leaves_it_before_the_answer(self) -> None:
+        # The peer's first packet on the new pair may not have been noticed yet, or not have come.
+        self.bring_up()
+        host, left = self.b, []
+        old, send = host.newest_outbound().spi, host.send
+
+        def look(data: bytes, source: object, destination: object, probe: bool = False) -> None:
+            if data[18] == INFORMATIONAL and data[19] & RESPONSE:
+                left.append(host.newest_outbound().spi != old)
+            send(data, source, destination, probe)
+
+        host.send = look
+        self.a.probe = lambda message, address, ifname: None
+        self.a.site.engine.rekey_child("branch", self.a.tunnel.children.newest.inbound.spi, self.pair.now)
+        self.a.site.handle_timer(self.pair.now)
+        self.pair.run(1_000)
+        self.assertEqual(left, [True])
+
     def test_loss_does_not_keep_it_down(self) -> None:
         for seed in range(20):
             pair = Pair(seed)

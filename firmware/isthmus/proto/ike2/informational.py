@@ -27,9 +27,9 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     spis = [child.inbound_spi for child in deleted if not tasks.is_deleting(sa, child)]
     answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []
     answer += mobike.receive_request(engine, sa, incoming, now)
-    engine.answer(sa, incoming, answer)
     for child in deleted:
-        endings.drop_child(engine, sa, child, DELETED)
+        endings.drop_child(engine, sa, child, DELETED)  # before the answer: the peer may hear no old SA after it
+    engine.answer(sa, incoming, answer)
     if _deletes_ike(incoming):
         endings.end(engine, sa, DELETED, None, now)
     elif incoming.find_notify(num.AUTHENTICATION_FAILED) is not None:
