@@ -46,7 +46,7 @@ OUTSIDE_A, OUTSIDE_B = "203.0.113.1", "198.51.100.1"  # the Internet's own addre
 
 
 def run(story: Story) -> None:
-    """In the clear air, with rekeys under load."""
+    """In the clear air, with rekeys under load, then with a translator on either side."""
     with daemon(story) as site:
         for role in ROLES:
             with contextlib.ExitStack() as stack:
@@ -55,6 +55,13 @@ def run(story: Story) -> None:
                     carry(story, role, facts)
                 with story.cells(role, "rekey_loss") as facts:
                     losses.rekey_under_load(story, site, facts)
+        for role in ROLES:
+            with story.cells(role, "nat_ours") as facts, translated(story, WAN_A, OUTSIDE_A), \
+                    tunnel(story, site, role, OUTSIDE_A):
+                carry(story, role, facts)
+            with story.cells(role, "nat_theirs") as facts, translated(story, WAN_B, OUTSIDE_B), \
+                    tunnel(story, site, role, OUTSIDE_B):
+                carry(story, role, facts)
 
 
 @contextlib.contextmanager
