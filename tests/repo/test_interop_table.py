@@ -28,14 +28,14 @@ class Table(unittest.TestCase):
                 write_page({**everything_passed(), name: result})
 
     def test_every_reason_is_of_a_cell(self):
-        for peer, role, feature in cells.REASONS:
+        for peer, role, feature in [*cells.REASONS, *cells.NOTES]:
             with self.subTest(feature):
                 self.assertIn(peer, (*cells.PEERS, "*"))
                 self.assertIn(role, (*cells.ROLES, "*"))
                 self.assertIn(feature, cells.FEATURES)
 
     def test_a_reason_says_why(self):
-        for key, reason in cells.REASONS.items():
+        for key, reason in [*cells.REASONS.items(), *cells.NOTES.items()]:
             with self.subTest(key):
                 self.assertGreater(len(reason.split()), 3)
 
@@ -49,4 +49,4 @@ class EveryCellIsYesOrANumber(unittest.TestCase):
         self.assertEqual(len(rows), len(cells.FEATURES))
         for row in rows:
             for cell in row.strip("|").split("|")[1:]:
-                self.assertTrue(cell.strip() == YES or cell.strip().isdigit(), row)
+                self.assertRegex(cell.strip(), rf"^({YES}|{YES} \d+|\d+)$", row)

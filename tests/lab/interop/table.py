@@ -19,7 +19,7 @@ HEAD = """\
 
 Made by `tests/lab/interop/table.py` from a run of the lab's story `interop`: do not edit. "I" is Isthmus as the
 initiator of the connection, "R" as its responder. "yes": the test of that cell passed, in this run and in every run of
-continuous integration since. A number: it does not run, for the reason below.
+continuous integration since. A number: it does not run, for the reason below. "yes" and a number: what it means here.
 """
 YES = "yes"
 
@@ -42,14 +42,20 @@ def show(peer: str, role: str, feature: str, results: dict[str, dict[str, str]],
     """One cell; a reason that is new gets the next number."""
     reason = cells.find_reason(peer, role, feature)
     if reason is not None:
-        if reason not in reasons:
-            reasons.append(reason)
-        return str(reasons.index(reason) + 1)
+        return number(reason, reasons)
     name = cells.name_test(peer, role, feature)
     result = results.get(name, {}).get("result", "missing")
     if result != "passed":
         raise ValueError(f"{name}: {result} {results.get(name, {}).get('why', '')}")
-    return YES
+    note = cells.find(cells.NOTES, peer, role, feature)
+    return YES if note is None else f"{YES} {number(note, reasons)}"
+
+
+def number(text: str, texts: list[str]) -> str:
+    """Where it stands in the list below the table."""
+    if text not in texts:
+        texts.append(text)
+    return str(texts.index(text) + 1)
 
 
 def main() -> int:
