@@ -8,7 +8,7 @@ from isthmus.config.static import StaticSession
 from isthmus.kernel import objects as k
 from isthmus.policy.derive import REQID_FIRST, REQID_LAST, derive, share_ids
 from isthmus.policy.desired import BACKSTOP_METRIC, NOBODY, Facts, guard_session, objects_of
-from isthmus.policy.given import ALL_NODES, MARK_MASK, MARKS, free_mark, given, given_reqid, may_answer
+from isthmus.policy.given import ALL_NODES, MARK_MASK, MARKS, NoMarkError, free_mark, given, given_reqid, may_answer
 from isthmus.policy.guard import guard_text
 from isthmus.policy.leftover import leftover_sessions
 from isthmus.policy.plan import plan
@@ -188,7 +188,7 @@ class GivenTest(unittest.TestCase):
             self.assertTrue(mark and mark & ~MARK_MASK == 0)
             self.assertFalse(mark in taken)
             taken.append(mark)
-        with self.assertRaises(ValueError):
+        with self.assertRaises(NoMarkError):
             free_mark(0x69ABCDEF, taken)
 
     def test_whose_answer_counts(self) -> None:

@@ -6,6 +6,7 @@ side in UDP and the other not, nothing would arrive, and IKE alone would never n
 
 from __future__ import annotations
 
+import sys
 import unittest
 
 from isthmus.errors import IsthmusError
@@ -92,7 +93,7 @@ def differences(pair: Pair) -> list:
 
 class CopierTest(unittest.TestCase):
     def test_when_he_stops_both_carry_again(self) -> None:
-        for seed in range(cases(4, 400)):
+        for seed in range(cases(4 if sys.implementation.name == "cpython" else 1, 400)):
             copier = Copier(seed)
             pair = copier.pair
             extra = " option mobike 0\n" if copier.below(3) == 0 else ""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 
+from isthmus.errors import IsthmusError
 from isthmus.policy.derive import LINK_LOCAL_PREFIX, REQID_FIRST, TRANSPORT, Derived, End
 
 TYPE_CHECKING = False
@@ -29,6 +30,13 @@ ALL_NODES = b"\xff\x02" + bytes(13) + b"\x01"  # RFC 4291 2.7.1: whoever is at t
 MARK_MASK = 0xFF000000
 MARK_SHIFT = 24
 MARKS = 255
+
+
+class NoMarkError(IsthmusError):
+    """One more static session than there are marks."""
+
+    code = "no-mark"
+    remedy = "remove a tunnel with session static; where the peer is Isthmus, session derived needs no mark"
 
 
 def given_reqid(tunnel_id: int, peer_tunnel_id: int) -> int:
@@ -63,9 +71,12 @@ def may_answer(derived: Derived, source: bytes) -> bool:
 
 
 def free_mark(reqid: int, taken: list[int]) -> int:
-    """A mark under MARK_MASK that is not among `taken`: the same for a reqid wherever that is free."""
+    """A mark under MARK_MASK that is not among `taken`: the same for a reqid wherever that is free.
+
+    Raises NoMarkError.
+    """
     for step in range(MARKS):
         mark = (1 + (reqid + step) % MARKS) << MARK_SHIFT
         if mark not in taken:
             return mark
-    raise ValueError("all %d marks are taken" % MARKS)
+    raise NoMarkError("this router has %d tunnels with session static already, and cannot tell more apart" % MARKS)
