@@ -12,7 +12,7 @@ from tests.core.attacks.scenes import answers
 from tests.core.ike_moving import NEW, Moving, on_4500
 from tests.core.ike_pair import NAME, A, B, Pair, agreed, make_connection
 from tests.core.ike_rekey import COMMANDS
-from tests.core.test_ike_nat import FLOATED_B, joined, only_sa, told
+from tests.core.test_ike_nat import FLOATED_B, INSIDE_B, joined, only_sa, told
 
 PORTS = (500, 4500, 9999)
 
@@ -116,6 +116,35 @@ def joined_but_proof(a_inside):
         network.deliver(network.flight.pop(0))
         network.collect()
     return network, a, b
+
+
+class NewsOfAMove(Moving):
+    def test_to_port_500(self):
+        # A says from 4500 that it has moved, and to 4500. At 500 ESP would go without UDP, and the other way with it.
+        for there in (4500, 9999):
+            self.setUp()
+            self.go(self.a, NEW, B)
+            news = self.a.collect()[0]
+            self.network.hand_over(actions.SendDatagram(news.data, (NEW[0], there), B))
+            self.assertEqual(self.b.collect(), [])
+            self.network.deliver(news)
+            self.network.transfer()
+            self.check_joined()
+            self.assertEqual(self.moves(self.b), [(on_4500(B), on_4500(NEW), None)])
+
+    def test_from_another_port_to_one_behind_a_translator(self):
+        network, a, b = joined(b_inside=True)
+        a.endpoint = NEW
+        a.engine.move(NAME, NEW, B, network.now)
+        news = a.collect()[0]
+        network.hand_over(actions.SendDatagram(news.data, (NEW[0], 9999), on_4500(INSIDE_B)))
+        network.collect()
+        network.flight = []
+        network.deliver(news)
+        network.transfer()
+        network.wait(10_000)
+        self.assertEqual(only_sa(b).remote, on_4500(NEW))
+        self.assertEqual(b.of(actions.PeerMoved)[-1].encap, (4500, 4500))
 
 
 class AnswerToAMove(Moving):

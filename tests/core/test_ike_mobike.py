@@ -379,7 +379,8 @@ class Routability(Moving):
         # A peer says that it moves again and again, and answers nothing that it is asked.
         for number in range(50):
             update_now = self.ask(self.a, [update()])
-            self.network.hand_over(actions.SendDatagram(update_now.data, (VICTIM[0][:3] + bytes([number]), 4500), B))
+            elsewhere = (VICTIM[0][:3] + bytes([number]), 4500)
+            self.network.hand_over(actions.SendDatagram(update_now.data, elsewhere, on_4500(B)))
             self.sa(self.a).requests.finish()
             self.b.collect()
         self.assertEqual(len(self.moves(self.b)), 50)

@@ -23,6 +23,9 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     """Answer with our half of every CHILD SA that the peer deletes; empty for all else."""
     if sa.state == HEIR and not _deletes_ike(incoming):
         succession.settle(engine, sa, now)  # who uses it has decided for it
+    if mobike.is_led_astray(sa, incoming):
+        engine.count("wrong-source")
+        return
     deleted = _find_deleted(sa, incoming)
     spis = [child.inbound_spi for child in deleted if not tasks.is_deleting(sa, child)]
     answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []

@@ -192,6 +192,15 @@ def receive_verdict(sa: IkeSa, task: Verify, incoming: Incoming) -> None:
 # The peer moves
 
 
+def is_led_astray(sa: IkeSa, incoming: Incoming) -> bool:
+    """True for the news of a move at port 500, where nobody sends it who knows UDP encapsulation: it is a copy, and
+    would take our ESP out of UDP. Neither obeyed nor answered, so that the true one is heard.
+    """
+    if not sa.mobike or not sa.nat.is_understood or incoming.destination[1] != nat.IKE_PORT:
+        return False
+    return incoming.find_notify(num.UPDATE_SA_ADDRESSES) is not None
+
+
 def receive_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> list[Payload]:
     """What an INFORMATIONAL request says of addresses, obeyed: returns what the answer says of them.
 

@@ -253,7 +253,7 @@ def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """
     if not sa.is_proven or (incoming.destination, incoming.source) == (sa.local, sa.remote):
         return
-    if sa.hints.is_unverified or may_follow(sa):
+    if sa.hints.is_unverified or may_follow(sa) or (sa.hints.is_new_place and sa.nat.there):
         try_at(engine, sa, incoming.source, now)
     if sa.hints.is_new_place and _is_where_it_began(sa, incoming):
         move(engine, sa, incoming.destination, incoming.source)
