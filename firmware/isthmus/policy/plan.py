@@ -71,7 +71,8 @@ class PlanError(IsthmusError):
 def plan(desired: list[KernelObject], actual: list[KernelObject]) -> Steps:
     """The calls that turn `actual` (every kind dumped) into `desired`, in order. Raises PlanError.
 
-    SAs that are wanted but not there are added only while they hold keys; see find_lost().
+    SAs that are wanted but not there are added only while they hold keys. One added twice would count from zero again
+    under the same key, which AES-GCM does not survive (RFC 4106 2): it needs a new handshake (children.py).
     """
     wanted = _by_key(desired)
     found: Found = {}
@@ -127,15 +128,6 @@ def _going(row: Row, actual: list[KernelObject], wanted: Found, found: Found, l2
         if item.kind == kind and unwanted and _fits(item, on_l2tp, l2tp):
             steps.append(("remove", item))
     return steps
-
-
-def find_lost(desired: list[KernelObject], actual: list[KernelObject]) -> list[Sa]:
-    """The SAs that are wanted, not there, and cannot be installed again: each needs a new handshake.
-
-    An SA added twice would count from zero again under the same key, and AES-GCM does not survive that (RFC 4106 2).
-    """
-    there = [item for item in actual if isinstance(item, Sa)]
-    return [item for item in desired if isinstance(item, Sa) and item.keys is None and item not in there]
 
 
 def _by_key(desired: list[KernelObject]) -> Found:
