@@ -62,6 +62,26 @@ class WithRekeying(Moving):
         moved = self.b.of(actions.PeerMoved)
         self.assertEqual([(it.ike_id, it.remote) for it in moved], [(self.sa(self.b).ike_id, on_4500(NEW))])
 
+    def test_an_old_move_told_in_the_old_ike_sa_is_over(self):
+        # A says in both that it has moved, and the one in the old IKE SA is kept back on the way.
+        self.b.engine.rekey_ike(NAME, self.network.now)
+        self.network.collect()
+        self.network.deliver(self.network.flight.pop(0))
+        self.network.collect()
+        answer = self.network.flight.pop(0)
+        self.go(self.a, NEW, B)
+        self.network.collect()
+        old, new = self.network.flight
+        self.network.flight = []
+        self.network.deliver(answer)
+        self.network.deliver(new)
+        self.network.transfer()
+        place, count = self.sa(self.b).remote, len(self.moves(self.b))
+        self.network.hand_over(actions.SendDatagram(old.data, (NEW[0], 9999), on_4500(B)))
+        self.network.transfer()
+        self.assertEqual((self.sa(self.b).remote, len(self.moves(self.b))), (place, count))
+        self.assertEqual([self.sa(side).nat.name for side in (self.a, self.b)], ["none", "none"])
+
     def test_what_the_old_ike_sa_was_not_answered_is_asked_in_the_new_one(self):
         # A's move has arrived, the answer to it was lost, and B rekeys the IKE SA and deletes the old one. What A knows
         # of translators comes with that answer; B's question whether A is there must not get lost, either.

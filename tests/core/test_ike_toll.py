@@ -63,7 +63,7 @@ class Price(unittest.TestCase):
         before = (len(engine.table), engine.next_order(), engine.get_timer())
         data = fresh_request("many")
         for number in range(cases(200, 5_000)):
-            source = (number.to_bytes(4, "big"), number % 65536)
+            source = (number.to_bytes(4, "big"), 1 + number % 65535)
             engine.receive(b"mn" + number.to_bytes(6, "big") + data[8:], source, B, pair.now)
             sent = engine.take_actions()
             self.assertEqual(len(sent), 1)

@@ -11,7 +11,7 @@ from isthmus.crypto.prf import is_equal
 from isthmus.proto.actions import BEET, INITIATOR
 from isthmus.proto.errors import InvalidSyntax, MoveRefused, UnexpectedNat
 from isthmus.proto.ike2 import endings, nat
-from isthmus.proto.ike2.states import ESTABLISHED, REKEYED
+from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, REKEYED
 from isthmus.proto.ike2.tasks import Task
 from isthmus.proto.ike2.times import UNPROVEN_MS
 from isthmus.wire import ike_numbers as num
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from isthmus.wire.ike_payloads import Payload
 
 COOKIE2_BYTES = 16  # 8 to 64, RFC 4555 section 4.2.5
+OVER = (REKEYED, CLOSING, DONE)
 REFUSALS = (num.UNACCEPTABLE_ADDRESSES, num.UNEXPECTED_NAT_DETECTED)
 
 
@@ -221,6 +222,8 @@ def receive_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> 
 
 
 def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
+    if sa.state in OVER:
+        return  # the peer says it in the IKE SA that goes on as well, and this may be old
     source = incoming.source
     has_moved = source[0] != sa.remote[0]
     before = nat.get_place(sa)
