@@ -6,6 +6,7 @@ import unittest
 
 from isthmus.proto import actions
 from isthmus.wire import ike_numbers as num
+from isthmus.wire.addr import parse_ip
 from isthmus.wire.buffer import Reader
 from isthmus.wire.ike import FLAG_RESPONSE, pull_message, push_message
 from tests.core.attacks.scenes import answers
@@ -131,6 +132,21 @@ class NewsOfAMove(Moving):
             self.network.transfer()
             self.check_joined()
             self.assertEqual(self.moves(self.b), [(on_4500(B), on_4500(NEW), None)])
+
+    def test_to_another_address_of_ours(self):
+        other = on_4500((parse_ip("192.168.20.1"), 500))
+        self.go(self.a, NEW, B)
+        news = self.a.collect()[0]
+        self.network.hand_over(actions.SendDatagram(news.data, on_4500(NEW), other))
+        self.b.engine.receive(news.data, on_4500(NEW), other, self.network.now)
+        self.b.collect()
+        self.network.deliver(news)
+        self.network.transfer()
+        self.assertEqual(places(self.b), [(on_4500(B), on_4500(NEW))])
+        self.b.engine.receive(news.data, on_4500(NEW), other, self.network.now)
+        self.network.transfer()
+        self.assertEqual(places(self.b), [(on_4500(B), on_4500(NEW))])
+        self.check_joined()
 
     def test_from_another_port_to_one_behind_a_translator(self):
         network, a, b = joined(b_inside=True)

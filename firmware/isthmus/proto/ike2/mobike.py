@@ -229,6 +229,7 @@ def _follow(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     before = nat.get_place(sa)
     sa.local, sa.remote, sa.hints.trial = incoming.destination, source, None
     sa.hints.is_new_place = True
+    sa.hints.left = before[0] if before[0][0] != sa.local[0] else None
     nat.take_along(engine, sa, before[0], before[1])
     nat.read_again(sa, incoming)
     if nat.get_place(sa) == before:

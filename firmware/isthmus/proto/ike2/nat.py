@@ -68,7 +68,8 @@ class Hints:
     """What there is to be asked about.
 
     trial: where the peer seems to be, unproven: requests go there as well. is_unverified: it has moved, and has not
-    answered from there yet. is_new_place: its last request has told where it is. is_doubted: somebody says, unproven,
+    answered from there yet. is_new_place: its last request has told where it is; left: which endpoint of ours with
+    another address that has taken us from. is_doubted: somebody says, unproven,
     that it no longer knows this IKE SA. seen: the hash of where it has seen us last, b"": unknown. quiet: how often
     hints make us speak; its own, so that a flood elsewhere does not silence this peer's.
     """
@@ -78,6 +79,7 @@ class Hints:
         self.trial: Endpoint | None = None
         self.is_unverified = False
         self.is_new_place = False
+        self.left: Endpoint | None = None
         self.is_doubted = False
         self.seen = b""
 
@@ -253,6 +255,8 @@ def settle(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """
     if not sa.is_proven or (incoming.destination, incoming.source) == (sa.local, sa.remote):
         return
+    if sa.hints.is_new_place and incoming.destination == sa.hints.left:
+        move(engine, sa, incoming.destination, sa.remote)  # the copy was for another address of ours
     if sa.hints.is_unverified or may_follow(sa) or (sa.hints.is_new_place and sa.nat.there):
         try_at(engine, sa, incoming.source, now)
     if sa.hints.is_new_place and _is_where_it_began(sa, incoming):
