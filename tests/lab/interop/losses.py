@@ -36,7 +36,6 @@ QUIET_S = 1.0  # after the last ping, for what is on its way
 # What the kernel counts where a packet found no SA: ours or the peer's fault is told by the router.
 WANTED = ("XfrmInNoStates", "XfrmOutNoStates", "XfrmInStateProtoError", "XfrmInStateSeqError", "XfrmInTmplMismatch",
           "XfrmInStateMismatch", "XfrmInStateExpired", "XfrmOutStateExpired", "XfrmOutPolBlock")
-FLAGS = ("answered", "moved")
 NO_STATE = "router A XfrmInNoStates"
 AT_HOST_A = """\
 table inet count {
@@ -54,21 +53,23 @@ table inet count {
 """
 # An IKE header begins 64 bits into UDP; its exchange type is byte 18, its flags are byte 19 (RFC 7296 section 3.1).
 BETWEEN = f"""\
-table inet count {{
-    set known {{ typeof esp spi; }}
-    set answered {{ type ipv4_addr; flags dynamic; }}
-    set moved {{ type ipv4_addr; flags dynamic; }}
-    counter early {{}}
-    counter unanswered {{}}
-    chain pass {{
+table inet between {{{{
+    set known {{{{ typeof esp spi; elements = {{{{ {{known}} }}}}; }}}}
+    set answered {{{{ type ipv4_addr; flags dynamic; }}}}
+    set moved {{{{ type ipv4_addr; flags dynamic; }}}}
+    counter early {{{{}}}}
+    counter unanswered {{{{}}}}
+    chain pass {{{{
         type filter hook forward priority 0;
-        ip saddr {WAN_B} udp sport 500 @th,208,8 36 @th,216,8 & 0x20 == 0x20 add @answered {{ ip daddr }}
-        ip saddr {WAN_A} esp spi != @known add @moved {{ ip saddr }}
+        ip saddr {WAN_B} udp sport 500 @th,208,8 36 @th,216,8 & 0x20 == 0x20 add @answered {{{{ ip daddr }}}}
+        ip saddr {WAN_A} esp spi != @known add @moved {{{{ ip saddr }}}}
         ip saddr {WAN_B} esp spi != @known ip daddr != @moved counter name early
         ip saddr {WAN_B} esp spi != @known ip daddr != @answered counter name unanswered
-    }}
-}}
+    }}}}
+}}}}
 """
+# A new table each time: a packet that is being looked at while a set is flushed may put its own back.
+FORGET = "table inet between\ndelete table inet between\n"
 
 
 class Traffic:
@@ -82,6 +83,7 @@ class Traffic:
         self.site = site
         self.topology = story.topology
         self.process: subprocess.Popen[bytes] | None = None
+        self.seen = {"early": 0, "unanswered": 0}  # packets of the peer on new SAs: before ours; before its answer
         self.began = 0.0
         self.seconds = 0.0
 
@@ -89,8 +91,6 @@ class Traffic:
         """Begin to count and to send; when this returns, replies have come."""
         self.topology.host_a.nft(AT_HOST_A)
         self.topology.host_b.nft(AT_HOST_B)
-        self.topology.internet.nft(BETWEEN + f"add element inet count moved {{ {WAN_A} }}\n"
-                                   + f"add element inet count answered {{ {WAN_A} }}\n")
         self.began = time.monotonic()
         self.process = self.topology.host_a.start(
             ["taskset", "-c", "0", "ping", "-q", "-n", "-i", str(1 / RATE), "-W", "10", HOST_B],
@@ -101,8 +101,9 @@ class Traffic:
     def __exit__(self, *_error: object) -> None:
         """Let go of what counts."""
         self.stop()
-        for namespace in (self.topology.host_a, self.topology.host_b, self.topology.internet):
+        for namespace in (self.topology.host_a, self.topology.host_b):
             namespace.nft("delete table inet count\n")
+        self.topology.internet.nft(FORGET)
 
     def stop(self) -> None:
         """Send no more."""
@@ -113,16 +114,13 @@ class Traffic:
             self.seconds = time.monotonic() - self.began
             time.sleep(QUIET_S)
 
-    def mark(self, *, is_ours: bool) -> list[str]:
-        """A rekeying follows: every SPI but the present ones, which are returned, is a new one from now on.
-
-        is_ours: we begin it, so the peer may be too early. Where it begins, it is the first to send.
-        """
-        old = self.site.spis()
-        done = "" if is_ours else "".join(f"add element inet count {name} {{ {WAN_A} }}\n" for name in FLAGS)
-        self.topology.internet.nft("".join(f"flush set inet count {name}\n" for name in ("known", *FLAGS))
-                                   + f"add element inet count known {{ {', '.join(old)} }}\n" + done)
-        return old
+    def watch(self, order: Callable[[], object]) -> None:
+        """We begin a rekeying by this order, so the peer may be too early: every SPI but the present ones is new."""
+        internet, old = self.topology.internet, self.site.spis()
+        internet.nft(FORGET + BETWEEN.format(known=", ".join(old)))
+        rekey_child(self.site, order)
+        for name, number in count(internet).items():
+            self.seen[name] += number
 
 
 def rekey_under_load(story: Story, site: Site, facts: Facts) -> None:
@@ -133,45 +131,44 @@ def rekey_under_load(story: Story, site: Site, facts: Facts) -> None:
     with Traffic(story, site) as traffic:
         # Theirs first, and IKE's: these may cost nothing at all, whoever the peer is.
         for _ in range(children):
-            rekey_child(traffic, peer.rekey_child, is_ours=False)
+            rekey_child(site, peer.rekey_child)
         for order in (peer.rekey_ike, lambda: site.ask("rekey", tunnel="stranger", ike=True)) * ikes:
             rekey_ike(site, order)
         time.sleep(SETTLED_S)
         drops = subtract(count_drops(story), before)
         check(not drops, f"rekeyed by {peer.stack}, the kernels dropped {drops}")
         for _ in range(children):
-            rekey_child(traffic, lambda: site.ask("rekey", tunnel="stranger"), is_ours=True)
+            traffic.watch(lambda: site.ask("rekey", tunnel="stranger"))
         # What has been replaced may linger; nothing more should be sent on it, and a full run waits for its end.
         time.sleep(SETTLED_S)
         wait_until("the newest SAs alone", lambda: len(site.spis()) == 2 or not story.report.full, LIMIT_S, 0.2)
         check(traffic.process is not None and traffic.process.poll() is None, "ping has ended too soon")
         traffic.stop()
         here, there = count(story.topology.host_a), count(story.topology.host_b)
-        between = count(story.topology.internet)
-    judge(story, facts, here["sent"] - there["arrived"], there["arrived"] - here["back"], between,
+    judge(story, facts, here["sent"] - there["arrived"], there["arrived"] - here["back"], traffic.seen,
           subtract(count_drops(story), before))
     facts.note("rekeys", f"of each side {children} CHILD, {ikes} IKE")
     facts.note("packets", f"{here['sent']}, {round(here['sent'] / traffic.seconds)} a second")
 
 
-def judge(story: Story, facts: Facts, going: int, coming: int, between: dict[str, int], drops: dict[str, int]) -> None:
+def judge(story: Story, facts: Facts, going: int, coming: int, seen: dict[str, int], drops: dict[str, int]) -> None:
     """None is lost on its way to the peer; of those coming, only what a peer sent on an SA it must not use yet."""
     name = story.peer.stack
-    facts.note(name, f"lost {going} going, {coming} coming; the peer sent {between['early']} on new SAs before us, "
-                     f"{between['unanswered']} of them before its answer; the kernels count {drops or 'nothing'}")
+    facts.note(name, f"lost {going} going, {coming} coming; the peer sent {seen['early']} on new SAs before us, "
+                     f"{seen['unanswered']} of them before its answer; the kernels count {drops or 'nothing'}")
     check(not going, f"{going} packets lost on their way to {name}; the kernels count {drops}")
     if not story.peer.moves_early:
         check(not coming, f"{coming} packets lost on their way from {name}; the kernels count {drops}")
-        check(not between["early"], f"{name} sent {between['early']} packets on new SAs before us")
-    check(coming <= min(between["early"], drops.get(NO_STATE, 0)),
-          f"{coming} packets lost on their way from {name}, which sent {between['early']} too early; {drops}")
+        check(not seen["early"], f"{name} sent {seen['early']} packets on new SAs before us")
+    check(coming <= min(seen["early"], drops.get(NO_STATE, 0)),
+          f"{coming} packets lost on their way from {name}, which sent {seen['early']} too early; {drops}")
 
 
-def rekey_child(traffic: Traffic, order: Callable[[], object], *, is_ours: bool) -> None:
+def rekey_child(site: Site, order: Callable[[], object]) -> None:
     """One order; wait until a new pair is in router A's kernel. Older ones may be on their way out."""
-    old = traffic.mark(is_ours=is_ours)
+    old = site.spis()
     order()
-    wait_until("two new SAs", lambda: len(set(traffic.site.spis()) - set(old)) == 2, LIMIT_S, 0.1)
+    wait_until("two new SAs", lambda: len(set(site.spis()) - set(old)) == 2, LIMIT_S, 0.1)
 
 
 def rekey_ike(site: Site, order: Callable[[], object]) -> None:
