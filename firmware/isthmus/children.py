@@ -142,6 +142,7 @@ class Children:
         self.packets_out: int | None = None
         self.lost = False
         self._placed: set[Key] = set()
+        self._left: list[SaSpec] = []
         self._renew_at: int | None = None
         self._renew_percent = RESPONDER_PERCENT
         self._end_at: int | None = None
@@ -156,6 +157,11 @@ class Children:
     def placed(self, spec: SaSpec) -> None:
         """The kernel has taken this SA: from now on it would be missed."""
         self._placed.add(key_of(spec))
+
+    def take_left(self) -> list[SaSpec]:
+        """Outbound SAs that traffic has just been taken from, each once: they are to go at once."""
+        left, self._left = self._left, []
+        return left
 
     def wanted(self) -> set[Key]:
         """Every SA that should stay in the kernel; ours that are not among them go."""
@@ -249,6 +255,8 @@ class Children:
                 self._adopted_until.append((sa_key(sa), now + LINGER_MS))
         self.adopted = []
         for former in self._pairs[: self._pairs.index(child)]:
+            if former.in_use:
+                self._left.append(former.outbound)
             former.in_use = False  # its outbound SA must not be left: the kernel may prefer it, by its wall clock
             former.until = now + still if former.until is None else former.until
         self.packets_in = None

@@ -51,6 +51,20 @@ class Mover:
         except KernelError as error:  # it has gone meanwhile, or the next sign of the peer brings it here again
             self._log.once("warning", tunnel.name, "%s; %s" % (error, error.remedy))
 
+    def take_over(self, tunnel: Tunnel) -> None:
+        """A new outbound SA is in: traffic leaves through it, and through it alone.
+
+        Of two that were added in the same second the kernel goes on with the older one, and a peer that has been told
+        that this is over may hear it no more.
+        """
+        self.point(tunnel)
+        for spec in tunnel.children.take_left():
+            if tunnel.derived is not None:
+                try:
+                    self._kernel.remove(kernel_update(spec, tunnel.derived))
+                except KernelError:  # the keeper sees to it
+                    continue
+
     def point(self, tunnel: Tunnel) -> None:
         """Outbound policies follow a new SA at once where its addresses are others: the keeper looks at everything
         first, and until then nothing would leave. Not in transport mode: L2TP itself moves, as plan.py says.

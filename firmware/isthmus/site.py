@@ -344,7 +344,7 @@ class Site:
         self.keeper.made.add((sa.kind, sa.key()))
         tunnel.children.placed(spec)
         if spec.direction == actions.OUTBOUND:
-            self.mover.point(tunnel)
+            self.mover.take_over(tunnel)
 
     def _failed(self, action: actions.Failed) -> None:
         tunnel = self.tunnels.get(action.name) if action.name is not None else None
