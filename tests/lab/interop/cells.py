@@ -53,7 +53,7 @@ NOTES = {
     ("libreswan", "*", "rekey_loss"): "where Isthmus begins to rekey the CHILD SA, pluto sends on the new SA before "
                                       "Isthmus can hear there, part of it even before its answer (RFC 7296 section "
                                       "2.8: it should go on with the old one); the first packets, 48 of 59,175 in a "
-                                      "full run, are lost. The test counts on the wire what comes too early, and passes "
+                                      "full run, are lost. The test counts on the wire what comes too early; it passes "
                                       "if nothing else is lost in either direction, and nothing at all where pluto "
                                       "begins",
 }
