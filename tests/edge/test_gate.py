@@ -100,10 +100,14 @@ class GateTest(unittest.TestCase):
         self.assertEqual(self.send(flooder, ours, BEGIN, FEW)[0], FEW)
         self.assertEqual(self.send(friend, ours, BEGIN, FEW)[0], FEW)
 
-    def test_who_borrows_a_peer_s_address_fills_that_peer_s_lane_alone(self) -> None:
-        ours, borrowed, stranger = self.listen(HERE, 500), self.bound(PEER, 500), self.bound(STRANGER, 500)
-        self.assert_limited(gate.PEER, *self.send(borrowed, ours, BEGIN, FLOOD))
-        self.assertEqual(self.send(stranger, ours, BEGIN, FEW)[0], FEW)
+    def test_who_borrows_a_peer_s_address_to_begin_disturbs_no_sa_and_nobody_else(self) -> None:
+        for port, marker in ((500, b""), (4500, MARKER)):
+            ours, borrowed, stranger = self.listen(HERE, port), self.bound(PEER, port), self.bound(STRANGER, port)
+            self.assert_limited(gate.PEER, *self.send(borrowed, ours, marker + BEGIN, FLOOD))
+            self.assertEqual(self.send(borrowed, ours, marker + TALK, FEW)[0], FEW)
+            self.assertEqual(self.send(stranger, ours, marker + BEGIN, FEW)[0], FEW)
+            self.tearDown()
+            self.setUp()
 
     def test_esp_in_udp_is_not_counted(self) -> None:
         ours, stranger = self.listen(HERE, 4500), self.bound(STRANGER, 4500)

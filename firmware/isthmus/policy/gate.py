@@ -2,9 +2,10 @@
 
 A flood is read datagram by datagram, at what a small processor manages; all that comes faster overflows the socket, and
 what good peers say is lost with it. So each sort of sender has a lane of its own, ahead of the socket: every address at
-which a peer is known, one each (RFC 7296 leaves a flood to cookies, section 2.6, but they too must be read); and for
-all others one lane each for who begins, for who comes back with a cookie, which a forged address cannot, and for the
-rest. Numbers are datagrams; ESP in UDP is not counted.
+which a peer is known, two each, for IKE_SA_INIT and for the rest, so that who borrows the address to begin disturbs no
+IKE SA that is there (RFC 7296 leaves a flood to cookies, section 2.6, but they too must be read); and for all others
+one lane each for who begins, for who comes back with a cookie, which a borrowed address cannot, and for the rest.
+Numbers are datagrams; ESP in UDP is not counted.
 """
 
 from __future__ import annotations
@@ -31,26 +32,33 @@ def gate_chains(peers: list[bytes]) -> list[tuple[str, list[str]]]:
     peers: the addresses (4 or 16 bytes) at which peers are known now.
     """
     chains = [("ike_begin", _limit(BEGIN)), ("ike_paid", _limit(PAID)), ("ike_talk", _limit(TALK))]
-    maps = []
+    families = []
     for family, size in (("ip", 4), ("ip6", 16)):
         known = sorted({address for address in peers if len(address) == size})
+        for address in known:
+            chains += [("ike_%s_%s" % (lane, address.hex()), _limit(PEER)) for lane in ("init", "from")]
         if known:
-            names = ["ike_from_%s" % address.hex() for address in known]
-            chains += [(name, _limit(PEER)) for name in names]
-            rows = ["%s : goto %s" % (format_ip(address), name) for address, name in zip(known, names)]
-            maps.append("%s saddr vmap { %s }" % (family, ", ".join(rows)))
+            families.append((family, known))
     for port, start in ((IKE_PORT, UDP_BITS), (NATT_PORT, UDP_BITS + MARKER_BITS)):
-        chains.append((
-            "ike_%d" % port,
-            maps + [
-                "@th,%d,8 != %d goto ike_talk" % (start + EXCHANGE_AT, num.IKE_SA_INIT),
-                # the cookie is the first payload where there is one, RFC 7296 2.6
-                "@th,%d,8 %d goto ike_paid" % (start + FIRST_PAYLOAD_AT, num.NOTIFY),
-                "goto ike_begin",
-            ],
-        ))  # fmt: skip
+        rest = "@th,%d,8 != %d" % (start + EXCHANGE_AT, num.IKE_SA_INIT)
+        rules = []
+        for family, known in families:
+            rules.append("%s %s" % (rest, _map(family, "from", known)))
+            rules.append(_map(family, "init", known))
+        rules += [
+            "%s goto ike_talk" % rest,
+            # the cookie is the first payload where there is one, RFC 7296 2.6
+            "@th,%d,8 %d goto ike_paid" % (start + FIRST_PAYLOAD_AT, num.NOTIFY),
+            "goto ike_begin",
+        ]
+        chains.append(("ike_%d" % port, rules))
     chains.append(("ike_or_esp", ["@th,%d,%d 0 goto ike_%d" % (UDP_BITS, MARKER_BITS, NATT_PORT)]))
     return chains
+
+
+def _map(family: str, lane: str, known: list[bytes]) -> str:
+    rows = ["%s : goto ike_%s_%s" % (format_ip(address), lane, address.hex()) for address in known]
+    return "%s saddr vmap { %s }" % (family, ", ".join(rows))
 
 
 def rules_into() -> list[str]:
