@@ -24,7 +24,9 @@ import pyroute2.netlink
 guard = Guard()
 guard.set(guard_text([]))
 first = guard.get()
-assert guard.get() == first and guard.programs == 2, guard.programs
+assert first and guard.get() == first and guard.programs == 1, guard.programs
+guard._known = None
+assert guard.get() not in (None, first) and guard.programs == 2, guard.programs
 print(pyroute2.netlink.__file__)
 """
 
@@ -54,9 +56,52 @@ class GuardTest(contract.GuardContract):
     def damage(self, what: str) -> None:
         nft({"guard": "flush ruleset\n", "rule": "add rule inet isthmus clear_out accept\n"}[what])
 
-    def test_other_tables_change_nothing(self) -> None:
+    def set_and_list(self) -> bytes:
+        """Our table as it was set, and as it was listed after somebody else's commit. Its digest."""
         self.kernel.guard_set(guard_text([]))
         first = self.kernel.guard_get()
+        nft(OTHER)
+        self.assertEqual(self.kernel.guard_get(), first)
+        nft("delete table inet other\n")
+        self.assertEqual(self.kernel.guard_get(), first)
+        return first
+
+    def test_what_was_set_last_need_not_be_listed(self) -> None:
+        self.kernel.guard_set(guard_text([]))
+        self.assertIsNotNone(self.kernel.guard_get())
+        self.assertEqual(self.kernel.programs, 1)
+
+    def test_a_commit_of_somebody_else_beside_ours_makes_it_be_listed(self) -> None:
+        put = self.kernel._put
+
+        def beside(text: str) -> None:
+            put(text)
+            self.damage("rule")
+
+        self.kernel._put = beside
+        self.kernel.guard_set(guard_text([]))
+        self.kernel._put = put
+        spoiled = self.kernel.guard_get()
+        self.kernel.guard_set(guard_text([]))
+        self.assertNotEqual(spoiled, self.kernel.guard_get())
+        self.assertNotEqual(spoiled, self.set_and_list())
+
+    def test_a_rule_added_before_it_was_ever_listed_is_seen(self) -> None:
+        self.kernel.guard_set(guard_text([]))
+        first = self.kernel.guard_get()
+        self.damage("rule")
+        self.assertNotIn(self.kernel.guard_get(), (None, first))
+
+    def test_a_rule_added_after_it_was_listed_is_seen(self) -> None:
+        first = self.set_and_list()
+        self.damage("rule")
+        for _ in range(2):
+            self.assertNotIn(self.kernel.guard_get(), (None, first))
+        self.kernel.guard_set(guard_text([]))
+        self.assertEqual(self.kernel.guard_get(), first)
+
+    def test_other_tables_change_nothing(self) -> None:
+        first = self.set_and_list()
         nft(OTHER)
         before = self.kernel.programs
         self.assertEqual(self.kernel.guard_get(), first)
@@ -66,7 +111,8 @@ class GuardTest(contract.GuardContract):
         nft("delete table inet other\n")
 
     def test_a_change_while_it_is_listed_is_not_missed(self) -> None:
-        self.kernel.guard_set(guard_text([]))
+        self.set_and_list()
+        nft(OTHER)
         listing = self.kernel._list
 
         def meanwhile() -> bytes | None:

@@ -4,6 +4,8 @@ Its one function that needs CPython is _run(): MicroPython has no way to start a
 """
 from __future__ import annotations
 
+import hashlib
+
 from isthmus.kernel.contract import EINVAL, ENOENT, ETIMEDOUT, KernelError, refuse_foreign_guard
 from isthmus.kernel.nft import digest
 from isthmus.kernel.nft_messages import (
@@ -16,7 +18,7 @@ from isthmus.kernel.nft_messages import (
     tablemsg,
 )
 from isthmus.kernel.real_netlink import GET, NETLINK_NETFILTER, Transport, message
-from isthmus.policy.guard import TABLE
+from isthmus.policy.guard import REMOVE, TABLE
 
 _PATIENCE_SECONDS = 20  # a loaded router takes a second or two
 
@@ -29,39 +31,63 @@ class Guard:
     def __init__(self) -> None:
         self.programs = 0  # started so far
         self._transport = Transport(NETLINK_NETFILTER, "guard", {NFT_MSG_NEWGEN: genmsg, NFT_MSG_NEWTABLE: tablemsg})
-        self._known: tuple[bytes, bytes | None] | None = None  # generation, digest
+        self._known: tuple[int, bytes | None] | None = None  # generation, which is never 0, and digest
+        self._unlisted = ""  # text that is in the kernel, and has never been listed
+        self._same: tuple[bytes, bytes] | None = None  # digest of the listing of a text, digest that was given for it
 
     def close(self) -> None:
         """Give the socket back."""
         self._transport.close()
 
     def set(self, text: str) -> None:
-        """One transaction, or nothing."""
-        doing = "set the guard"
+        """One transaction, or nothing.
+
+        If it is the only one since the moment before, the kernel holds what it says, and no listing need show it.
+        """
         refuse_foreign_guard(text)
-        status, _, said = self._run(["-f", "-"], text, doing)
-        if status:
-            raise _error(doing, said)
+        before = self._generation()
+        self._known, self._unlisted, self._same = None, "", None
+        self._put(text)
+        after = self._generation()
+        if text != REMOVE and before is not None and after == before % 0xFFFFFFFF + 1:
+            self._known = (after, hashlib.sha256(text.encode()).digest())
+            self._unlisted = text
 
     def get(self) -> bytes | None:
         """The digest of our table; None if there is none."""
         generation = self._generation()
         if self._known is not None and generation == self._known[0]:
             return self._known[1]
-        self._known = None
+        given, self._known = self._known, None
         listed = self._list()
+        if self._unlisted and listed is not None and given is not None and given[1] is not None:
+            # Somebody has committed something before it was ever listed: how would it be listed, had he not?
+            text, self._unlisted = self._unlisted, ""
+            self._put(text)
+            generation = self._generation()
+            if self._list() != listed:
+                return listed
+            self._same = (listed, given[1])
+        if self._same is not None and listed == self._same[0]:
+            listed = self._same[1]
         # What was listed is of this generation only if nobody has committed meanwhile.
         if generation is not None and self._generation() == generation:
             self._known = (generation, listed)
         return listed
 
-    def _generation(self) -> bytes | None:
+    def _put(self, text: str) -> None:
+        doing = "set the guard"
+        status, _, said = self._run(["-f", "-"], text, doing)
+        if status:
+            raise _error(doing, said)
+
+    def _generation(self) -> int | None:
         """None where the kernel does not tell: then the table is listed each time."""
         try:
             answers = self._transport.request(genmsg(), NFT_MSG_GETGEN, GET, "ask for the generation of nftables")
         except KernelError:
             return None
-        return answers[0].get_attr("NFTA_GEN_ID") if answers else None
+        return int.from_bytes(answers[0].get_attr("NFTA_GEN_ID"), "big") if answers else None
 
     def _missing(self) -> bool:
         """True where the kernel says that there is no table of ours: it is quicker than nft, and haste counts then."""
