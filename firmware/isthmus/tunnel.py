@@ -444,6 +444,7 @@ class Tunnel:
         self.probe.answered(reply[1], reply[2], now)
         if self.probe.answering:
             self._backoff.succeeded()
+            self.liveness.path_found()
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
