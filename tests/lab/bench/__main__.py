@@ -32,7 +32,7 @@ README_KEYS = ("cold", "rss", "speed", "rekey-lost", "death-lost", "move-gap", f
 def run_part(name: str, quick: bool, bare: bool) -> list[Figure]:
     """One part's figures."""
     parts: dict[str, Callable[[], list[Figure]]] = {
-        "cold": lambda: cold.run(*((2, cold.QUICK) if quick else (5, list(cold.CONTENDERS))), say),
+        "cold": lambda: cold.run(*((2, [cold.SHIM, cold.OLD_1]) if quick else (5, list(cold.CONTENDERS))), say),
         "speed": lambda: speed.run(12 if quick else 60, say),
         "loss": lambda: loss.run(*((loss.list_events(5, 40.0), 1) if quick else (loss.list_events(20, 120.0), 3)), say),
         "handshakes": lambda: handshakes.run(IN_LAB, False, [1, 20] if quick else [1, 100, 500], 3, say),

@@ -24,17 +24,14 @@ RATE = 50       # pings a second: the answer is known to 20 ms; asking oftener t
 LIMIT_S = 120.0
 SETTLE_S = 2.0
 SHIM, PYROUTE2 = ISTHMUS, ISTHMUS + " (with pyroute2)"
-OLD, TUNED, TUNED_2 = LEGACY, "the same, tuned beyond its defaults", "the same, tuned, with IKEv2"
+OLD_1, OLD_2 = LEGACY, "the same with IKEv2"
 
 CONTENDERS: dict[str, Callable[[Topology], Any]] = {
     SHIM: lambda lab: ours.Pair(lab, shim=True),
-    OLD: lambda lab: legacy.Pair(lab, tuned=False),
-    TUNED: legacy.Pair,
+    OLD_1: lambda lab: legacy.Pair(lab, version=1),
     PYROUTE2: lambda lab: ours.Pair(lab, shim=False),
-    TUNED_2: lambda lab: legacy.Pair(lab, version=2),
+    OLD_2: lambda lab: legacy.Pair(lab, version=2),
 }
-
-QUICK = [SHIM, OLD, TUNED]
 
 
 class Start:
@@ -84,8 +81,7 @@ def start_once(make: Callable[[Topology], Any]) -> Start:
 def make_figures(starts: dict[str, list[Start]], failed: dict[str, str]) -> list[Figure]:
     """From what was seen."""
     cold = Figure("cold", "Cold start to the first answered ping", "s", LESS,
-                  "all daemons of both routers started at the same moment; LAN to LAN; new network each time; of the"
-                  " other stack with its own plugins and timers, and tuned: few plugins, every timer at its shortest",
+                  "all daemons of both routers started at the same moment; LAN to LAN; new network each time",
                   Target(ISTHMUS, LEGACY, 0.5))
     rss = Figure("rss", "Memory of all daemons of one router, resident", "MB", LESS,
                  "RSS added up, router A, one tunnel up; a daemon in Python does not win this")

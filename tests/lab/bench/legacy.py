@@ -6,10 +6,8 @@
     pppd     PPP inside L2TPv2; a script adds the route to the other LAN when it is up
 
 Such set-ups run IKEv1: RFC 3193 asks for it, and so do the guides for L2TP over IPsec. What costs time and need not be
-is left out, in the other stack's favour: X25519, no PPP authentication, no compression, all daemons started at the same
-moment. The ESP algorithm is Isthmus's own default, AES-256-GCM. `tuned` goes further than people do: charon loads eight
-plugins instead of all that its package installs, and every interval is at its shortest. Without it each program's own
-defaults stand.
+is left out, in the other stack's favour: few plugins, X25519, no PPP authentication, no compression, every interval at
+its shortest, all daemons started at the same moment. The ESP algorithm is Isthmus's own default, AES-256-GCM.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ PROGRAMS = ("charon", "xl2tpd", "pppd")
 
 STRONGSWAN = """\
 charon {
-  %(load)s
+  load = random nonce openssl kdf hmac vici kernel-netlink socket-default updown
   install_routes = no
   filelog {
     main {
@@ -97,7 +95,7 @@ DIAL = """\
 lns = %(remote)s
 autodial = yes
 redial = yes
-%(redial)s
+redial timeout = 1
 max redials = 1000
 length bit = no
 pppoptfile = /run/options
@@ -122,17 +120,11 @@ mtu %(mtu)d
 mru %(mtu)d
 lcp-echo-interval 10
 lcp-echo-failure 3
-%(restart)s
+lcp-restart 1
+ipcp-restart 1
 nodetach
 ip-up-script /run/ip-up
 """
-# What `tuned` adds; without it: charon.load of strongswan.conf(5) is every plugin that is there, redial timeout of
-# xl2tpd.conf(5) is 30 s, lcp-restart and ipcp-restart of pppd(8) are 3 s.
-TUNED = {
-    "load": "load = random nonce openssl kdf hmac vici kernel-netlink socket-default updown",
-    "redial": "redial timeout = 1",
-    "restart": "lcp-restart 1\nipcp-restart 1",
-}
 UP = """\
 #!/bin/sh
 ip route replace %(lan)s dev "$1"
@@ -142,16 +134,13 @@ ip route replace %(lan)s dev "$1"
 class Side:
     """One router with the three daemons; dials: it is the LAC."""
 
-    def __init__(
-        self, namespace: Namespace, local: str, remote: str, lan: str, dials: bool, version: int, tuned: bool
-    ) -> None:
+    def __init__(self, namespace: Namespace, local: str, remote: str, lan: str, dials: bool, version: int) -> None:
         self.namespace = namespace
         ids = (ID_A, ID_B) if dials else (ID_B, ID_A)
         self.values = {"local": local, "remote": remote, "lan": lan, "version": version, "psk": PSK, "mtu": MTU,
                        "local_id": ids[0], "remote_id": ids[1],
                        "trap": "none" if remote == "%any" else "trap", "ppp_a": PPP_A, "ppp_b": PPP_B,
                        "ike": "aes256-sha256-x25519" if version == 1 else "aes256gcm16-prfsha256-x25519"}
-        self.values |= {name: text if tuned else "" for name, text in TUNED.items()}
         self.dials = dials
         self.tree = Tree(STACK, namespace)
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -161,8 +150,7 @@ class Side:
         self.tree.open()
         dial = DIAL if self.dials else ANSWER
         for name, text in (
-            ("/etc/strongswan.conf", STRONGSWAN % self.values),
-            ("/etc/swanctl/swanctl.conf", CONNECTIONS % self.values),
+            ("/etc/strongswan.conf", STRONGSWAN), ("/etc/swanctl/swanctl.conf", CONNECTIONS % self.values),
             ("/run/xl2tpd.conf", GLOBAL + dial % self.values), ("/run/options", OPTIONS % self.values),
             ("/run/ip-up", UP % self.values),
         ):
@@ -216,16 +204,14 @@ class Side:
 
 
 class Pair:
-    """Both routers; from `with` to its end. version: of IKE; roams: A's address may change; tuned: see the module."""
+    """Both routers; from `with` to its end. version: of IKE; roams: A's address may change."""
 
     name = LEGACY
 
-    def __init__(
-        self, topology: Topology, version: int = 1, roams: bool = False, tuned: bool = True
-    ) -> None:
+    def __init__(self, topology: Topology, version: int = 1, roams: bool = False) -> None:
         self.topology = topology
-        self.a = Side(topology.router_a, "%any" if roams else WAN_A, WAN_B, LAN_B, True, version, tuned)
-        self.b = Side(topology.router_b, WAN_B, "%any" if roams else WAN_A, LAN_A, False, version, tuned)
+        self.a = Side(topology.router_a, "%any" if roams else WAN_A, WAN_B, LAN_B, True, version)
+        self.b = Side(topology.router_b, WAN_B, "%any" if roams else WAN_A, LAN_A, False, version)
 
     def __enter__(self) -> Pair:
         """Everything is laid out; nothing runs before start()."""
