@@ -24,8 +24,8 @@ STEADY_S = 2.0    # without a loss: the tunnel has settled
 DOWN_S = 3.0      # daemons stay dead
 PAUSE_S = 1.0     # between two rekeys
 MOVED = """\
-address add 198.51.100.77/24 dev wan0
 address del 198.51.100.2/24 dev wan0
+address add 198.51.100.77/24 dev wan0
 route replace default via 198.51.100.1
 """
 
