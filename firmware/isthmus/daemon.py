@@ -10,7 +10,7 @@ import sys
 from isthmus import __version__, status
 from isthmus.config.model import load
 from isthmus.edge import os_cpython as host
-from isthmus.edge.control import SOCKET_NAME, ControlServer
+from isthmus.edge.control import SOCKET_NAME, ControlServer, pack_line, unpack_line
 from isthmus.edge.log import Log
 from isthmus.edge.loop import Loop
 from isthmus.edge.os_cpython_udp import Holder, UdpPort
@@ -303,10 +303,7 @@ class Daemon:
     def _read_paused(self) -> list[str]:
         """Tunnels taken down by hand stay down over a restart."""
         try:
-            text = host.read_file(self._paused_path)
-            import json  # here and below: what a start in the usual case does without makes no start slower
-
-            names = json.loads(text)
+            names = unpack_line(host.read_file(self._paused_path))
         except (OSError, ValueError, RuntimeError):  # the last for lists in lists without end
             return []
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
@@ -314,10 +311,8 @@ class Daemon:
     def _write_paused(self) -> None:
         tunnels = self.site.tunnels
         names = [name for name in sorted(tunnels) if tunnels[name].paused]
-        import json
-
         try:
-            host.write_file(self._paused_path, json.dumps(names).encode() + b"\n")
+            host.write_file(self._paused_path, pack_line(names))
         except OSError as error:
             text = "done, but not remembered for the next start: %s" % host.describe_os_error(error)
             raise IsthmusError(text, "make room on the disk, then try again", "not-remembered") from None

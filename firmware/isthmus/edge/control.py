@@ -54,15 +54,15 @@ COMMANDS = {
 }
 
 
-def _pack(value: dict[str, Any]) -> bytes:
-    """A line of it."""
+def pack_line(value: object) -> bytes:
+    """A line of JSON."""
     import json  # here: isthmusd starts sooner without it, and nobody asks before it runs
 
     return json.dumps(value).encode() + b"\n"
 
 
-def _unpack(line: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
-    """Raises ValueError, RuntimeError for too many levels."""
+def unpack_line(line: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
+    """What a line of JSON says. Raises ValueError, RuntimeError for too many levels."""
     import json
 
     return json.loads(line)
@@ -77,7 +77,7 @@ class RequestError(IsthmusError):
 def check_request(line: bytes) -> dict[str, Any]:
     """The request in `line`, held against COMMANDS. Raises RequestError."""
     try:
-        request = _unpack(line)
+        request = unpack_line(line)
     except ValueError:
         raise RequestError("the request is not one line of JSON") from None
     except RuntimeError:  # nested too deeply; MicroPython has no RecursionError
@@ -197,7 +197,7 @@ class ControlServer:
         except IsthmusError as error:
             answer["ok"] = False
             answer["error"] = error_answer(error)
-        return _pack(answer)
+        return pack_line(answer)
 
     def close(self) -> None:
         """Hang up on everybody."""
@@ -232,7 +232,7 @@ def ask(run_directory: str, request: dict[str, Any], timeout_ms: int = 10_000) -
             "start it (service isthmus start), run this as root, or name its --run directory",
         ) from None
     try:
-        sock.sendall(_pack(request))
+        sock.sendall(pack_line(request))
         data = b""
         while not data.endswith(b"\n"):
             more = sock.recv(READ_SIZE)
@@ -243,7 +243,7 @@ def ask(run_directory: str, request: dict[str, Any], timeout_ms: int = 10_000) -
         raise DaemonAwayError("isthmusd did not answer in time", "look into its log") from None
     finally:
         sock.close()
-    answer = _unpack(data)
+    answer = unpack_line(data)
     if not answer["ok"]:
         refusal = answer["error"]
         raise IsthmusError(refusal["message"], refusal["remedy"], refusal["code"])
