@@ -14,11 +14,9 @@ from isthmus.errors import IsthmusError
 from isthmus.facts import ends_of, peers_of
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
-from isthmus.kernel.objects import Link, Sa, Session
 from isthmus.mover import Mover
-from isthmus.policy.desired import session_of
+from isthmus.observer import Observer
 from isthmus.policy.guard import guard_text
-from isthmus.policy.leftover import leftover_sessions
 from isthmus.probe import in_ipv4
 from isthmus.proto import actions
 from isthmus.proto.errors import CrossedAttempt
@@ -35,10 +33,7 @@ if TYPE_CHECKING:
     from isthmus.config.model import Config
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
-    from isthmus.kernel.objects import KernelObject
     from isthmus.outlet import Outlet
-    from isthmus.policy.derive import Derived
-    from isthmus.policy.guard import Session as GuardSession
     from isthmus.wire.addr import Endpoint
 
 # Options that ask nothing new of the peer: what is agreed stays when they change.
@@ -50,8 +45,6 @@ SOFT = (
 VITAL = (verbs.RESOLVE, verbs.CONNECT, verbs.INITIATE)  # what a tunnel cannot go on without
 MISTAKE, MISTAKE_REMEDY = "a mistake in Isthmus itself", "see the log, and report it"
 
-OBSERVE_MS = 2_000  # counters of standing tunnels
-EAGER_OBSERVE_MS = 100  # while something is about to come up or to move
 WAY_DEBOUNCE_MS = 50  # addresses and routes change in swarms
 
 
@@ -64,6 +57,7 @@ class Site:
         self.tunnels: dict[str, Tunnel] = {}
         self.engine = Engine(rng)
         self.keeper = Keeper(kernel, log, now)
+        self.observer = Observer(kernel, log, now)
         self.mover = Mover(self.engine, kernel, log)
         self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
         self._adopting: list[str] | None = None  # tunnels of the first configuration that may find SAs in the kernel
@@ -72,11 +66,9 @@ class Site:
         self._outlet = outlet
         self._rng = rng
         self._now = now
-        self._observe_at = now
         self._way_at: int | None = None
         self._looked_at: int | None = None
         self._remembered: str | None = None
-        self._leftover: list[GuardSession] | None = None
         self._verbs = self._make_verbs()
         self._actions = self._make_actions()
 
@@ -174,7 +166,7 @@ class Site:
             self.mover.follow(list(self.tunnels.values()), now)
             self.obey(now)
         if "sa" in kinds:
-            self._observe_at = min(self._observe_at, now + EAGER_OBSERVE_MS)
+            self.observer.hurry(now)
         if "way" in kinds and self._way_at is None:
             self._way_at = now + WAY_DEBOUNCE_MS
 
@@ -182,7 +174,7 @@ class Site:
 
     def get_timer(self) -> int:
         """When handle_timer wants to be called."""
-        timers = [self._observe_at]
+        timers = [self.observer.at]
         for timer in (self.engine.get_timer(), self.keeper.get_timer(), self._way_at):
             if timer is not None:
                 timers.append(timer)
@@ -207,7 +199,7 @@ class Site:
             if timer is not None and now >= timer:
                 tunnel.handle_timer(now)
         self.obey(now)
-        if now >= self._observe_at:
+        if now >= self.observer.at:
             self.observe(now)
             self.obey(now)
         if self.keeper.due(now):
@@ -370,25 +362,8 @@ class Site:
             tunnel.found_way(way, addresses, None, others, self._now)
         if unknown and tunnel.derived is not None and tunnel.name in (self._adopting or []):
             self._adopting = [name for name in self._adopting or [] if name != tunnel.name]
-            self._adopt(tunnel, tunnel.derived)
-
-    def _adopt(self, tunnel: Tunnel, derived: Derived) -> None:
-        """SAs that a former daemon left working carry the traffic until new ones are agreed.
-
-        Only beside a session of the same key: what was agreed under another is not trusted a moment longer.
-        """
-        found = [sa for sa in self._list(("sa",)) if isinstance(sa, Sa) and sa.reqid == derived.reqid]
-        if not found or session_of(tunnel.config.ifname, derived) not in self._list(("session",)):
-            return
-        mtu = None
-        for link in self._list(("link",)):
-            if isinstance(link, Link) and link.ifname == tunnel.config.ifname:
-                mtu = link.mtu
-        tunnel.adopt(found, mtu, self._now)
-        self.log.notice(
-            tunnel.name, "found %d SAs of a former daemon; they stay until new ones are agreed" % len(found)
-        )
-        self.observe(self._now)
+            if self.observer.adopt(tunnel, tunnel.derived, self._now):
+                self.observe(self._now)
 
     def _connect(self, tunnel: Tunnel, _: object) -> None:
         try:
@@ -436,7 +411,9 @@ class Site:
             many[pair] = many.get(pair, 0) + 1
         for tunnel, pair in zip(tunnels, ends):
             tunnel.shared = pair is not None and many[pair] > 1
-        text = guard_text(self._guard_sessions(), self._peers()) if tunnels or self.guarded else None
+        text = None
+        if tunnels or self.guarded:
+            text = guard_text(self.observer.guard_sessions(tunnels, self.keeper.settled), self._peers())
         if (text or "") != self._remembered:
             self._remembered = text or ""
             self._outlet.remember_guard(self._remembered)
@@ -444,52 +421,12 @@ class Site:
         self.keeper.wanted = [item for tunnel in tunnels for item in tunnel.desired()]
         self.keeper.wanted_sas = {key for tunnel in tunnels for key in tunnel.children.wanted()}
         if not self.keeper.look(now):
-            self._observe_at = now
-
-    def _guard_sessions(self) -> list[GuardSession]:
-        """Of every tunnel that is known, and of what a former life left until every tunnel is."""
-        sessions = [tunnel.guard_session() for tunnel in self.tunnels.values()]
-        known = [session for session in sessions if session is not None]
-        if self._leftover is None:
-            self._leftover = leftover_sessions(self._list(("session", "tunnel", "policy", "link")))
-        if self.keeper.settled:
-            return known
-        ids = [session.local_id for session in known]
-        return known + [session for session in self._leftover if session.local_id not in ids]
+            self.observer.at = now
 
     def _peers(self) -> list[bytes]:
         """Where peers may be expected, or have proved themselves."""
         return [address for tunnel in self.tunnels.values() for address in peers_of(tunnel)]
 
-    def _list(self, kinds: tuple[str, ...]) -> list[KernelObject]:
-        """What the kernel holds of these kinds; nothing where it refuses, which is told."""
-        found: list[KernelObject] = []
-        for kind in kinds:
-            try:
-                found += self.kernel.dump(kind)
-            except KernelError as error:
-                self.log.once("error", "kernel", "%s; %s" % (error, error.remedy))
-        return found
-
     def observe(self, now: int) -> None:
         """Counters: of SAs for who moved and who lives, of sessions for what L2TP really carries."""
-        self._observe_at = now + OBSERVE_MS
-        try:
-            found = self.kernel.dump("sa") + self.kernel.dump("session")
-        except KernelError as error:
-            self.log.once("error", "kernel", "%s; %s" % (error, error.remedy))
-            return
-        sas = [sa for sa in found if isinstance(sa, Sa)]
-        sessions = [item for item in found if isinstance(item, Session)]
-        eager = False
-        for tunnel in self.tunnels.values():
-            if tunnel.derived is None:
-                continue
-            ours = [sa for sa in sas if sa.reqid == tunnel.derived.reqid]
-            session = None
-            for item in sessions:
-                if item.session_id == tunnel.derived.local.session_id:
-                    session = item
-            tunnel.observed(ours, session, now)
-            eager = eager or tunnel.children.moving() or (tunnel.children.usable() and not tunnel.carried)
-        self._observe_at = now + (EAGER_OBSERVE_MS if eager else OBSERVE_MS)
+        self.observer.observe(list(self.tunnels.values()), now)

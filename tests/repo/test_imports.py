@@ -44,8 +44,8 @@ TUNNEL = (
 """One tunnel's life, in several files: pure as well."""
 
 DAEMON = (
-    "isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.mover", "isthmus.outlet", "isthmus.site",
-    "isthmus.status",
+    "isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.mover", "isthmus.observer", "isthmus.outlet",
+    "isthmus.site", "isthmus.status",
 )  # fmt: skip
 """What joins all parts: may import everything but the command line."""
 
