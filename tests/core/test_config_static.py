@@ -111,4 +111,5 @@ class StaticTest(unittest.TestCase):
             ids = b"option tunnel_id %d\noption peer_tunnel_id 1\noption session_id %d\noption peer_session_id %d\n"
             ids = b"option session static\n" + ids % (i + 1, i + 1, i + 1)
             text += tunnel(b"t%d" % i, b"t%d.example" % i, b"10.%d.0.0/16" % i, ids)
-        self.assertEqual([(e.code, e.section) for e in load_text(text).errors], [("too-many", "tunnel 't255'")])
+        said = [(error.code, error.section) for error in load_text(text).errors]
+        self.assertEqual(said, [("too-many", "tunnel 't%d'" % MAX_STATIC)])

@@ -15,6 +15,11 @@ SECRET = ("psk", "ppk", "cookie", "peer_cookie")
 FOLDER = Path(__file__).parent / "config"
 
 
+def fields(value):
+    """What a value of the configuration holds, without its keys."""
+    return ["%s: %r" % (key, field) for key, field in sorted(value.__dict__.items()) if key not in SECRET]
+
+
 def describe(name):
     """What is read from one file, as text."""
     data = (FOLDER / name).read_bytes()
@@ -34,9 +39,15 @@ def describe(name):
         return data
 
     loaded = load(name, read_file)
-    for tunnel in loaded.config.tunnels if loaded.config is not None else []:
-        lines.append("# " + repr(tunnel))
-        lines += ["%s: %r" % (key, value) for key, value in sorted(tunnel.__dict__.items()) if key not in SECRET]
+    config = loaded.config
+    if config is not None:
+        lines.append("# lans: " + ", ".join(config.globals.lans))
+        for value in config.tunnels + config.forced + config.passthrough + config.aliases:
+            lines.append("# " + repr(value))
+            lines += fields(value)
+            for exception in value.__dict__.get("exceptions", []):
+                lines.append("# " + repr(exception))
+                lines += fields(exception)
     lines += ["# errors"] + [str(error) for error in loaded.errors]
     lines += ["# warnings"] + [str(warning) for warning in loaded.warnings]
     return "\n".join(lines) + "\n"

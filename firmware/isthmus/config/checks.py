@@ -141,7 +141,6 @@ def check_lifetime(draft: Draft) -> None:
 
 
 TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
-    check_required,
     check_psk,
     check_ppk,
     check_addresses,

@@ -6,7 +6,10 @@ Pure: `read_file(path) -> bytes` comes in and raises OSError. Nothing here shows
 from __future__ import annotations
 
 from isthmus.config import checks, schema, static, uci
+from isthmus.config.alias import AliasConfig
 from isthmus.config.errors import BadValue, ConfigError, nearest, quote
+from isthmus.config.forced import ExceptionConfig, ForcedConfig
+from isthmus.config.passthrough import PassthroughConfig
 from isthmus.config.reader import Draft, Report, read_section
 from isthmus.config.static import StaticSession
 from isthmus.config.values import ANYWHERE, Secret
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from isthmus.wire.identity import Identity
 
 SECRETS = "/etc/isthmus/secrets"
-MAX_TUNNELS = 256
+MAX_SECTIONS = 256  # of one type
 MAX_NAME = 32
 IFNAME_PREFIX = "ist-"
 
@@ -32,10 +35,11 @@ REASONS = {1: "not permitted", NO_SUCH_FILE: "no such file", 5: "input/output er
 
 
 class GlobalsConfig:
-    """Section `globals`, or its defaults."""
+    """Section `globals`, or its defaults. lans: interfaces of the site's own networks."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.log_level: str = values["log_level"]
+        self.lans: list[str] = values["lan"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GlobalsConfig) and not changed_fields(self, other)
@@ -54,7 +58,8 @@ class TunnelConfig:
     remote_id, mtu: None where found at run time; times in milliseconds; ike_proposals and esp_proposals: canonical
     words for crypto/suites.py, preferred first; mode: "beet" or "transport"; static: what session static is given, or
     None; initiates: it calls, and does not only answer; responds: it answers, and does not only call; fragment: bytes,
-    0 for no fragments; line: where the section begins.
+    0 for no fragments; internet: its forced traffic may go on to the Internet from here; line: where the section
+    begins.
     """
 
     def __init__(self, name: str, values: dict[str, Any], line: int = 0) -> None:
@@ -70,6 +75,7 @@ class TunnelConfig:
         self.remote_id: Identity | None = values["remote_id"]
         self.local_subnets: list[Prefix] = values["local_subnet"]
         self.remote_subnets: list[Prefix] = values["remote_subnet"]
+        self.internet: bool = values["internet"]
         self.carrier: str = values["carrier"]
         self.session: str = values["session"]
         self.instance: int = values["instance"]
@@ -112,11 +118,21 @@ class TunnelConfig:
 
 
 class Config:
-    """A whole file: `globals`, and `tunnels` in file order."""
+    """A whole file: `globals`, and `tunnels`, `forced`, `passthrough` and `aliases` in file order."""
 
-    def __init__(self, global_values: GlobalsConfig, tunnels: list[TunnelConfig]) -> None:
+    def __init__(
+        self,
+        global_values: GlobalsConfig,
+        tunnels: list[TunnelConfig],
+        forced: list[ForcedConfig] | None = None,
+        passthrough: list[PassthroughConfig] | None = None,
+        aliases: list[AliasConfig] | None = None,
+    ) -> None:
         self.globals = global_values
         self.tunnels = tunnels
+        self.forced: list[ForcedConfig] = forced or []
+        self.passthrough: list[PassthroughConfig] = passthrough or []
+        self.aliases: list[AliasConfig] = aliases or []
 
     def get(self, name: str) -> TunnelConfig | None:
         """The tunnel of that name, or None."""
@@ -180,7 +196,11 @@ def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS) -
         # Where it begins is where it is put right; where reading ended is in the words of `uci` itself.
         message = "parse error (%s) at line %d, byte %d" % (wrong.reason, wrong.line, wrong.byte)
         report.error(ConfigError("syntax", message, wrong.remedy, path, wrong.began))
-    global_drafts, tunnel_drafts = _read(package, report)
+    drafts = _read(package, report)
+    tunnel_drafts = drafts["tunnel"]
+    for spec in schema.SECTIONS:
+        for draft in drafts[spec.type]:
+            checks.check_required(draft)
     for draft in tunnel_drafts:
         _complete(draft, read_file, secrets)
         for tunnel_check in checks.TUNNEL_CHECKS + static.TUNNEL_CHECKS:
@@ -190,8 +210,25 @@ def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS) -
     if report.errors:
         return Loaded(None, _in_file_order(report.errors), _in_file_order(report.warnings))
     tunnels = [TunnelConfig(draft.name, draft.values, draft.section.line) for draft in tunnel_drafts]
+    return Loaded(_make(drafts, tunnels), [], _in_file_order(report.warnings))
+
+
+def _make(drafts: dict[str, list[Draft]], tunnels: list[TunnelConfig]) -> Config:
+    """The values of a file without errors."""
+    global_drafts = drafts["globals"]
     global_values = GlobalsConfig(global_drafts[0].values) if global_drafts else empty_config().globals
-    return Loaded(Config(global_values, tunnels), [], _in_file_order(report.warnings))
+    exceptions = [ExceptionConfig(draft.name, draft.values, draft.section.line) for draft in drafts["exception"]]
+    of_rule: dict[str, list[ExceptionConfig]] = {}
+    for exception in exceptions:
+        for rule in exception.rules:
+            of_rule.setdefault(rule, []).append(exception)
+    forced = [
+        ForcedConfig(draft.name, draft.values, of_rule.get(draft.name), draft.section.line)
+        for draft in drafts["forced"]
+    ]
+    passthrough = [PassthroughConfig(draft.name, draft.values, draft.section.line) for draft in drafts["passthrough"]]
+    aliases = [AliasConfig(draft.name, draft.values, draft.section.line) for draft in drafts["alias"]]
+    return Config(global_values, tunnels, forced, passthrough, aliases)
 
 
 def _in_file_order(entries: list[ConfigError]) -> list[ConfigError]:
@@ -209,24 +246,23 @@ def empty_config() -> Config:
     return Config(GlobalsConfig({row.name: row.default_value() for row in schema.GLOBALS.options}), [])
 
 
-def _read(package: Package, report: Report) -> tuple[list[Draft], list[Draft]]:
-    """Drafts of the sections of each known type, in file order."""
-    global_drafts: list[Draft] = []
-    tunnel_drafts: list[Draft] = []
+def _read(package: Package, report: Report) -> dict[str, list[Draft]]:
+    """Section type -> drafts of its sections, in file order; every known type is there."""
+    of_type: dict[str, list[Draft]] = {spec.type: [] for spec in schema.SECTIONS}
     for section in package.sections:
         spec = schema.section_spec(section.type)
         if spec is None:
             _unknown_section(section, report)
             continue
-        drafts = global_drafts if spec is schema.GLOBALS else tunnel_drafts
-        if len(drafts) >= MAX_TUNNELS:
-            message = "more than %d sections of this type" % MAX_TUNNELS
+        drafts = of_type[spec.type]
+        if len(drafts) >= MAX_SECTIONS:
+            message = "more than %d sections of this type" % MAX_SECTIONS
             report.error(ConfigError("too-many", message, "remove some", report.file, section.line, section.type))
             break
         draft = read_section(section, spec, report)
         _check_section(draft, drafts)
         drafts.append(draft)
-    return global_drafts, tunnel_drafts
+    return of_type
 
 
 def _unknown_section(section: Section, report: Report) -> None:
@@ -249,8 +285,10 @@ def _unknown_section(section: Section, report: Report) -> None:
 def _check_section(draft: Draft, earlier: list[Draft]) -> None:
     section, spec = draft.section, draft.spec
     if spec.named and section.anonymous:
-        remedy = "write config %s 'NAME': interface, key file and status go by the name" % spec.type
-        draft.complain("unnamed-section", "", "a %s needs a name" % spec.type, remedy)
+        uses = "interface, key file and status go" if spec is schema.TUNNEL else "status and messages go"
+        remedy = "write config %s 'NAME': %s by the name" % (spec.type, uses)
+        article = "an" if spec.type[0] in "aeiou" else "a"
+        draft.complain("unnamed-section", "", "%s %s section needs a name" % (article, spec.type), remedy)
     if len(section.name) > MAX_NAME:
         message = "the name has %d characters" % len(section.name)
         draft.complain("bad-name", "", message, "choose a shorter one", allowed="up to %d characters" % MAX_NAME)

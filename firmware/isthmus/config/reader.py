@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from isthmus.config.errors import BadValue, ConfigError, nearest, quote
-from isthmus.config.schema import LIST
+from isthmus.config.spec import LIST
 from isthmus.config.uci import MAX_ERRORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from isthmus.config.schema import OptionSpec, SectionSpec
+    from isthmus.config.spec import OptionSpec, SectionSpec
     from isthmus.config.uci import Option, Section
-
-MAX_ITEMS = 64  # of one list; bounds the work, and a tunnel with more networks than this wants a shorter prefix
 
 
 class Report:
@@ -38,7 +36,8 @@ class Report:
 class Draft:
     """A section that has been read. `values`: option name -> value, without those that were refused.
 
-    `given`: names that stand in the file; `ok`: False as soon as anything in it is an error.
+    `given`: names that stand in the file; `item_lines`: of a list, the line of each value; `ok`: False as soon as
+    anything in it is an error.
     """
 
     def __init__(self, section: Section, spec: SectionSpec, report: Report) -> None:
@@ -48,6 +47,7 @@ class Draft:
         self.name = section.name
         self.values: dict[str, Any] = {}
         self.given: list[str] = []
+        self.item_lines: dict[str, list[int]] = {}
         self.ok = True
 
     @property
@@ -100,6 +100,10 @@ def read_section(section: Section, spec: SectionSpec, report: Report) -> Draft:
 
 
 def _unknown_option(draft: Draft, option: Option) -> None:
+    for name, why, remedy in draft.spec.absent:
+        if name == option.name:
+            draft.complain("unknown-option", name, why, remedy)
+            return
     guess = nearest(option.name, [row.name for row in draft.spec.options])
     remedy = "did you mean %s?" % guess if guess else "remove it"
     names = ", ".join([row.name for row in draft.spec.options])
@@ -130,15 +134,20 @@ def _read_option(draft: Draft, row: OptionSpec, option: Option) -> None:
                 draft.values[row.name] = value
         return
     items: list[object] = []
+    places: list[int] = []
+    seen: set[object] = set()
     for text, line in texts or []:
         good, item = _parse(draft, row, text, line)
         if not good:
             continue
-        if item in items:
+        if item in seen:
             draft.warn("repeated-item", row.name, "%s stands there twice" % quote(text), "remove one of them", line)
         else:
+            seen.add(item)
             items.append(item)
+            places.append(line)
     draft.values[row.name] = items
+    draft.item_lines[row.name] = places
 
 
 def _texts(draft: Draft, row: OptionSpec, option: Option) -> list[tuple[str, int]] | None:
@@ -146,10 +155,6 @@ def _texts(draft: Draft, row: OptionSpec, option: Option) -> list[tuple[str, int
     if option.is_list and row.kind != LIST and len(option.values) > 1:
         message = "it has %d values and takes one" % len(option.values)
         draft.complain("wrong-kind", row.name, message, "write option %s once" % row.name)
-        return None
-    if len(option.values) > MAX_ITEMS:
-        message = "it has %d values" % len(option.values)
-        draft.complain("too-many", row.name, message, "put networks together", allowed="up to %d values" % MAX_ITEMS)
         return None
     texts = []
     for index in range(len(option.values)):
@@ -159,6 +164,10 @@ def _texts(draft: Draft, row: OptionSpec, option: Option) -> list[tuple[str, int
             return None
         # netifd does the same: `option` where a list belongs is split at blanks
         texts += [(part, line) for part in ([text] if option.is_list or row.kind != LIST else text.split())]
+    if len(texts) > row.most:
+        message = "it has %d values" % len(texts)
+        draft.complain("too-many", row.name, message, "put networks together", allowed="up to %d values" % row.most)
+        return None
     for text, line in texts:
         if not text:
             message, remedy = "an empty value", "remove the line, or write a value"

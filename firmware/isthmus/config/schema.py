@@ -1,72 +1,25 @@
 """Everything that /etc/config/isthmus may say: the one table behind validation, defaults, reference page and forms.
 
-A section is a list of rows. A default is written as in the file and read by the row's own type; None means that the
-value is found at run time, as `automatic` says. `see` names the rows one should know too.
+A section is a list of rows (`spec.py`). What forces, lets pass and translates traffic is in `schema_policy.py`.
 """
 
 from __future__ import annotations
 
-from isthmus.config import proposal, values
+from isthmus.config import proposal, schema_policy, values
+from isthmus.config.policy_values import Device
+from isthmus.config.spec import LIST, OPTION, OptionSpec, SectionSpec
 
-OPTION = "option"
-LIST = "list"
-
-
-class OptionSpec:
-    """One row. `name` in the file; `kind`: OPTION or LIST; `value_type`: reads one value; `help`: one line."""
-
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        value_type: values.Type,
-        default: str | tuple[str, ...] | None,
-        help_line: str,
-        required: bool = False,
-        automatic: str = "",
-        see: tuple[str, ...] = (),
-    ) -> None:
-        self.name = name
-        self.kind = kind
-        self.type = value_type
-        self.default = default
-        self.help = help_line
-        self.required = required
-        self.automatic = automatic
-        self.see = see
-
-    @property
-    def default_text(self) -> str:
-        """The default as a person reads it."""
-        if self.default is None:
-            return self.automatic
-        return ", ".join(self.default) if isinstance(self.default, tuple) else self.default
-
-    def default_value(self) -> object:
-        """The default as a value: None (for a list: []) if it is found at run time."""
-        if self.kind == LIST:
-            texts = self.default or ()
-            return [self.type.parse(text) for text in texts]
-        return None if self.default is None else self.type.parse(str(self.default))
-
-
-class SectionSpec:
-    """One section type. `named`: needs a name; `single`: at most one of this type."""
-
-    def __init__(self, section_type: str, help_line: str, named: bool, single: bool, options: list[OptionSpec]) -> None:
-        self.type = section_type
-        self.help = help_line
-        self.named = named
-        self.single = single
-        self.options = options
-
-    def get(self, name: str) -> OptionSpec | None:
-        """The row of that name, or None."""
-        for row in self.options:
-            if row.name == name:
-                return row
-        return None
-
+__all__ = (
+    "GLOBALS",
+    "LIST",
+    "OPTION",
+    "SECTIONS",
+    "TUNNEL",
+    "OptionSpec",
+    "SectionSpec",
+    "reference_rows",
+    "section_spec",
+)
 
 LOG_LEVELS = ("error", "warning", "notice", "info", "debug")
 
@@ -77,6 +30,10 @@ GLOBALS = SectionSpec(
     True,
     [
         OptionSpec("log_level", OPTION, values.Choice(LOG_LEVELS), "notice", "The least important line to log."),
+        OptionSpec(
+            "lan", LIST, Device(), ("br-lan",),
+            "An interface of this site's own networks: forced traffic may go there without a tunnel.",
+        ),
     ],
 )  # fmt: skip
 
@@ -135,6 +92,11 @@ TUNNEL = SectionSpec(
             "remote_subnet", LIST, values.PrefixType(), None,
             "A network behind the peer: routed into this tunnel only.",
             automatic="none: nothing is routed", see=("local_subnet",),
+        ),
+        OptionSpec(
+            "internet", OPTION, values.Bool(), "0",
+            "On: the peer's forced traffic may go on to the Internet from here, behind this router's address.",
+            see=("remote_subnet",),
         ),
         OptionSpec(
             "carrier", OPTION, values.Choice(("l2tpv3",), ("l2tpv2", "ipsec")), "l2tpv3", "What runs inside ESP.",
@@ -282,7 +244,7 @@ TUNNEL = SectionSpec(
     ],
 )  # fmt: skip
 
-SECTIONS = (GLOBALS, TUNNEL)
+SECTIONS = (GLOBALS, TUNNEL) + schema_policy.SECTIONS
 
 
 def section_spec(section_type: str) -> SectionSpec | None:

@@ -25,7 +25,7 @@ ONLY_STATIC = IDS + ("cookie", "peer_cookie", "sublayer", "address", "peer_addre
 # Two tunnels of one router may not share these: the kernel finds tunnels and sessions by their ids alone, and the guard
 # tells by the peer's session id, too, whose frame leaves.
 UNIQUE = ("tunnel_id", "session_id", "peer_session_id")
-MAX_STATIC = 255  # marks that tell several peers behind one address apart (policy/given.py)
+MAX_STATIC = 127  # marks that tell several peers behind one address apart; the rest is for lanes (policy/given.py)
 
 
 def mode_of(session: str) -> str:

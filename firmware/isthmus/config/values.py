@@ -7,6 +7,10 @@ from isthmus.config.errors import BadValue, nearest, quote
 from isthmus.wire import identity
 from isthmus.wire.addr import AddressError, is_ip, parse_ip, parse_prefix
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.wire.addr import Prefix
+
 # /lib/functions.sh, config_get_bool
 TRUE_WORDS = ("1", "on", "true", "enabled", "yes")
 FALSE_WORDS = ("0", "off", "false", "disabled", "no")
@@ -211,7 +215,7 @@ class PrefixType(Type):
     name = "prefix"
     allowed = "network/length, such as 192.168.20.0/24 or fd00:20::/64"
 
-    def parse(self, text: str) -> object:
+    def parse(self, text: str) -> Prefix:
         """See Type."""
         try:
             return parse_prefix(text)

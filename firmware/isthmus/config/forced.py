@@ -1,0 +1,150 @@
+"""Forced tunnels: what sections `forced` and `exception` say, as values; `policy/forced.py` makes rules of them."""
+
+from __future__ import annotations
+
+from isthmus.wire.addr import format_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from isthmus.wire.addr import Prefix
+
+INTERFACE, MAC, PREFIX, BOUND = "interface", "mac", "prefix", "bound"
+PROTOCOL_WORDS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 50: "esp", 51: "ah", 132: "sctp",
+                  136: "udplite"}  # fmt: skip
+
+
+class Source:
+    """Hosts, by what tells them apart. kind: INTERFACE (ifname), MAC (mac, 6 bytes), PREFIX (prefix) or BOUND.
+
+    BOUND: one IPv4 address (prefix, /32) that only this MAC may use, and this MAC no other.
+    """
+
+    def __init__(self, kind: str, ifname: str = "", mac: bytes = b"", prefix: Prefix | None = None) -> None:
+        self.kind = kind
+        self.ifname = ifname
+        self.mac = mac
+        self.prefix = prefix
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.ifname, self.mac, self.prefix))
+
+    def __str__(self) -> str:
+        """As it is written in the file."""
+        if self.prefix is None:
+            return self.ifname or format_mac(self.mac)
+        if self.kind == BOUND:
+            return "%s@%s" % (format_ip(self.prefix.address), format_mac(self.mac))
+        return str(self.prefix)
+
+    def __repr__(self) -> str:
+        return "Source(%s)" % self
+
+
+class Ports:
+    """protocol: IP number (1: icmp of both families); low, high: ports, both 0 for every port."""
+
+    def __init__(self, protocol: int, low: int, high: int) -> None:
+        self.protocol = protocol
+        self.low = low
+        self.high = high
+
+    def covers(self, other: Ports) -> bool:
+        """True if every packet of `other` is one of ours."""
+        return self.protocol == other.protocol and (
+            not self.high or (other.high != 0 and self.low <= other.low and other.high <= self.high)
+        )
+
+    def overlaps(self, other: Ports) -> bool:
+        """True if some packet is of both."""
+        if self.protocol != other.protocol:
+            return False
+        return not self.high or not other.high or (self.low <= other.high and other.low <= self.high)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ports) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.protocol, self.low, self.high))
+
+    def __str__(self) -> str:
+        """As it is written in the file."""
+        word = PROTOCOL_WORDS.get(self.protocol, "%d" % self.protocol)
+        if not self.high:
+            return word
+        return "%s:%d" % (word, self.low) + ("-%d" % self.high if self.high != self.low else "")
+
+    def __repr__(self) -> str:
+        return "Ports(%s)" % self
+
+
+class ExceptionConfig:
+    """Section `exception`: what the rules of these names let past the tunnel.
+
+    to: [] for every destination; ports: [] for every protocol; until: Unix seconds, or None for no end; line: where
+    the section begins.
+    """
+
+    def __init__(self, name: str, values: dict[str, Any], line: int = 0) -> None:
+        self.name = name
+        self.rules: list[str] = values["rule"]
+        self.to: list[Prefix] = values["to"]
+        self.ports: list[Ports] = values["port"]
+        self.until: int | None = values["until"]
+        self.line = line
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExceptionConfig) and _fields(self) == _fields(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return "ExceptionConfig(%s, of %s)" % (self.name, ", ".join(self.rules))
+
+
+class ForcedConfig:
+    """Section `forced`: these sources reach these destinations through one of these tunnels, or not at all.
+
+    to: [] for everything beyond the site's own networks; ports: [] for every protocol; via: names of tunnels, the
+    preferred first; dns: at most one address a family, inside the tunnel; ipv6: "block" or "free", what sources known
+    by an IPv4 address alone may do by IPv6; router_ports: what they may ask of the router itself; exceptions: in file
+    order; line: where the section begins.
+    """
+
+    def __init__(
+        self, name: str, values: dict[str, Any], exceptions: list[ExceptionConfig] | None = None, line: int = 0
+    ) -> None:
+        self.name = name
+        self.sources: list[Source] = values["from"]
+        self.to: list[Prefix] = values["to"]
+        self.ports: list[Ports] = values["port"]
+        self.via: list[str] = values["via"]
+        self.dns: list[bytes] = values["dns"]
+        self.ipv6: str = values["ipv6"]
+        self.router_ports: list[Ports] = values["router_port"]
+        self.exceptions: list[ExceptionConfig] = exceptions or []
+        self.line = line
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ForcedConfig) and _fields(self) == _fields(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return "ForcedConfig(%s, %d sources via %s)" % (self.name, len(self.sources), ", ".join(self.via))
+
+
+def _fields(value: object) -> dict[str, object]:
+    """What counts when two are compared: where a section stands does not."""
+    return {name: field for name, field in value.__dict__.items() if name != "line"}
+
+
+def format_mac(mac: bytes) -> str:
+    """aa:bb:cc:dd:ee:ff."""
+    return ":".join(["%02x" % byte for byte in mac])
