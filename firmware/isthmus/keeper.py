@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import ENOENT, KernelError
-from isthmus.kernel.objects import KINDS, UNICAST, Policy, Route, Sa, Session, Tunnel, is_inner
+from isthmus.kernel.objects import KINDS, UNICAST, Policy, Route, Rule, Sa, Session, Tunnel, is_inner
 from isthmus.policy.guard import REMOVE
 from isthmus.policy.plan import plan
 
@@ -205,7 +205,7 @@ class Keeper:
 
     def _may_go(self, item: KernelObject) -> bool:
         """What a former life left stays until every tunnel knows its own, unless it is in the way; and so does what
-        only closes: policies, and routes that lead nowhere.
+        only closes: policies, routes that lead nowhere, and rules into the tables of those.
         """
         mark = (item.kind, item.key())
         if self.settled or mark in self.released:
@@ -239,8 +239,8 @@ class Keeper:
 
 
 def _closes(item: KernelObject) -> bool:
-    """It lets nothing pass that would not pass without it."""
-    return isinstance(item, Policy) or (isinstance(item, Route) and item.type != UNICAST)
+    """It lets nothing pass that would not pass without it. A rule's table ends in a route that leads nowhere."""
+    return isinstance(item, (Policy, Rule)) or (isinstance(item, Route) and item.type != UNICAST)
 
 
 def _needs_voucher(wanted: list[KernelObject]) -> bool:

@@ -14,7 +14,7 @@ REQID = 0x69000001
 
 
 class GuardContract(unittest.TestCase):
-    """What every part of the contract needs, and the guard's part. `damage("rule")`: a rule is added to our table."""
+    """What every part of the contract needs, and the guard's part."""
 
     lacks: tuple[str, ...] = ()  # "sa", "tunnel": what this kernel was built without
 
@@ -23,8 +23,8 @@ class GuardContract(unittest.TestCase):
         raise NotImplementedError
 
     def damage(self, what: str) -> None:
-        """Another program deletes all SAs, all policies or the guard, takes a link down, or adds a rule to our table
-        ("rule").
+        """Another program deletes all SAs, all policies, our rules of policy routing ("rule") or the guard, takes a
+        link down, or adds a rule to the guard ("edit").
         """
         raise NotImplementedError
 
@@ -113,7 +113,7 @@ class GuardContract(unittest.TestCase):
         for _ in range(3):
             self.assertEqual(self.kernel.guard_get(), first)
         self.assertEqual(self.programs(), before)
-        self.damage("rule")
+        self.damage("edit")
         self.assertTrue(self.kernel.guard_get() not in (None, first))
         self.kernel.guard_set(guard_text([]))
         self.assertEqual(self.kernel.guard_get(), first)

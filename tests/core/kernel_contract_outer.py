@@ -6,7 +6,8 @@ from isthmus.kernel import objects as k
 from isthmus.kernel.contract import EINVAL
 from isthmus.policy.given import given_reqid
 from isthmus.wire.addr import Prefix, parse_ip
-from tests.core.kernel_contract_guard import IFNAME, GuardContract
+from tests.core.kernel_contract_guard import IFNAME
+from tests.core.kernel_contract_lane import LaneContract
 
 US, PEER = parse_ip("192.0.2.1"), parse_ip("192.0.2.2")
 US_6, PEER_6 = parse_ip("2001:db8::1"), parse_ip("2001:db8::2")
@@ -33,7 +34,7 @@ def session(sublayer: bool = True) -> k.Session:
     return k.Session(TUNNEL_ID, SESSION_ID, 21, b"", b"word", IFNAME, sublayer)
 
 
-class OuterContract(GuardContract):
+class OuterContract(LaneContract):
     """Tunnels that a policy vouches for, marks, sublayer, addresses on the interface."""
 
     def test_no_tunnel_between_outer_addresses_without_its_policy(self) -> None:

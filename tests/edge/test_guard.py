@@ -54,7 +54,7 @@ class GuardTest(contract.GuardContract):
         return Only()
 
     def damage(self, what: str) -> None:
-        nft({"guard": "flush ruleset\n", "rule": "add rule inet isthmus clear_out accept\n"}[what])
+        nft({"guard": "flush ruleset\n", "edit": "add rule inet isthmus clear_out accept\n"}[what])
 
     def set_and_list(self) -> bytes:
         """Our table as it was set, and as it was listed after somebody else's commit. Its digest."""
@@ -76,7 +76,7 @@ class GuardTest(contract.GuardContract):
 
         def beside(text: str) -> None:
             put(text)
-            self.damage("rule")
+            self.damage("edit")
 
         self.kernel._put = beside
         self.kernel.guard_set(guard_text([]))
@@ -89,12 +89,12 @@ class GuardTest(contract.GuardContract):
     def test_a_rule_added_before_it_was_ever_listed_is_seen(self) -> None:
         self.kernel.guard_set(guard_text([]))
         first = self.kernel.guard_get()
-        self.damage("rule")
+        self.damage("edit")
         self.assertNotIn(self.kernel.guard_get(), (None, first))
 
     def test_a_rule_added_after_it_was_listed_is_seen(self) -> None:
         first = self.set_and_list()
-        self.damage("rule")
+        self.damage("edit")
         for _ in range(2):
             self.assertNotIn(self.kernel.guard_get(), (None, first))
         self.kernel.guard_set(guard_text([]))

@@ -33,6 +33,8 @@ from isthmus.kernel.ways import Mapping  # noqa: E402
 from isthmus.policy.guard import REMOVE, guard_text  # noqa: E402
 from isthmus.policy.plan import plan  # noqa: E402
 from tests.core import kernel_contract as contract  # noqa: E402
+from tests.core.kernel_contract_lane import backstop, lane, rule  # noqa: E402
+from tests.lab.kernel_foreign import FOREIGN, FOREIGN_SA, FOREIGN_TUNNEL, LISTS  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -54,44 +56,6 @@ link set lan0 up
 link set host0 up
 addr add 198.51.%(lan)d.1/24 dev lan0
 """
-
-FOREIGN = """
-    ip xfrm policy add src fd69:7374:686d::1/128 dst 2001:db8::77/128 proto 115 dir out \
-        tmpl src 192.0.2.1 dst 192.0.2.9 proto esp mode beet reqid 7
-    ip xfrm policy add src 10.9.0.0/16 dst 10.8.0.0/16 dir in \
-        tmpl src 192.0.2.9 dst 192.0.2.1 proto esp mode tunnel reqid 0x68ffffff
-    ip addr add fd69:7374:686d::99/128 dev wan0 nodad
-    ip addr add 2001:db8:5::1/128 dev lo nodad
-    ip route add 10.9.0.0/16 via 192.0.2.254 proto static
-    ip route add 198.51.100.0/24 via 192.0.2.254 metric 50 proto static
-    ip route add unreachable 198.51.100.0/24 metric 60
-    ip route add 10.7.0.0/16 via 192.0.2.254 table 99 proto 115
-    ip -6 route add 2001:db8:100::/48 via 2001:db8::fe metric 50
-    ip neigh add 192.0.2.200 lladdr 02:00:00:00:00:99 dev wan0 nud permanent
-    ip -6 neigh add fe80::2 lladdr 02:00:00:00:00:99 dev wan0 nud permanent
-    nft add table inet fw4
-    nft add chain inet fw4 c '{ type filter hook input priority 0; policy accept; }'
-    nft add rule inet fw4 c meta l4proto 115 counter accept
-    nft add table ip isthmus
-"""
-FOREIGN_SA = """
-    ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x77 reqid 7 mode tunnel \
-        aead 'rfc4106(gcm(aes))' 0x000102030405060708090a0b0c0d0e0f10111213 128
-"""
-FOREIGN_TUNNEL = """
-    ip l2tp add tunnel tunnel_id 77 peer_tunnel_id 78 encap ip local 192.0.2.1 remote 192.0.2.2
-    ip l2tp add session name foreign0 tunnel_id 77 session_id 771 peer_session_id 772
-    ip link set foreign0 up
-    ip addr add fe80::77/64 dev foreign0 nodad
-    ip addr add 10.77.0.1/24 dev foreign0
-    ip neigh add fe80::78 lladdr 02:00:00:00:00:78 dev foreign0 nud permanent
-"""
-LISTS = (
-    "ip -d xfrm policy", "ip -d xfrm state", "ip addr", "ip route show table all", "ip -6 route show table all",
-    "ip neigh show nud permanent", "ip -6 neigh show nud permanent", "ip l2tp show tunnel", "ip l2tp show session",
-    "nft list ruleset",
-)
-
 
 def shell(script: str, check: bool = True) -> str:
     done = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True, timeout=120, check=False)
@@ -161,8 +125,9 @@ class RealTest(contract.Contract):
         shell({
             "sa": "ip xfrm state flush",
             "policy": "ip xfrm policy flush",
+            "rule": "for f in -4 -6; do ip $f rule flush protocol 115; done",
             "guard": "nft flush ruleset",
-            "rule": "nft add rule inet isthmus clear_in counter accept",
+            "edit": "nft add rule inet isthmus clear_in counter accept",
             "link": "ip link set %s down" % contract.IFNAME,
         }[what])
 
@@ -174,9 +139,10 @@ class RealTest(contract.Contract):
             shell(FOREIGN_TUNNEL)
         before = self.snapshot()
         self.assertEqual(self.actual(), [])
-        desired = contract.wanted()
+        desired = contract.wanted() + lane()
         if self.lacks:
-            desired = [item for item in desired if item.kind == "policy" or (item.kind == "route" and not item.oif)]
+            desired = [item for item in desired if item.kind in ("policy", "rule")
+                       or (item.kind == "route" and not item.oif)]
         self.kernel.guard_set(guard_text([]))
         self.apply(desired)
         self.assertFalse(self.snapshot() == before, "the test sees nothing at all")
@@ -188,7 +154,9 @@ class RealTest(contract.Contract):
     def test_nothing_foreign_is_removed_or_replaced(self) -> None:
         shell("ip xfrm policy add src fd69:7374:686d::1/128 dst fd69:7374:686d::2/128 proto 115 dir out "
               "tmpl src 192.0.2.1 dst 192.0.2.9 proto esp mode beet reqid 7\n"
-              "ip route add 198.51.100.0/24 via 192.0.2.254 metric 100 proto static")
+              "ip route add 198.51.100.0/24 via 192.0.2.254 metric 100 proto static\n"
+              "ip rule add fwmark 0x81000000/0xff000000 lookup 0x69000001 pref 690 protocol static\n"
+              "ip route add unreachable default metric 0x69000000 table 0x69000001 proto static")
         before = self.snapshot()
         self.kernel.remove(contract.policy())
         self.refused(2, self.kernel.replace, contract.policy())
@@ -197,6 +165,12 @@ class RealTest(contract.Contract):
         self.kernel.remove(route)
         self.refused(2, self.kernel.replace, route)
         self.refused(17, self.kernel.add, route)
+        self.kernel.remove(rule())
+        self.kernel.remove(k.Rule(k.AF_INET, 0, 0x81000000, 0xFF000000, 254))
+        self.kernel.remove(k.Route(contract.LAN, 100, k.UNICAST, table=99))
+        self.kernel.remove(backstop())
+        self.refused(2, self.kernel.replace, backstop())
+        self.refused(17, self.kernel.add, backstop())
         if "sa" not in self.lacks:
             shell(FOREIGN_SA)
             before = self.snapshot()

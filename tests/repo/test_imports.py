@@ -17,9 +17,13 @@ PARTS = {
     "isthmus.crypto": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.proto": (("isthmus.errors", "isthmus.wire", "isthmus.crypto"), True),
     "isthmus.config": (("isthmus.errors", "isthmus.wire"), True),
+    "isthmus.kernel.base": (("isthmus.errors",), True),
+    "isthmus.kernel.routing": (("isthmus.kernel.base", "isthmus.wire"), True),
     "isthmus.kernel.objects": (
-        ("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.given"), True,
+        ("isthmus.errors", "isthmus.wire", "isthmus.kernel.base", "isthmus.kernel.routing", "isthmus.policy.derive",
+         "isthmus.policy.given"), True,
     ),
+    "isthmus.kernel.flows": (("isthmus.wire",), True),
     "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.kernel.voucher": (("isthmus.kernel.objects", "isthmus.policy.given", "isthmus.wire"), True),
     "isthmus.policy": (
@@ -34,7 +38,7 @@ PARTS = {
 }
 TUNNEL_MAY = (
     "isthmus.errors", "isthmus.wire", "isthmus.crypto", "isthmus.proto", "isthmus.config", "isthmus.policy",
-    "isthmus.kernel.objects", "isthmus.kernel.ways",
+    "isthmus.kernel.objects", "isthmus.kernel.flows", "isthmus.kernel.ways",
 )  # fmt: skip
 TUNNEL = (
     "isthmus.tunnel", "isthmus.children", "isthmus.offer", "isthmus.backoff", "isthmus.liveness", "isthmus.moving",

@@ -6,6 +6,9 @@
                             Kinds: policy, sa (its UDP ports alone), link, neighbour, route.
     kernel.remove(object)   it is gone; gone already is fine. Nobody else's object is ever removed.
 
+Beside them: the guard's text and the counters in it, and what the router itself has and sees, everybody's: the way to
+an address, its addresses, its neighbours, and the connections that pass through it, which can be ended one by one.
+
 What the kernel finds out for itself, so that nobody is surprised by it:
 
 - An SA's keys are cleared by add(), whether it succeeds or not: an SA is installed once, or never. replace(sa) changes
@@ -22,9 +25,10 @@ What the kernel finds out for itself, so that nobody is surprised by it:
 
 What is ours: SAs and policies whose reqid lies in 0x69000000-0x69ffffff; addresses on `lo` and tunnels whose local
 address lies in fd69:7374:686d::/48, and tunnels that a policy of ours vouches for; the sessions of those tunnels, their
-links, and on them the link-local addresses, the addresses of metric 115, and the permanent neighbours; routes of the
-main table with protocol number 115, and those into that prefix which the kernel did not make itself; the nft table
-`inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not list.
+links, and on them the link-local addresses, the addresses of metric 115, and the permanent neighbours; routes with
+protocol number 115 of the main table and of the tables 0x69000001-0x6900007f, and those of the main table into that
+prefix which the kernel did not make itself; rules with protocol number 115 by mark alone into one of those tables; the
+nft table `inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not list.
 """
 from __future__ import annotations
 
@@ -38,6 +42,9 @@ from isthmus.policy.guard import TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.kernel.flows import Flow
     from isthmus.kernel.objects import KernelObject
     from isthmus.kernel.ways import Mapping, Way
 
@@ -60,6 +67,7 @@ for _name, _number in _ERRNO_ROWS:
 EPERM, ENOENT, ESRCH, EIO = NUMBERS["EPERM"], NUMBERS["ENOENT"], NUMBERS["ESRCH"], NUMBERS["EIO"]
 EEXIST, ENODEV, EINVAL, ENOSYS = NUMBERS["EEXIST"], NUMBERS["ENODEV"], NUMBERS["EINVAL"], NUMBERS["ENOSYS"]
 EPROTONOSUPPORT, EOPNOTSUPP = NUMBERS["EPROTONOSUPPORT"], NUMBERS["EOPNOTSUPP"]
+EAFNOSUPPORT = NUMBERS["EAFNOSUPPORT"]
 EADDRINUSE, EADDRNOTAVAIL = NUMBERS["EADDRINUSE"], NUMBERS["EADDRNOTAVAIL"]
 ENETDOWN, ENETUNREACH, EHOSTUNREACH = NUMBERS["ENETDOWN"], NUMBERS["ENETUNREACH"], NUMBERS["EHOSTUNREACH"]
 ENOBUFS, ETIMEDOUT = NUMBERS["ENOBUFS"], NUMBERS["ETIMEDOUT"]
@@ -82,6 +90,9 @@ _REMEDIES = (
     (EEXIST, "tunnel", "another program uses this tunnel id: set option instance on both sites, or remove that tunnel"),
     (EEXIST, "session", "another program uses this session id or interface name: look at `ip l2tp show session`"),
     (EEXIST, "route", "another program has a route with this destination and metric: look at `ip route`"),
+    (EEXIST, "rule", "another program has this rule: look at `ip rule`"),
+    (EAFNOSUPPORT, "rule", "the kernel has no policy routing: it must be built with IP_MULTIPLE_TABLES, for IPv6 too"),
+    (EINVAL, "flow", "load the kernel module nf_conntrack_netlink (OpenWrt: install kmod-nf-conntrack-netlink)"),
     (EADDRINUSE, "tunnel", "another program uses these addresses and this tunnel id: look at `ip l2tp show tunnel`"),
     (EADDRNOTAVAIL, "tunnel", "the inner address must be on this router first"),
     (EPROTONOSUPPORT, "tunnel", "the kernel has no L2TP over IP: " + _LOAD_L2TP),
@@ -96,6 +107,8 @@ _REMEDIES = (
     (EPROTONOSUPPORT, "guard", "the kernel has no nftables: load the modules nf_tables and nft_xfrm"),
     (ETIMEDOUT, "", "the kernel did not answer in time: the router is overloaded, it is tried again"),
 )
+
+_TABLES = "0x%08x-0x%08x" % (objects.TABLE_FIRST, objects.TABLE_LAST)
 
 
 class KernelError(IsthmusError):
@@ -154,6 +167,28 @@ class Kernel:
         """
         raise NotImplementedError
 
+    def counters(self) -> dict[str, tuple[int, int]]:
+        """{name: (packets, bytes)} of the named counters in the guard, counted since it was last set, which makes them
+        new: read them before, and add up. {} if there is no such table.
+        """
+        raise NotImplementedError
+
+    def flows(self, fits: Callable[[Flow], bool] | None = None) -> list[Flow]:
+        """The connections of both families that pass through this router or end here, in no particular order; `fits`
+        says which of them to keep, so that a table of many thousands costs the memory of those alone.
+        """
+        raise NotImplementedError
+
+    def end_flow(self, flow: Flow) -> None:
+        """Forget a connection, offloaded or not: its next packet meets every chain again. Gone already is fine, and
+        one that has come since in its place stays.
+        """
+        raise NotImplementedError
+
+    def neighbours(self) -> list[tuple[str, bytes, bytes]]:
+        """(interface name, address, MAC address) of everybody this router has lately known on a wire, both families."""
+        raise NotImplementedError
+
     def way_to(self, address: bytes) -> Way:
         """The route the kernel would take. Raises KernelError(ENETUNREACH) if there is none."""
         raise NotImplementedError
@@ -205,6 +240,10 @@ def refuse_foreign(
             reason = "%s is not the interface of a session of ours" % item.ifname
         elif on_loopback and isinstance(item, objects.Address) and not objects.is_inner(item.address):
             reason = "ours on lo are those of %s" % objects.INNER
+    elif isinstance(item, objects.Rule) and not objects.is_our_table(item.table):
+        reason = "its table is not in " + _TABLES
+    elif isinstance(item, objects.Route) and item.table != objects.MAIN_TABLE and not objects.is_our_table(item.table):
+        reason = "its table is neither the main one nor in " + _TABLES
     if reason:
         raise KernelError(number, "%s %s %s" % (verb, item.kind, item.words()), kind=item.kind, detail=reason)
 

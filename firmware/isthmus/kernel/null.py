@@ -1,8 +1,9 @@
 """The kernel's twin in memory: the same contract, the same refusals, no privileges.
 
 Besides the contract it lets a test play the rest of the world: `uplinks` are the router's other interfaces, `ways`
-its routes, `damage()` is another program's hand, `fail_next` makes the next call of that name fail. `log` is what was
-asked, in order.
+its routes, `known_flows` and `known_neighbours` who talks and who is on its wires, `counts` what the guard has counted;
+`damage()` is another program's hand, `fail_next` makes the next call of that name fail. `log` is what was asked, in
+order.
 """
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from isthmus.kernel.contract import (
     refuse_foreign,
     refuse_foreign_guard,
 )
+from isthmus.kernel.flows import is_same_flow
 from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel, is_kept_when_down, must_go_down
 from isthmus.kernel.voucher import is_our_tunnel
 from isthmus.kernel.ways import Mapping
@@ -33,6 +35,9 @@ from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.kernel.flows import Flow
     from isthmus.kernel.objects import Address, KernelObject, Neighbour
     from isthmus.kernel.ways import Way
     from isthmus.wire.addr import Prefix
@@ -62,6 +67,9 @@ class NullKernel(Kernel):
     ) -> None:
         self.uplinks = uplinks or []
         self.ways = ways or []
+        self.known_flows: list[Flow] = []
+        self.known_neighbours: list[tuple[str, bytes, bytes]] = []
+        self.counts: dict[str, tuple[int, int]] = {}  # those that guard_set()'s text declares start at 0
         self.log: list[tuple[str, str, str]] = []
         self.fail_next: dict[str, int] = {}
         self._kept: dict[str, dict[tuple[object, ...], KernelObject]] = {}
@@ -151,6 +159,7 @@ class NullKernel(Kernel):
         self._maybe_fail("guard_set", "set the guard", "guard")
         refuse_foreign_guard(text)
         self._guard = None if text == REMOVE else hashlib.sha256(text.encode()).digest()
+        self.counts = dict.fromkeys(declared_counters(text), (0, 0))
         self.log.append(("guard", "guard", "removed" if self._guard is None else "set"))
         self._changed.add("guard")
 
@@ -158,6 +167,27 @@ class NullKernel(Kernel):
         """The digest, or None."""
         self._maybe_fail("guard_get", "read the guard", "guard")
         return self._guard
+
+    def counters(self) -> dict[str, tuple[int, int]]:
+        """`counts`, as long as the guard stands."""
+        self._maybe_fail("counters", "read the counters", "guard")
+        return dict(self.counts) if self._guard is not None else {}
+
+    def flows(self, fits: Callable[[Flow], bool] | None = None) -> list[Flow]:
+        """Those of `known_flows` that fit."""
+        self._maybe_fail("flows", "list the connections", "flow")
+        return [flow for flow in self.known_flows if fits is None or fits(flow)]
+
+    def end_flow(self, flow: Flow) -> None:
+        """Take it out of `known_flows`; whether it is offloaded meanwhile does not matter."""
+        self._maybe_fail("end_flow", "end the connection", "flow")
+        self.known_flows = [other for other in self.known_flows if not is_same_flow(other, flow)]
+        self.log.append(("end", "flow", flow.words()))
+
+    def neighbours(self) -> list[tuple[str, bytes, bytes]]:
+        """`known_neighbours`."""
+        self._maybe_fail("neighbours", "list the neighbours", "neighbour")
+        return list(self.known_neighbours)
 
     def way_to(self, address: bytes) -> Way:
         """The first of `ways` that contains the address."""
@@ -195,10 +225,10 @@ class NullKernel(Kernel):
     # ----- the rest of the world
 
     def damage(self, kind: str, key: tuple[object, ...] | None = None) -> None:
-        """Another program deletes one object, all of a kind (key None), or the guard, or adds a "rule" to the guard."""
+        """Another program deletes one object, all of a kind (key None), or the guard, or adds a rule to it ("edit")."""
         if kind == "guard":
             self._guard = None
-        elif kind == "rule":
+        elif kind == "edit":
             self._guard = hashlib.sha256(self._guard or b"").digest()
             kind = "guard"
         else:
@@ -234,7 +264,7 @@ class NullKernel(Kernel):
     def _note(self, verb: str, item: KernelObject) -> None:
         self.log.append((verb, item.kind, item.words()))
         self._changed.add(item.kind)
-        if item.kind in {"link", "address", "route"}:
+        if item.kind in {"link", "address", "route", "rule"}:
             self._changed.add("way")
 
     def _session_links(self) -> list[str]:
@@ -303,7 +333,8 @@ class NullKernel(Kernel):
 
     def _is_reachable(self, address: bytes) -> bool:
         for item in self._kept["route"].values():
-            if isinstance(item, Route) and item.type == objects.UNICAST and item.destination.contains(address):
+            leads = isinstance(item, Route) and (item.table, item.type) == (objects.MAIN_TABLE, objects.UNICAST)
+            if leads and item.destination.contains(address):  # type: ignore[attr-defined]
                 return True
         return any(prefix.contains(address) for prefix, _ in self.ways)
 
@@ -354,6 +385,16 @@ class NullKernel(Kernel):
             self._kept["link"].pop((item.ifname,), None)
             self._changed.add("link")
             self._changed.add("session")
+
+
+def declared_counters(text: str) -> list[str]:
+    """Names of the counters that nft text declares: `counter NAME {`, alone on a line of its table."""
+    names = []
+    for line in text.split("\n"):
+        words = line.split()
+        if len(words) >= 3 and words[0] == "counter" and words[2] in {"{", "{}"}:
+            names.append(words[1])
+    return names
 
 
 def _refusal(number: int, verb: str, item: KernelObject) -> KernelError:

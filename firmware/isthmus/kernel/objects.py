@@ -11,12 +11,39 @@ from __future__ import annotations
 
 import hashlib
 
+from isthmus.kernel.base import KernelObject, checked_address, checked_name, format_mac
+from isthmus.kernel.routing import (
+    AF_INET,
+    AF_INET6,
+    BLACKHOLE,
+    MAIN_TABLE,
+    PROHIBIT,
+    TABLE_FIRST,
+    TABLE_LAST,
+    UNICAST,
+    UNREACHABLE,
+    Address,
+    Link,
+    Neighbour,
+    Route,
+    Rule,
+    is_kept_when_down,
+    is_our_table,
+    must_go_down,
+)
 from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH, REQID_FIRST, REQID_LAST
 from isthmus.policy.given import MARK_MASK
-from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
+from isthmus.wire.addr import Prefix, format_ip
+
+# Of base.py and routing.py: whoever uses an object asks for it here.
+__all__ = (
+    "AF_INET", "AF_INET6", "BLACKHOLE", "MAIN_TABLE", "PROHIBIT", "TABLE_FIRST", "TABLE_LAST", "UNICAST", "UNREACHABLE",
+    "Address", "KernelObject", "Link", "Neighbour", "Route", "Rule",
+    "format_mac", "is_kept_when_down", "is_our_table", "must_go_down",
+)
 
 # In the order of installation (DESIGN.md); plan.py refines it for what must stand before a tunnel can.
-KINDS = ("policy", "sa", "tunnel", "session", "link", "address", "neighbour", "route")
+KINDS = ("policy", "sa", "tunnel", "session", "link", "address", "neighbour", "route", "rule")
 
 # linux/xfrm.h: directions of a policy, modes of an SA and a template, actions of a policy.
 IN, OUT, FORWARD = 0, 1, 2
@@ -25,11 +52,6 @@ ALLOW, BLOCK = 0, 1
 DIRECTION_NAMES = {IN: "in", OUT: "out", FORWARD: "forward"}
 MODE_NAMES = {TRANSPORT: "transport", TUNNEL: "tunnel", BEET: "beet"}
 ACTION_NAMES = {ALLOW: "allow", BLOCK: "block"}
-
-# linux/rtnetlink.h: types of a route.
-UNICAST, BLACKHOLE, UNREACHABLE, PROHIBIT = 1, 6, 7, 8
-TYPE_NAMES = {UNICAST: "unicast", BLACKHOLE: "blackhole", UNREACHABLE: "unreachable", PROHIBIT: "prohibit"}
-IPV6_DEFAULT_METRIC = 1024  # what the kernel makes of metric 0 for IPv6
 
 # IANA "IKEv2 Transform Type Values", as far as ESP here goes: encryption (type 1) and integrity (type 3).
 ENCR_AES_CBC = 12  # RFC 3602
@@ -46,70 +68,6 @@ INNER = Prefix(INNER_PREFIX + bytes(16 - len(INNER_PREFIX)), INNER_PREFIX_LENGTH
 LINK_LOCAL = Prefix(b"\xfe\x80" + bytes(14), 64)  # RFC 4291 2.5.6
 
 LOOPBACK = "lo"
-
-_NAME_BYTES = 15  # IFNAMSIZ less the closing zero
-
-
-def format_mac(mac: bytes) -> str:
-    """Six bytes as aa:bb:cc:dd:ee:ff."""
-    return ":".join(["%02x" % byte for byte in mac])
-
-
-def _checked_address(address: bytes) -> bytes:
-    if len(address) not in (4, 16):
-        raise ValueError("an address has 4 or 16 bytes, not %d" % len(address))
-    return bytes(address)
-
-
-def _checked_name(ifname: str) -> str:
-    """The name of an interface as the kernel takes it, and nothing that could lead a path elsewhere."""
-    raw = ifname.encode()
-    if not 1 <= len(raw) <= _NAME_BYTES or ifname in {".", ".."}:
-        raise ValueError("interface name %r: 1 to %d bytes are allowed" % (ifname, _NAME_BYTES))
-    for byte in raw:
-        if byte in b"/:" or not 0x21 <= byte <= 0x7E:
-            raise ValueError("interface name %r: no blank, '/' or ':' is allowed" % ifname)
-    return ifname
-
-
-def _checked_mac(mac: bytes) -> bytes:
-    if len(mac) != 6 or mac[0] & 1:
-        raise ValueError("a MAC address has 6 bytes and names one station, not %s" % format_mac(mac))
-    return bytes(mac)
-
-
-class KernelObject:
-    """One thing in the kernel. Subclasses say what it is found by and what must be equal."""
-
-    kind = ""
-    fields: tuple[str, ...] = ()  # the constructor's arguments in order, less what is given only once
-
-    def key(self) -> tuple[object, ...]:
-        """What the kernel finds it by."""
-        raise NotImplementedError
-
-    def body(self) -> tuple[object, ...]:
-        """What must be equal for the object to be as desired."""
-        return ()
-
-    def words(self) -> str:
-        """The object in words, for logs and errors; without secrets."""
-        raise NotImplementedError
-
-    def copy(self) -> KernelObject:
-        """The same value again, without keys and counters."""
-        return type(self)(*[getattr(self, name) for name in self.fields])
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, KernelObject):
-            return False
-        return self.kind == other.kind and self.key() == other.key() and self.body() == other.body()
-
-    def __hash__(self) -> int:
-        return hash((self.kind, self.key()))
-
-    def __repr__(self) -> str:
-        return "<%s %s>" % (self.kind, self.words())
 
 
 class Policy(KernelObject):
@@ -149,8 +107,8 @@ class Policy(KernelObject):
         self.source = source
         self.destination = destination
         self.protocol = protocol
-        self.outer_source = _checked_address(outer_source)
-        self.outer_destination = _checked_address(outer_destination)
+        self.outer_source = checked_address(outer_source)
+        self.outer_destination = checked_address(outer_destination)
         self.mode = mode
         self.reqid = reqid
         self.action = action
@@ -225,9 +183,9 @@ class Sa(KernelObject):
             raise ValueError("the outer addresses of an SA must be of one family")
         if encap is not None and not (0 < encap[0] <= 65535 and 0 < encap[1] <= 65535):
             raise ValueError("the UDP ports around an SA must lie in 1-65535, not %d and %d" % encap)
-        self.destination = _checked_address(destination)
+        self.destination = checked_address(destination)
         self.spi = spi
-        self.source = _checked_address(source)
+        self.source = checked_address(source)
         self.reqid = reqid
         self.mode = mode
         self.encryption = encryption
@@ -281,8 +239,8 @@ class Tunnel(KernelObject):
             raise ValueError("the addresses of an L2TP tunnel must be of one family")
         self.tunnel_id = tunnel_id
         self.peer_tunnel_id = peer_tunnel_id
-        self.local = _checked_address(local)
-        self.remote = _checked_address(remote)
+        self.local = checked_address(local)
+        self.remote = checked_address(remote)
 
     def key(self) -> tuple[object, ...]:
         """The local tunnel id."""
@@ -321,7 +279,7 @@ class Session(KernelObject):
         self.peer_session_id = peer_session_id
         self.cookie = bytes(cookie)
         self.peer_cookie = bytes(peer_cookie)
-        self.ifname = _checked_name(ifname)
+        self.ifname = checked_name(ifname)
         self.sublayer = sublayer
         self.rx_packets = 0
         self.rx_bytes = 0
@@ -343,140 +301,6 @@ class Session(KernelObject):
     def words(self) -> str:
         """Ids and interface."""
         return "%d of tunnel %d, peer %d, on %s" % (self.session_id, self.tunnel_id, self.peer_session_id, self.ifname)
-
-
-class Link(KernelObject):
-    """The interface of a session: its MTU, its MAC address, and whether it is up."""
-
-    kind = "link"
-    fields = ("ifname", "mtu", "mac", "up")
-
-    def __init__(self, ifname: str, mtu: int, mac: bytes, up: bool = True) -> None:
-        self.ifname = _checked_name(ifname)
-        self.mtu = mtu
-        self.mac = _checked_mac(mac)
-        self.up = up
-
-    def key(self) -> tuple[object, ...]:
-        """The name."""
-        return (self.ifname,)
-
-    def body(self) -> tuple[object, ...]:
-        """MTU, MAC address, up."""
-        return (self.mtu, self.mac, self.up)
-
-    def words(self) -> str:
-        """All of it."""
-        return "%s mtu %d mac %s %s" % (self.ifname, self.mtu, format_mac(self.mac), "up" if self.up else "down")
-
-
-def must_go_down(before: Link, after: Link) -> bool:
-    """True if a link goes down on the way: it loses its IPv6 addresses, its neighbours and its routes."""
-    return before.up and (before.mac != after.mac or not after.up)
-
-
-def is_kept_when_down(item: KernelObject) -> bool:
-    """True for what stays on a link that goes down: IPv4 addresses."""
-    return isinstance(item, Address) and len(item.address) == IPV4_BYTES
-
-
-class Address(KernelObject):
-    """An address on an interface, without duplicate address detection. On the interface of a session: a link-local
-    one, or any other, which brings a route of metric ADDRESS_METRIC to its network.
-    """
-
-    kind = "address"
-    fields = ("ifname", "address", "length")
-
-    def __init__(self, ifname: str, address: bytes, length: int) -> None:
-        self.ifname = _checked_name(ifname)
-        self.address = _checked_address(address)
-        self.length = length
-
-    def key(self) -> tuple[object, ...]:
-        """All of it."""
-        return (self.ifname, self.address, self.length)
-
-    def words(self) -> str:
-        """All of it."""
-        return "%s/%d on %s" % (format_ip(self.address), self.length, self.ifname)
-
-
-class Neighbour(KernelObject):
-    """A permanent neighbour: the MAC address of an address on an interface."""
-
-    kind = "neighbour"
-    fields = ("ifname", "address", "mac")
-
-    def __init__(self, ifname: str, address: bytes, mac: bytes) -> None:
-        self.ifname = _checked_name(ifname)
-        self.address = _checked_address(address)
-        self.mac = _checked_mac(mac)
-
-    def key(self) -> tuple[object, ...]:
-        """Interface and address."""
-        return (self.ifname, self.address)
-
-    def body(self) -> tuple[object, ...]:
-        """The MAC address."""
-        return (self.mac,)
-
-    def words(self) -> str:
-        """All of it."""
-        return "%s at %s on %s" % (format_ip(self.address), format_mac(self.mac), self.ifname)
-
-
-class Route(KernelObject):
-    """A route of the main table, under protocol number 115.
-
-    destination: Prefix; metric (IPv6: 0 means 1024, as in the kernel); type: UNICAST, UNREACHABLE, BLACKHOLE, PROHIBIT;
-    oif: interface name or ""; via: next hop of either family or None; prefsrc: address of the destination's family or
-    None.
-    """
-
-    kind = "route"
-    fields = ("destination", "metric", "type", "oif", "via", "prefsrc")
-
-    def __init__(
-        self,
-        destination: Prefix,
-        metric: int,
-        type: int = UNICAST,  # noqa: A002 - the field's name in DESIGN.md and in rtnetlink
-        oif: str = "",
-        via: bytes | None = None,
-        prefsrc: bytes | None = None,
-    ) -> None:
-        ipv6 = len(destination.address) == 16
-        if via is not None and ipv6 and len(via) == 4:
-            raise ValueError("the route to %s cannot go through an IPv4 next hop" % destination)
-        if prefsrc is not None and len(prefsrc) != len(destination.address):
-            raise ValueError("the preferred source of the route to %s must be of its family" % destination)
-        self.destination = destination
-        self.metric = metric or (IPV6_DEFAULT_METRIC if ipv6 else 0)
-        self.type = type
-        # The kernel reports "lo" for IPv6 routes that lead nowhere: the interface means nothing for them.
-        self.oif = _checked_name(oif) if oif and type == UNICAST else ""
-        self.via = None if via is None else _checked_address(via)
-        self.prefsrc = None if prefsrc is None else _checked_address(prefsrc)
-
-    def key(self) -> tuple[object, ...]:
-        """Destination and metric."""
-        return (self.destination, self.metric)
-
-    def body(self) -> tuple[object, ...]:
-        """Where it leads."""
-        return (self.type, self.oif, self.via, self.prefsrc)
-
-    def words(self) -> str:
-        """All of it."""
-        text = "%s %s metric %d" % (TYPE_NAMES.get(self.type, "?"), self.destination, self.metric)
-        if self.oif:
-            text += " on %s" % self.oif
-        if self.via is not None:
-            text += " via %s" % format_ip(self.via)
-        if self.prefsrc is not None:
-            text += " from %s" % format_ip(self.prefsrc)
-        return text
 
 
 def is_our_reqid(reqid: int) -> bool:

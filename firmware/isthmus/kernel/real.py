@@ -2,7 +2,8 @@
 
     policy, sa                          real_ipsec.py    xfrm_messages.py
     tunnel, session                     real_l2tp.py     l2tp_messages.py
-    link, address, neighbour, route     real_route.py    (pyroute2's own messages)
+    link, address, neighbour, route,    real_route.py    (pyroute2's own messages)
+    rule
     guard                               real_nft.py      nft.py, nft_messages.py
     events                              real_events.py
     what is used of pyroute2            real_netlink.py
@@ -12,7 +13,18 @@ It acts in the network namespace it is made in, and needs CAP_NET_ADMIN there.
 from __future__ import annotations
 
 from isthmus.kernel.contract import EINVAL, ENOENT, REPLACEABLE, Kernel, KernelError, refuse_foreign
-from isthmus.kernel.objects import Address, Link, Neighbour, Sa, Tunnel, is_inner
+from isthmus.kernel.objects import (
+    MAIN_TABLE,
+    Address,
+    Link,
+    Neighbour,
+    Route,
+    Rule,
+    Sa,
+    Tunnel,
+    is_inner,
+    is_our_table,
+)
 from isthmus.kernel.real_events import Events
 from isthmus.kernel.real_ipsec import Ipsec
 from isthmus.kernel.real_l2tp import L2tp
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
 
 _IPSEC = ("policy", "sa")
 _L2TP = ("tunnel", "session")
+_EVERYWHERE = ("route", "rule")  # on no interface of a session alone
 
 
 class RealKernel(Kernel):
@@ -52,7 +65,7 @@ class RealKernel(Kernel):
             return self._ipsec.dump(kind)
         if kind in _L2TP:
             return self._l2tp.dump(kind)
-        return self._routing.dump(kind, [] if kind == "route" else self._l2tp.link_names())
+        return self._routing.dump(kind, [] if kind in _EVERYWHERE else self._l2tp.link_names())
 
     def add(self, item: KernelObject) -> None:
         """See Kernel."""
@@ -136,4 +149,6 @@ class RealKernel(Kernel):
             return item in self._routing.dump("address", self._l2tp.link_names())
         if isinstance(item, (Link, Neighbour)):
             return item.ifname in self._l2tp.link_names()
-        return True  # a route: by its protocol number, which the kernel itself compares
+        if isinstance(item, (Route, Rule)):  # and by their protocol number, which the kernel itself compares
+            return is_our_table(item.table) or (item.table == MAIN_TABLE and isinstance(item, Route))
+        return False

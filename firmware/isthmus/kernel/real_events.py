@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     Types = dict[int, Kinds]
 
 # linux/rtnetlink.h, linux/xfrm.h, linux/netfilter/nfnetlink.h: multicast groups
-RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE = 1, 5, 7, 9, 11
+RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE = 1, 5, 7, 8
+RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE = 9, 11, 19
 NFNLGRP_NFTABLES = 7
 
 SOL_NETLINK = 270
@@ -46,6 +47,8 @@ _ROUTE_KINDS: Types = {
     rt.RTM_DELADDR: ("address", "route", "way"),
     rt.RTM_NEWROUTE: ("route", "way"),
     rt.RTM_DELROUTE: ("route", "way"),
+    rt.RTM_NEWRULE: ("rule", "way"),
+    rt.RTM_DELRULE: ("rule", "way"),
 }
 _XFRM_KINDS: Types = {
     xfrm.XFRM_MSG_NEWSA: ("sa",),
@@ -62,9 +65,10 @@ _XFRM_KINDS: Types = {
 _ROWS: tuple[tuple[int, tuple[int, ...], Types, Kinds], ...] = (
     (
         NETLINK_ROUTE,
-        (RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE),
+        (RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE,
+         RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE),
         _ROUTE_KINDS,
-        _LINK_KINDS,
+        _LINK_KINDS + ("rule",),
     ),
     (NETLINK_XFRM, (xfrm.XFRMNLGRP_SA, xfrm.XFRMNLGRP_POLICY), _XFRM_KINDS, ("sa", "policy")),
     (NETLINK_XFRM, (xfrm.XFRMNLGRP_MAPPING,), {xfrm.XFRM_MSG_MAPPING: ("mapping",)}, ()),

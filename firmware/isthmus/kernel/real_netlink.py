@@ -10,7 +10,7 @@ offers too:
     class}),
                                 .nlm_request(message, type, flags), .setsockopt(), .fileno(), .recv(size, flags),
                                 .close()
-    pyroute2.netlink.rtnl       ifinfmsg.ifinfmsg, ifaddrmsg.ifaddrmsg, ndmsg.ndmsg, rtmsg.rtmsg
+    pyroute2.netlink.rtnl       ifinfmsg.ifinfmsg, ifaddrmsg.ifaddrmsg, ndmsg.ndmsg, rtmsg.rtmsg, fibmsg.fibmsg
 
 Importing pyroute2 whole runs its __init__, which imports everything it has. Measured on CPython 3.11: 33 MB resident
 and 0.25 s (0.7.9: 34 MB, 0.25 s) against 13 MB for the interpreter alone; without that __init__ 24 MB and 0.15 s
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     class NetlinkDumpInterrupted(Exception):
         """A dump that changed under its reader."""
 
-    ctrlmsg = ifinfmsg = ifaddrmsg = ndmsg = rtmsg = nlmsg
+    ctrlmsg = fibmsg = ifinfmsg = ifaddrmsg = ndmsg = rtmsg = nlmsg
 
 
 def _skip_package_init(name: str) -> None:
@@ -83,12 +83,15 @@ if not TYPE_CHECKING:
     from pyroute2.netlink import ctrlmsg, nla, nlmsg
     from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
     from pyroute2.netlink.nlsocket import NetlinkSocket
+    from pyroute2.netlink.rtnl.fibmsg import fibmsg
     from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
     from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
     from pyroute2.netlink.rtnl.ndmsg import ndmsg
     from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-__all__ = ["NetlinkSocket", "Transport", "ctrlmsg", "ifaddrmsg", "ifinfmsg", "ndmsg", "nla", "nlmsg", "rtmsg"]
+__all__ = [
+    "NetlinkSocket", "Transport", "ctrlmsg", "fibmsg", "ifaddrmsg", "ifinfmsg", "ndmsg", "nla", "nlmsg", "rtmsg",
+]
 
 # linux/netlink.h
 NETLINK_ROUTE, NETLINK_XFRM, NETLINK_NETFILTER, NETLINK_GENERIC = 0, 6, 12, 16

@@ -1,4 +1,4 @@
-"""Links, addresses, neighbours and routes in the kernel: objects <-> rtnetlink messages, through pyroute2's own
+"""Links, addresses, neighbours, routes and rules in the kernel: objects <-> rtnetlink messages, through pyroute2's own
 classes.
 """
 from __future__ import annotations
@@ -17,14 +17,17 @@ from isthmus.kernel.objects import (
     ADDRESS_METRIC,
     LINK_LOCAL,
     LOOPBACK,
+    MAIN_TABLE,
     ROUTE_PROTOCOL,
     UNICAST,
     Address,
     Link,
     Neighbour,
     Route,
+    Rule,
     format_mac,
     is_inner,
+    is_our_table,
     must_go_down,
 )
 from isthmus.kernel.real_netlink import (
@@ -38,6 +41,7 @@ from isthmus.kernel.real_netlink import (
     REPLACE,
     Transport,
     family_of,
+    fibmsg,
     ifaddrmsg,
     ifinfmsg,
     message,
@@ -57,16 +61,26 @@ RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
-RT_TABLE_MAIN = 254
+RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
+RT_TABLE_UNSPEC, RT_TABLE_COMPAT = 0, 252  # any; one whose number does not fit the header's byte
 RTPROT_KERNEL = 2
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
 
+FR_ACT_TO_TBL, FIB_RULE_INVERT = 1, 0x2  # linux/fib_rules.h
 IFF_UP = 0x1  # linux/if.h
 IFA_F_NODAD = 0x02  # linux/if_addr.h
 NUD_PERMANENT = 0x80  # linux/neighbour.h
 FOREVER = 0xFFFFFFFF
 
 _GONE = (ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL)
+
+# (family, table, protocol): what the kernel is asked to list, so that it leaves out other programs' routes. Into the
+# inner prefix any protocol is ours, of the main table.
+_ROUTE_LISTS = (
+    (AF_INET, RT_TABLE_UNSPEC, ROUTE_PROTOCOL),
+    (AF_INET6, RT_TABLE_UNSPEC, ROUTE_PROTOCOL),
+    (AF_INET6, MAIN_TABLE, 0),
+)
 
 # What the tunnel's peer must not be able to do to this router, and what would put addresses on the link that nobody
 # derived.
@@ -129,12 +143,14 @@ def push_route(item: Route, index: int) -> nlmsg:
     fields: dict[str, object] = {
         "family": family,
         "dst_len": item.destination.length,
-        "table": RT_TABLE_MAIN,
+        "table": item.table if item.table < 256 else RT_TABLE_COMPAT,
         "proto": ROUTE_PROTOCOL,
         "scope": RT_SCOPE_LINK if on_link else RT_SCOPE_UNIVERSE,
         "type": item.type,
     }
     attributes: list[tuple[str, object]] = []
+    if item.table > 255:
+        attributes.append(("RTA_TABLE", item.table))
     if item.destination.length:
         attributes.append(("RTA_DST", format_ip(item.destination.address)))
     if item.metric:
@@ -152,11 +168,12 @@ def push_route(item: Route, index: int) -> nlmsg:
 
 def pull_route(msg: nlmsg, names: dict[int, str]) -> Route | None:
     """The Route of an rtmsg; None if it is not ours. names: of interfaces, by index."""
-    if msg["table"] != RT_TABLE_MAIN or msg["family"] not in {AF_INET, AF_INET6}:
+    table = msg.get_attr("RTA_TABLE") or msg["table"]
+    if msg["family"] not in {AF_INET, AF_INET6} or not (table == MAIN_TABLE or is_our_table(table)):
         return None
     text = msg.get_attr("RTA_DST")
     address = parse_ip(text) if text else bytes(4 if msg["family"] == AF_INET else 16)
-    foreign_inner = is_inner(address) and msg["proto"] != RTPROT_KERNEL
+    foreign_inner = table == MAIN_TABLE and is_inner(address) and msg["proto"] != RTPROT_KERNEL
     if msg["proto"] != ROUTE_PROTOCOL and not foreign_inner:
         return None
     gateway = msg.get_attr("RTA_GATEWAY")
@@ -171,11 +188,37 @@ def pull_route(msg: nlmsg, names: dict[int, str]) -> Route | None:
         names.get(msg.get_attr("RTA_OIF") or 0, ""),
         parse_ip(gateway) if gateway else None,
         parse_ip(prefsrc) if prefsrc else None,
+        table,
     )
 
 
+def push_rule(item: Rule) -> nlmsg:
+    """The fibmsg of a rule."""
+    fields: dict[str, object] = {"family": item.family, "table": RT_TABLE_COMPAT, "action": FR_ACT_TO_TBL}
+    return message(fibmsg, fields, [
+        ("FRA_TABLE", item.table),
+        ("FRA_PRIORITY", item.priority),
+        ("FRA_FWMARK", item.mark),
+        ("FRA_FWMASK", item.mask),
+        ("FRA_PROTOCOL", ROUTE_PROTOCOL),
+    ])
+
+
+def pull_rule(msg: nlmsg) -> Rule | None:
+    """The Rule of a fibmsg; None if it is not ours, or looks at more than the mark: none of ours does."""
+    table = msg.get_attr("FRA_TABLE") or 0
+    mark, mask = msg.get_attr("FRA_FWMARK") or 0, msg.get_attr("FRA_FWMASK") or 0
+    if msg.get_attr("FRA_PROTOCOL") != ROUTE_PROTOCOL or not is_our_table(table) or not mark or mark & ~mask:
+        return None
+    if msg["family"] not in {AF_INET, AF_INET6} or msg["action"] != FR_ACT_TO_TBL or msg["flags"] & FIB_RULE_INVERT:
+        return None
+    if msg["src_len"] or msg["dst_len"] or msg.get_attr("FRA_IIFNAME") or msg.get_attr("FRA_OIFNAME"):
+        return None
+    return Rule(msg["family"], msg.get_attr("FRA_PRIORITY") or 0, mark, mask, table)
+
+
 class Routing:
-    """Links, addresses, neighbours and routes over one rtnetlink socket. session_links: names of our sessions'
+    """Links, addresses, neighbours, routes and rules over one rtnetlink socket. session_links: names of our sessions'
     interfaces.
     """
 
@@ -186,6 +229,7 @@ class Routing:
             RTM_NEWADDR: ifaddrmsg,
             RTM_NEWNEIGH: ndmsg,
             RTM_NEWROUTE: rtmsg,
+            RTM_NEWRULE: fibmsg,
         }, strict=True)
 
     def close(self) -> None:
@@ -216,14 +260,16 @@ class Routing:
         return out
 
     def dump(self, kind: str, session_links: list[str]) -> list[KernelObject]:
-        """Ours of one of the four kinds."""
+        """Ours of one of the five kinds."""
         if kind == "link":
             return self._dump_links(session_links)
         if kind == "address":
             listed = self._list_addresses()
             ours = [row for row in listed if is_our_address(row[0], row[1], row[3], session_links)]
             return [Address(row[0], row[1], row[2]) for row in ours]
-        return self._dump_neighbours(session_links) if kind == "neighbour" else self._dump_routes()
+        if kind == "neighbour":
+            return self._dump_neighbours(session_links)
+        return self._dump_routes() if kind == "route" else self._dump_rules()
 
     def _dump_links(self, session_links: list[str]) -> list[KernelObject]:
         out: list[KernelObject] = []
@@ -247,10 +293,9 @@ class Routing:
 
     def _dump_routes(self) -> list[KernelObject]:
         names = self.links()
-        out: list[KernelObject] = []
-        # IPv6 is not filtered by protocol: whatever leads into the inner prefix is ours.
-        for family, protocol in ((AF_INET, ROUTE_PROTOCOL), (AF_INET6, 0)):
-            ask = message(rtmsg, {"family": family, "table": RT_TABLE_MAIN, "proto": protocol}, [])
+        found: dict[tuple[object, ...], KernelObject] = {}
+        for family, table, protocol in _ROUTE_LISTS:
+            ask = message(rtmsg, {"family": family, "table": table, "proto": protocol}, [])
             try:
                 listed = self._transport.request(ask, RTM_GETROUTE, LIST, "list the routes")
             except KernelError as error:
@@ -260,7 +305,15 @@ class Routing:
             for msg in listed:
                 route = pull_route(msg, names)
                 if route is not None:
-                    out.append(route)
+                    found[route.key()] = route
+        return list(found.values())
+
+    def _dump_rules(self) -> list[KernelObject]:
+        out: list[KernelObject] = []
+        for msg in self._transport.request(fibmsg(), RTM_GETRULE, LIST, "list the rules"):
+            rule = pull_rule(msg)
+            if rule is not None:
+                out.append(rule)
         return out
 
     def _find_link(self, name: str) -> nlmsg | None:
@@ -298,6 +351,8 @@ class Routing:
             self._request(ask, RTM_NEWNEIGH, REPLACE, doing, item.kind)
         elif isinstance(item, Route):
             self._request(push_route(item, self._route_index(item, doing)), RTM_NEWROUTE, CREATE, doing, item.kind)
+        elif isinstance(item, Rule):
+            self._request(push_rule(item), RTM_NEWRULE, CREATE, doing, item.kind)
 
     def replace(self, item: KernelObject, session_links: list[str]) -> None:
         """In force instead of our own with this key."""
@@ -330,15 +385,17 @@ class Routing:
                 self._request(ask, RTM_DELNEIGH, DO, doing, item.kind)
             elif isinstance(item, Route):
                 self._remove_route(item, doing)
+            elif isinstance(item, Rule):
+                self._request(push_rule(item), RTM_DELRULE, DO, doing, item.kind)
         except KernelError as error:
             if error.number not in _GONE:
                 raise
 
     def _remove_route(self, item: Route, doing: str) -> None:
-        ask = push_route(Route(item.destination, item.metric, UNICAST), 0)
+        ask = push_route(Route(item.destination, item.metric, UNICAST, table=item.table), 0)
         ask["type"] = 0  # any
         ask["scope"] = RT_SCOPE_NOWHERE  # any
-        if is_inner(item.destination.address):
+        if is_inner(item.destination.address) and item.table == MAIN_TABLE:
             ask["proto"] = 0  # ours whoever made it
         self._request(ask, RTM_DELROUTE, DO, doing, "route")
 

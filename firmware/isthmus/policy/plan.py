@@ -6,7 +6,7 @@ Rows of ORDER are worked through from the top for what is to come, and from the 
 everything new is in place (make before break). Applying a plan and planning again gives an empty plan. The guard is
 no object: it is set before any plan is applied, and no plan takes it away.
 
-Four things the order is made of beside DESIGN.md's:
+Five things the order is made of beside DESIGN.md's:
 
 - A policy that is new comes before the SAs, so that nothing passes in the clear. One that moves to other outer
   addresses comes after the new SAs, so that nothing is dropped; the inbound ones first, since the peer may have moved
@@ -15,6 +15,8 @@ Four things the order is made of beside DESIGN.md's:
   do not lie on an L2TP interface come before the tunnels. The unreachable routes are among them.
 - A tunnel between outer addresses goes before the policy that vouches for it becomes another tunnel's: nothing of it
   ever meets that one's SA, and without its policy nobody would know it for ours.
+- A rule comes after every route of the table that it leads to, and goes before them: no packet is sent into a table
+  that does not end in "unreachable".
 - What cannot change in place (an SA, a tunnel, a session) is removed just before it is added again, and what hung on
   it is gone and added again as well.
 """
@@ -58,6 +60,7 @@ ORDER = (
     ("address", "", True),
     ("neighbour", "", None),
     ("route", "", True),
+    ("rule", "", None),
 )
 
 

@@ -26,6 +26,7 @@ class rtmsg(nlmsg):
         (6, "RTA_PRIORITY", "uint32"),
         (7, "RTA_PREFSRC", "target"),
         (8, "RTA_METRICS", "metrics"),
+        (15, "RTA_TABLE", "uint32"),
         (18, "RTA_VIA", "rtvia"),
     )
 
