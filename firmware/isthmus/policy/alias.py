@@ -1,0 +1,246 @@
+"""Two sites with the same addresses: a network that appears as another one of the same size, host by host.
+
+Side local: our own subnet appears at the peer as `shown`. Each connection is translated on its way into the tunnel and
+out of it, ICMP errors about it included; the router's own as well.
+
+Side remote: the peer cannot translate, so its real subnet appears here as `shown`. The connection tracking does it, so
+that ICMP errors come out right, but it changes a destination before the route is looked up, and that address is in our
+own network: it may even be this router's own. So for as long as a packet is on its way through this router, from
+just behind the translation to just before the wire, it carries `shown` again. Routes, the forced rules and the firewall
+see no other address than that. What the firewall's flow table takes over looks up its way by the real address, so it
+gets the mark of the tunnel's own route table on what comes out of the tunnel.
+"""
+
+from __future__ import annotations
+
+from isthmus.config.alias import LOCAL, REMOTE
+from isthmus.policy.chain import Chain
+from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.config.alias import AliasConfig
+
+BEFORE_DSTNAT, TURN, BEFORE_SRCNAT, LEAVE = -101, -90, 98, 110  # fw4: dstnat -100, srcnat 100
+
+PROPOSALS = b"\x0a\x42"  # 10.66.0.0/16: seldom in use
+WIDE = b"\x0a"  # 10.0.0.0/8, for networks that need a /16 and more
+LONGEST_LABEL = 63  # RFC 1035 2.3.4
+LONGEST_NAME = 253
+
+MARK_MASK = 0xFF000000
+
+
+class AliasTunnel:
+    """What the chains need of a tunnel: its interface, and the mark of its route table where it has one, else 0."""
+
+    def __init__(self, ifname: str, mark: int = 0) -> None:
+        self.ifname = ifname
+        self.mark = mark
+
+
+def alias_chains(aliases: list[AliasConfig], tunnels: dict[str, AliasTunnel]) -> list[Chain]:
+    """The chains for the guard's table. An alias whose tunnel is not among `tunnels` has none."""
+    rows = [(alias, tunnels[alias.tunnel]) for alias in aliases if alias.tunnel in tunnels]
+    if not rows:
+        return []
+    arriving, leaving = [], []
+    for alias, tunnel in rows:
+        if alias.side == LOCAL:
+            here, there = alias.subnet, alias.shown
+            arriving.append('iifname "%s" %s' % (tunnel.ifname, _translate("dnat", "daddr", there, here)))
+            leaving.append('oifname "%s" %s' % (tunnel.ifname, _translate("snat", "saddr", here, there)))
+    remote = [row for row in rows if row[0].side == REMOTE]
+    for alias, tunnel in remote:
+        rule = _translate("dnat", "daddr", alias.shown, alias.subnet)
+        arriving.append('iifname != "%s" %s' % (tunnel.ifname, rule))
+    returning = [_keep(alias) for alias, _ in remote]
+    chains = [
+        Chain("alias_in", arriving, "prerouting", "nat", BEFORE_DSTNAT),
+        Chain("alias_out", returning + leaving, "postrouting", "nat", BEFORE_SRCNAT),
+    ]
+    return chains + (_remote_chains(remote, returning) if remote else [])
+
+
+def _remote_chains(rows: list[tuple[AliasConfig, AliasTunnel]], returning: list[str]) -> list[Chain]:
+    """What side remote needs beside the translation itself."""
+    own, turn, back, leave, marks = [], [], [], [], []
+    for alias, tunnel in rows:
+        ip, real, shown = _word(alias.subnet), alias.subnet, alias.shown
+        own.append(_translate("dnat", "daddr", shown, real))
+        if len(rows) > 1:  # a peer answers for its own hosts alone, though another site's have the same addresses
+            turn.append(
+                'iifname "%s" ct direction reply ct reply %s saddr %s ct original %s daddr != %s drop'
+                % (tunnel.ifname, ip, real, ip, shown)
+            )
+        turn.append('iifname "%s" %s' % (tunnel.ifname, _rewrite("saddr", real, shown)))
+        turn.append('iifname != "%s" %s daddr %s jump alias_back' % (tunnel.ifname, ip, real))
+        for way in ("original", "reply"):
+            back.append("ct direction %s ct %s %s daddr %s %s" % (way, way, ip, shown, _rewrite("daddr", real, shown)))
+        leave.append('oifname "%s" %s' % (tunnel.ifname, _rewrite("daddr", shown, real)))
+        if tunnel.mark:
+            rest = MARK_MASK ^ 0xFFFFFFFF
+            marks.append(
+                'iifname "%s" %s saddr %s meta mark set meta mark & 0x%08x | 0x%08x'
+                % (tunnel.ifname, ip, shown, rest, tunnel.mark)
+            )
+    networks = sorted({(_word(alias.subnet), str(alias.subnet)) for alias, _ in rows})
+    own_turn = ["%s daddr %s jump alias_back" % network for network in networks]
+    chains = [
+        Chain("alias_back", back),
+        Chain("alias_turn", turn, "prerouting", "filter", TURN),
+        Chain("alias_own", own, "output", "nat", BEFORE_DSTNAT),
+        Chain("alias_own_turn", own_turn, "output", "route", TURN),
+        Chain("alias_own_in", returning, "input", "nat", BEFORE_SRCNAT),
+        Chain("alias_leave", leave, "postrouting", "filter", LEAVE),
+    ]
+    return chains + ([Chain("alias_mark", marks, "forward", "filter", -300)] if marks else [])
+
+
+def _keep(alias: AliasConfig) -> str:
+    """A connection that the peer's side began: the tracking notes the source that the packet shows already."""
+    ip = _word(alias.subnet)
+    return "ct original %s saddr %s %s" % (ip, alias.subnet, _translate("snat", "saddr", alias.shown, alias.shown))
+
+
+def _word(prefix: Prefix) -> str:
+    return "ip" if len(prefix.address) == IPV4_BYTES else "ip6"
+
+
+def _translate(verb: str, field: str, old: Prefix, new: Prefix) -> str:
+    """NAT of a whole network, host by host."""
+    ip = _word(old)
+    if old.length == 8 * len(old.address):
+        return "%s %s %s %s %s to %s" % (ip, field, format_ip(old.address), verb, ip, format_ip(new.address))
+    return "%s %s %s %s %s prefix to %s %s map { %s : %s }" % (ip, field, old, verb, ip, ip, field, old, new)
+
+
+def _rewrite(field: str, old: Prefix, new: Prefix) -> str:
+    """Another network in the packet alone; the kernel keeps its checksums right."""
+    ip = _word(old)
+    if old.length == 8 * len(old.address):
+        return "%s %s %s %s %s set %s" % (ip, field, format_ip(old.address), ip, field, format_ip(new.address))
+    size = len(old.address)
+    host = format_ip(((1 << 8 * size - old.length) - 1).to_bytes(size, "big"))
+    return "%s %s %s %s %s set %s %s & %s | %s" % (ip, field, old, ip, field, ip, field, host, format_ip(new.address))
+
+
+# --- what people see --------------------------------------------------------------------------------------------------
+
+
+def translate(address: bytes, old: Prefix, new: Prefix) -> bytes:
+    """The same host in another network of the same size."""
+    size = len(address)
+    mask = (1 << 8 * size - old.length) - 1
+    number = int.from_bytes(new.address, "big") | int.from_bytes(address, "big") & mask
+    return number.to_bytes(size, "big")
+
+
+def shown_as(address: bytes, aliases: list[AliasConfig], tunnel: str = "") -> str:
+    """What to write behind an address: how else a host is called. "" where there is nothing to say.
+
+    An address of our own subnet has one more name for each tunnel with an alias of side local; one of a `shown` network
+    of side remote leads to the peer's real host. tunnel: only aliases of this one.
+    """
+    words = []
+    for alias in aliases:
+        if tunnel and alias.tunnel != tunnel:
+            continue
+        if alias.side == LOCAL and alias.subnet.contains(address):
+            other = format_ip(translate(address, alias.subnet, alias.shown))
+            words.append("%s beyond tunnel %s" % (other, alias.tunnel))
+        if alias.side == REMOTE and alias.shown.contains(address):
+            name = _name_of(alias, translate(address, alias.shown, alias.subnet))
+            other = format_ip(translate(address, alias.shown, alias.subnet))
+            words.append("%s%s at %s" % (name + ", " if name else "", other, alias.tunnel))
+    return "; ".join(words)
+
+
+def _name_of(alias: AliasConfig, address: bytes) -> str:
+    for name, known in alias.names:
+        if known == address:
+            return name
+    return ""
+
+
+def hosts_text(aliases: list[AliasConfig], domains: dict[str, str] | None = None) -> str:
+    """Lines for a resolver's hosts file: `10.66.2.20 printer.branch`, sorted by address.
+
+    side remote: names of the peer's hosts, for our resolver, below the tunnel's name. domains: tunnel -> another name
+    to put behind them.
+    """
+    return _hosts([alias for alias in aliases if alias.side == REMOTE], domains or {})
+
+
+def peer_hosts_text(aliases: list[AliasConfig], domain: str) -> str:
+    """The same for the peer's resolver: side local, our hosts as the peer reaches them, below `domain`."""
+    local = [alias for alias in aliases if alias.side == LOCAL]
+    return _hosts(local, {alias.tunnel: domain for alias in local})
+
+
+def _hosts(aliases: list[AliasConfig], domains: dict[str, str]) -> str:
+    rows = set()
+    for alias in aliases:
+        domain = domains.get(alias.tunnel, host_label(alias.tunnel))
+        for name, address in alias.names:
+            full = "%s.%s" % (name, domain) if domain else name
+            if is_host_name(full):
+                rows.add((translate(address, alias.subnet, alias.shown), full))
+    return "".join(["%s %s\n" % (format_ip(address), name) for address, name in sorted(rows)])
+
+
+def host_label(name: str) -> str:
+    """A section's name as a part of a host's name: UCI takes `_`, the DNS does not."""
+    return name.lower().replace("_", "-").strip("-")
+
+
+def is_host_name(name: str) -> bool:
+    """True for labels of letters, digits and inner hyphens, in lower case (RFC 1123 2.1): one word in a file."""
+    if not 1 <= len(name) <= LONGEST_NAME:
+        return False
+    for label in name.encode().split(b"."):
+        if not 1 <= len(label) <= LONGEST_LABEL or label[:1] == b"-" or label[-1:] == b"-":
+            return False
+        for byte in label:
+            if not (0x30 <= byte <= 0x39 or 0x61 <= byte <= 0x7A or byte == 0x2D):
+                return False
+    return True
+
+
+def propose(taken: list[Prefix], length: int) -> Prefix | None:
+    """A free IPv4 network of `length` bits (8 to 32) to appear as; None if there is none.
+
+    taken: every network that is configured or in use at either site. 10.66.1.0/24, 10.66.2.0/24, ...
+    """
+    base, bits = (PROPOSALS, 16) if length > 16 else (WIDE, 8)
+    if not 8 <= length <= 32:
+        return None
+    first = int.from_bytes(base, "big") << 32 - bits
+    step = 1 << 32 - length
+    # The first block of 10.66 is left out: 10.66.0.0 reads like no network of one's own. Of 10 as well, which many use.
+    start = 0x0A42 << 16 if bits == 8 and length == 16 else first + max(step, 256 if length > 16 else step)
+    number = start
+    while number < first + (1 << 32 - bits):
+        candidate = Prefix(number.to_bytes(4, "big"), length)
+        in_the_way = [prefix for prefix in taken if prefix.length > 0 and prefix.overlaps(candidate)]
+        if not in_the_way:
+            return candidate
+        ends = [_end(prefix) for prefix in in_the_way if len(prefix.address) == IPV4_BYTES]
+        number = max([number + step] + [-(-end // step) * step for end in ends])
+    return None
+
+
+def _end(prefix: Prefix) -> int:
+    """The first address behind a network, as a number."""
+    return int.from_bytes(prefix.address, "big") + (1 << 32 - prefix.length)
+
+
+def is_concerned(alias: AliasConfig, remote_subnets: list[Prefix], ends: list[bytes]) -> bool:
+    """True for a connection that may run under addresses which the alias has changed: to be ended after a change.
+
+    ends: the addresses of both of its directions; remote_subnets: of the alias's tunnel.
+    """
+    if [end for end in ends if alias.shown.contains(end)]:
+        return True
+    beyond = [end for end in ends for subnet in remote_subnets if subnet.contains(end)]
+    return bool(beyond) and bool([end for end in ends if alias.subnet.contains(end)])

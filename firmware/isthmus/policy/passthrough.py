@@ -1,0 +1,235 @@
+"""Passthrough: VPN programs of hosts behind this router, allowed, blocked, or followed by the kernel's PPTP helper.
+
+A chain of its own at the forward hook, at -300: ahead of the firewall, so that `block` also covers what OpenWrt lets
+through by itself (ESP and UDP 500 from wan to lan). What this router itself sends and receives is never forwarded, so
+no passthrough rule ever touches its own tunnels. `allow` is counted and otherwise left to the firewall.
+
+Who is meant is found as for forced rules: the MAC goes before the address, the address before the interface, and
+that before a section without `from`; among equals the first in the file wins. The packets of whoever began decide: a
+client without its requests has no answers. An ESP packet that comes after ten minutes of silence begins anew.
+"""
+
+from __future__ import annotations
+
+from isthmus.config.forced import BOUND, INTERFACE, MAC
+from isthmus.config.passthrough import ALLOW, BLOCK, HELPER, IPSEC, L2TP, PPTP
+from isthmus.policy.chain import Chain
+from isthmus.wire.addr import IPV4_BYTES, format_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.config.passthrough import PassthroughConfig
+    from isthmus.wire.addr import Prefix
+
+TCP, UDP, GRE, ESP, AH, L2TP_IP = 6, 17, 47, 50, 51, 115  # IANA protocol numbers
+IKE_PORT = 500  # RFC 7296 2
+NATT_PORT = 4500  # RFC 3948 2.1
+L2TP_PORT = 1701  # RFC 2661 8.1
+PPTP_PORT = 1723  # RFC 2637 2
+
+# (name of the section's protocol, IP protocol, the server's port or 0, what people call it)
+SERVICES = (
+    (IPSEC, UDP, IKE_PORT, "IKE"),
+    (IPSEC, UDP, NATT_PORT, "NAT-T"),
+    (IPSEC, ESP, 0, "ESP"),
+    (IPSEC, AH, 0, "AH"),
+    (L2TP, UDP, L2TP_PORT, "L2TP"),
+    (L2TP, L2TP_IP, 0, "L2TPv3"),
+    (PPTP, TCP, PPTP_PORT, "PPTP"),
+    (PPTP, GRE, 0, "GRE"),
+)
+PROTOCOLS = (IPSEC, L2TP, PPTP)
+OUT, IN, BOTH = "out", "in", "both"
+
+COUNTER = "passthrough_%s"
+HELPER_OBJECT = "isthmus_pptp"
+
+# Sources that NAT must not let shadow a peer's packets: RFC 1918 3, RFC 6598 7.
+PRIVATE = "{ 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16 }"
+SHADOWED_PORTS = (IKE_PORT, L2TP_PORT, NATT_PORT)
+SAFE_PORTS = (32768, 60999)  # Linux's own for clients, none of them a port that we listen on
+BEFORE_SRCNAT = 99  # fw4 translates at 100
+
+
+class HelperObject(Chain):
+    """What makes the kernel follow PPTP: no chain, but it stands in the table as one does."""
+
+    def lines(self) -> list[str]:
+        """See Chain."""
+        return ["\tct helper %s {" % self.name, '\t\ttype "pptp" protocol tcp;', "\t\tl3proto ip;", "\t}"]
+
+
+def passthrough_chains(
+    configs: list[PassthroughConfig], lans: list[str], helpers: bool = True
+) -> tuple[list[Chain], list[str]]:
+    """(chains, names of counters) for the guard's table.
+
+    lans: names of the site's own interfaces, the inside. helpers False: the kernel has no PPTP helper, or the text is
+    kept for the next boot, when nobody is there to mend a refused one: `helper` then means `allow`.
+    """
+    used = [protocol for protocol in PROTOCOLS if [config for config in configs if config.protocol == protocol]]
+    if not used or not lans:
+        return [], []
+    chains = []
+    helper = False
+    for config in configs:
+        helps = helpers and config.action == HELPER
+        helper = helper or helps
+        chains.append(_leaf(config, helps))
+    for protocol in used:
+        chains += _sides(protocol, [config for config in configs if config.protocol == protocol], lans)
+    chains += _entry(used)
+    if helper:
+        chains.insert(0, HelperObject(HELPER_OBJECT, []))
+    return chains, [COUNTER % config.name for config in configs]
+
+
+def _leaf(config: PassthroughConfig, helps: bool) -> Chain:
+    """What happens to the packets of one section."""
+    rules = ['counter name "%s"' % (COUNTER % config.name)]
+    if config.action == BLOCK:
+        rules.append("drop")
+    elif helps:
+        # The kernel takes a helper for the first packet of a connection alone, and looks for NAT's part later.
+        rules.append('meta nfproto ipv4 tcp dport %d ct helper set "%s"' % (PPTP_PORT, HELPER_OBJECT))
+    return Chain("pass_to_%s" % config.name, rules)
+
+
+def _entry(used: list[str]) -> list[Chain]:
+    """From the forward hook to the chain of a protocol: one lookup for a packet that is none of these."""
+    chains, first = [], []
+    for number in (TCP, UDP, GRE, ESP, AH, L2TP_IP):
+        rows = [row for row in SERVICES if row[0] in used and row[1] == number]
+        if rows and rows[0][2]:
+            ports = ", ".join(["%d : goto pass_%s" % (row[2], row[0]) for row in rows])
+            word = "tcp" if number == TCP else "udp"
+            chains.append(Chain("pass_%s" % word, ["%s dport vmap { %s }" % (word, ports)]))
+            first.append("%d : goto pass_%s" % (number, word))
+        elif rows:
+            first.append("%d : goto pass_%s" % (number, rows[0][0]))
+    rules = ["ct direction reply return", "meta l4proto vmap { %s }" % ", ".join(first)]
+    return chains + [Chain("passthrough", rules, "forward")]
+
+
+def _sides(protocol: str, configs: list[PassthroughConfig], lans: list[str]) -> list[Chain]:
+    """The chain of a protocol, and one for each direction that some section is about."""
+    inside = "{ %s }" % ", ".join(['"%s"' % name for name in lans])
+    rows = ((OUT, "iifname %s oifname != %s"), (IN, "iifname != %s oifname %s"))
+    chains, rules = [], []
+    for direction, match in rows:
+        meant = [config for config in configs if config.direction in (direction, BOTH)]
+        if meant:
+            name = "pass_%s_%s" % (protocol, direction)
+            chains.append(Chain(name, _classes(meant, direction == OUT)))
+            rules.append("%s goto %s" % (match % (inside, inside), name))
+    return chains + [Chain("pass_%s" % protocol, rules)]
+
+
+def _classes(configs: list[PassthroughConfig], leaves: bool) -> list[str]:
+    """One lookup for each kind of source; leaves: the inside host has sent the packet, and does not receive it."""
+    side, name = ("saddr", "iifname") if leaves else ("daddr", "oifname")
+    rules = []
+    macs, names, everybody = [], [], ""
+    prefixes: list[tuple[Prefix, str]] = []
+    for config in configs:
+        if not config.sources:
+            everybody = everybody or config.name
+        for source in config.sources:
+            if source.kind in (MAC, BOUND):
+                macs.append((":".join(["%02x" % byte for byte in source.mac]), config.name))
+            if source.kind == INTERFACE:
+                names.append(('"%s"' % source.ifname, config.name))
+            elif source.prefix is not None and not (leaves and source.kind == BOUND):
+                prefixes.append((source.prefix, config.name))
+    if leaves and macs:  # whom a packet goes to is not known by MAC before it leaves (clash.py says so)
+        rules.append("ether saddr vmap { %s }" % _rows(macs))
+    for word, size in (("ip", 4), ("ip6", 16)):
+        spans = [row for row in prefixes if len(row[0].address) == size]
+        if spans:
+            rules.append("%s %s vmap { %s }" % (word, side, _rows(first_matches(spans))))
+    if names:
+        rules.append("%s vmap { %s }" % (name, _rows(names)))
+    if everybody:
+        rules.append("goto pass_to_%s" % everybody)
+    return rules
+
+
+def _rows(pairs: list[tuple[str, str]]) -> str:
+    """The elements of a map to the sections' chains; of one key the first counts."""
+    seen, rows = [], []
+    for key, name in pairs:
+        if key not in seen:
+            seen.append(key)
+            rows.append("%s : goto pass_to_%s" % (key, name))
+    return ", ".join(rows)
+
+
+def first_matches(spans: list[tuple[Prefix, str]]) -> list[tuple[str, str]]:
+    """Prefixes of one family that may overlap, each with a name -> ranges that do not, with the first one's name.
+
+    The maps of nft take no overlap. Ranges are text, "10.0.0.1" or "10.0.0.1-10.0.0.9", in ascending order.
+    """
+    size = len(spans[0][0].address)
+    edges = set()
+    bounds = []
+    for prefix, name in spans:
+        low = int.from_bytes(prefix.address, "big")
+        high = low + (1 << 8 * size - prefix.length)
+        edges.add(low)
+        edges.add(high)
+        bounds.append((low, high, name))
+    steps = sorted(edges)
+    found: list[tuple[int, int, str]] = []
+    for index in range(len(steps) - 1):
+        low, high = steps[index], steps[index + 1]
+        winner = [name for start, end, name in bounds if start <= low and high <= end][:1]
+        if winner and found and found[-1][1] == low and found[-1][2] == winner[0]:
+            found[-1] = (found[-1][0], high, winner[0])
+        elif winner:
+            found.append((low, high, winner[0]))
+    return [(_range(low, high - 1, size), name) for low, high, name in found]
+
+
+def _range(low: int, high: int, size: int) -> str:
+    first, last = format_ip(low.to_bytes(size, "big")), format_ip(high.to_bytes(size, "big"))
+    return first if low == high else "%s-%s" % (first, last)
+
+
+def shadow_chains(uplinks: list[str], peers: list[bytes] | None = None) -> list[Chain]:
+    """No client behind this router may own the answer that our peer's packets look like (CVE-2021-3773).
+
+    Where a client's UDP leaves by the interface towards a peer, NAT would keep its source port: to the peer's address
+    from port 500 or 4500 its connection would then claim what the peer sends to us. Such clients get other source
+    ports. So does whatever goes to a known peer's address: two clients with one low port are given others of the lowest
+    511 at random, 500 among them. ESP has no ports: beside a client's to the same address the kernel drops ours and
+    hands the peer's to the client. So it is the client's that is dropped.
+
+    uplinks: interfaces that lead to peers; peers: their outer addresses, 4 or 16 bytes.
+    """
+    if not uplinks:
+        return []
+    leaves = "oifname { %s }" % ", ".join(['"%s"' % name for name in sorted(set(uplinks))])
+    ports = ", ".join(["%d" % port for port in SHADOWED_PORTS])
+    addresses = sorted({address for address in peers or [] if len(address) == IPV4_BYTES})
+    known = "ip daddr { %s }" % ", ".join([format_ip(address) for address in addresses])
+    matches = ["udp sport { %s }" % ports, "udp dport { %s }" % ports]
+    chains = []
+    if addresses:
+        matches.append("meta l4proto udp " + known)
+        rule = "meta l4proto %d %s %s ip saddr %s counter drop" % (ESP, leaves, known, PRIVATE)
+        chains.append(Chain("unshadow_esp", [rule], "forward"))
+    away = "masquerade to :%d-%d" % SAFE_PORTS
+    rule = "meta l4proto udp %s ip saddr %s fib saddr type != local jump shadow" % (leaves, PRIVATE)
+    return chains + [
+        Chain("shadow", ["%s %s" % (match, away) for match in matches]),
+        Chain("unshadow", [rule], "postrouting", "nat", BEFORE_SRCNAT),
+    ]
+
+
+def describe(config: PassthroughConfig) -> str:
+    """One sentence about a section."""
+    words = {ALLOW: "is left to the firewall, and counted", BLOCK: "is blocked", HELPER: "is followed by the helper"}
+    ends = {OUT: "from %s outwards", IN: "from outside to %s", BOTH: "from and to %s"}
+    who = ", ".join([str(source) for source in config.sources]) or "every host behind this router"
+    what = ", ".join([row[3] for row in SERVICES if row[0] == config.protocol])
+    return "%s (%s) %s %s" % (config.protocol, what, ends[config.direction] % who, words[config.action])
