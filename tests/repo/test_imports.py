@@ -27,7 +27,10 @@ PARTS = {
     "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.kernel.voucher": (("isthmus.kernel.objects", "isthmus.policy.given", "isthmus.wire"), True),
     "isthmus.policy": (
-        ("isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.objects", "isthmus.kernel.voucher"), True,
+        (
+            "isthmus.errors", "isthmus.wire", "isthmus.config", "isthmus.kernel.flows", "isthmus.kernel.objects",
+            "isthmus.kernel.voucher",
+        ), True,
     ),
     "isthmus.kernel": (
         ("isthmus.errors", "isthmus.wire", "isthmus.policy.derive", "isthmus.policy.given", "isthmus.policy.guard"),
