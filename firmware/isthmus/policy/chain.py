@@ -17,7 +17,10 @@ class Chain:
         self.priority = priority
 
     def lines(self) -> list[str]:
-        """The chain as it stands inside `table inet isthmus { }`. What it does not decide it lets through."""
+        """The chain as it stands inside `table inet isthmus { }`. What it does not decide it lets through.
+
+        nft 1.0.6 wants the closing brace on a line of its own.
+        """
         lines = ["\tchain %s {" % self.name]
         if self.hook:
             lines.append("\t\ttype %s hook %s priority %d; policy accept;" % (self.kind, self.hook, self.priority))

@@ -29,7 +29,7 @@ ALL_NODES = b"\xff\x02" + bytes(13) + b"\x01"  # RFC 4291 2.7.1: whoever is at t
 # other program on a router uses (mwan3 0x3f00, pbr 0xff0000, captive portals and QoS the low bits).
 MARK_MASK = 0xFF000000
 MARK_SHIFT = 24
-MARKS = 255
+MARKS = 127  # the upper half is for forced traffic (lane.py)
 
 
 class NoMarkError(IsthmusError):

@@ -7,6 +7,7 @@ priority -300, ahead of every firewall's accept. It is removed only with the las
 from __future__ import annotations
 
 from isthmus.policy import mtu as mtu_of
+from isthmus.policy.chain import Chain
 from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH
 from isthmus.policy.gate import gate_chains, rules_into
 from isthmus.policy.given import MARK_MASK
@@ -59,13 +60,7 @@ def _clamp(session: Session) -> list[str]:
 
 
 def _chain(name: str, hook: str, rules: list[str], kind: str = "filter", priority: int = -300) -> list[str]:
-    """A chain; hook: "" for one that others lead to."""
-    lines = ["\tchain %s {" % name]
-    if hook:
-        lines.append("\t\ttype %s hook %s priority %d; policy accept;" % (kind, hook, priority))
-    lines += ["\t\t" + rule for rule in rules]
-    lines.append("\t}")
-    return lines
+    return Chain(name, rules, hook, kind, priority).lines()
 
 
 def _sides(sessions: list[Session]) -> list[str]:
@@ -107,10 +102,16 @@ def _marks(sessions: list[Session]) -> list[str]:
     return _chain("mark_out", "output", rules, "route", -310) if rules else []
 
 
-def guard_text(sessions: list[Session], peers: list[bytes] | None = None) -> str:
+def guard_text(
+    sessions: list[Session],
+    peers: list[bytes] | None = None,
+    policy_chains: list[Chain] | None = None,
+    counters: list[str] | None = None,
+) -> str:
     """The whole table as one nft transaction: made if missing, emptied, filled.
 
-    peers: the outer addresses at which peers are known, 4 or 16 bytes each, for the gate.
+    peers: the outer addresses at which peers are known, 4 or 16 bytes each, for the gate; policy_chains: what other
+    modules of policy/ add, those first that others lead to; counters: the names of the counters they use.
 
     Clear L2TP is dropped in both directions, IPv4 and IPv6: protocol 115, and UDP with 1701 at either end (a tunnel
     with source port 1701 and another destination port slips past a rule on one of them). A session's frames pass only
@@ -124,6 +125,8 @@ def guard_text(sessions: list[Session], peers: list[bytes] | None = None) -> str
     for session in sessions:
         clamp += _clamp(session)
     lines = ["table inet %s" % TABLE, "delete table inet %s" % TABLE, "table inet %s {" % TABLE]
+    for name in counters or []:
+        lines += ["\tcounter %s {" % name, "\t}"]
     lines += _marks(sessions)
     for name, rules in gate_chains(peers or []):
         lines += _chain(name, "", rules)
@@ -131,5 +134,7 @@ def guard_text(sessions: list[Session], peers: list[bytes] | None = None) -> str
     lines += _chain("inner_forward", "", ["ip6 %s %s counter drop" % (end, INNER) for end in ("daddr", "saddr")])
     lines += _chain("fit", "", clamp)
     lines += _chain("across", "forward", ["meta nfproto ipv6 jump inner_forward", "tcp flags syn jump fit"])
+    for chain in policy_chains or []:
+        lines += chain.lines()
     lines.append("}")
     return "\n".join(lines) + "\n"

@@ -1,0 +1,344 @@
+"""Forced tunnels as nft chains, rules and routes: what a rule's hosts send goes through its tunnel, or nowhere.
+
+Two layers that do not trust each other. `forced_arrive` (prerouting) marks what is forced, and the mark leads into the
+tunnel's own route table (lane.py). `forced_across` (forward) asks again whose packet it is, from addresses and
+interfaces and never from the mark, and drops what is about to leave by anything but the tunnel. It alone keeps the
+promise before the daemon runs and after it has died. `forced_in` keeps forced hosts away from what this router would
+fetch for them (DNS relay, proxies, UPnP), `forced_dns` brings their questions to the resolver inside the tunnel.
+
+`forced_arrive` stands behind every DNAT (priority -100): both layers see the same destination, and whoever restores
+marks at -150 (mwan3, QoS) does not overwrite ours.
+"""
+
+from __future__ import annotations
+
+from isthmus.kernel import objects
+from isthmus.policy.chain import Chain
+from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC
+from isthmus.policy.given import MARK_MASK
+from isthmus.policy.lane import RULE_PRIORITY
+from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP, matches, on, one_of, quoted
+from isthmus.policy.sources import NAMELESS, Sources, is_whole
+from isthmus.policy.spans import FAMILIES, format_span
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.config.forced import ExceptionConfig, ForcedConfig, Ports
+    from isthmus.kernel.objects import KernelObject
+    from isthmus.policy.lane import Lane
+    from isthmus.policy.sources import Numbers
+
+ARRIVE, ACROSS, IN, DNS = "arrive", "across", "in", "dns"
+# hook -> base chain: hook of the kernel, kind, priority. nat: ahead of every firewall's DNAT (-100).
+HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -90), (IN, "input", "filter", -300),
+         (ACROSS, "forward", "filter", -300))  # fmt: skip
+DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
+DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
+IGMP = 2
+IS_DNS = "meta l4proto { %d, %d } th dport 53" % (TCP, UDP)
+IPV6_COUNTER = "ipv6_blocked"
+LOOPBACK = '"lo"'
+
+
+def forced_chains(
+    rules: list[ForcedConfig],
+    lanes: list[Lane],
+    chosen: dict[str, str],
+    lans: list[str],
+    spent: set[str],
+    tunnels: list[str] | None = None,
+) -> tuple[list[Chain], list[str]]:
+    """The chains and the names of the counters they use; nothing without rules.
+
+    lanes: one for each name in any `via`; chosen: rule -> name of the lane it takes; lans: interfaces of the site's own
+    networks; spent: names of exceptions that have ended; tunnels: the interfaces of all tunnels, those of the lanes
+    included or not. Raises ValueError for an interface name that is none.
+    """
+    if not rules:
+        return [], []
+    return _Writer(rules, lanes, chosen, lans, spent, tunnels or []).write()
+
+
+def forced_objects(lanes: list[Lane]) -> list[KernelObject]:
+    """The rules and routes of the lanes: those that close always, those that lead through a tunnel while it carries."""
+    wanted: list[KernelObject] = []
+    for lane in lanes:
+        for family, size in ((objects.AF_INET, IPV4_BYTES), (objects.AF_INET6, IPV6_BYTES)):
+            everywhere = Prefix(bytes(size), 0)
+            wanted.append(objects.Rule(family, RULE_PRIORITY, lane.mark, MARK_MASK, lane.table))
+            wanted.append(objects.Route(everywhere, BACKSTOP_METRIC, objects.UNREACHABLE, table=lane.table))
+            hop = lane.next_hop
+            if lane.usable and (hop is None or len(hop) in {size, IPV6_BYTES}):
+                wanted.append(
+                    objects.Route(everywhere, ROUTE_METRIC, objects.UNICAST, lane.ifname, hop, table=lane.table)
+                )
+    return wanted
+
+
+def protected(rule: str) -> str:
+    """Name of the counter of what went through the tunnel."""
+    return "forced_%s_protected" % rule
+
+
+def blocked(rule: str) -> str:
+    """Name of the counter of what was dropped."""
+    return "forced_%s_blocked" % rule
+
+
+def excepted(exception: str) -> str:
+    """Name of the counter of what an exception let past the tunnel."""
+    return "exception_%s" % exception
+
+
+def is_active(exception: ExceptionConfig, spent: set[str]) -> bool:
+    """Whether it is among the rules. Its end is the kernel's to see; once seen, it never opens again."""
+    return exception.name not in spent
+
+
+def exception_matches(exception: ExceptionConfig) -> list[str]:
+    """What it lets past, in nft's words, its end included."""
+    end = "" if exception.until is None else " meta time < %d" % exception.until
+    return [(match + end).strip() for match in matches(exception.to, exception.ports)]
+
+
+class _Writer:
+    def __init__(
+        self,
+        rules: list[ForcedConfig],
+        lanes: list[Lane],
+        chosen: dict[str, str],
+        lans: list[str],
+        spent: set[str],
+        tunnels: list[str],
+    ) -> None:
+        by_name = {lane.name: lane for lane in lanes}
+        self.rules = rules
+        self.sources = Sources(rules)
+        self.lane = [by_name[chosen[rule.name]] for rule in rules]
+        self.lans = lans
+        self.tunnels = tunnels + [lane.ifname for lane in lanes]
+        self.homes = lans + [ifname for ifname, _ in self.sources.interfaces if ifname not in lans]
+        self.spent = spent
+        self.chains: list[Chain] = []
+        self._lists: dict[tuple[str, Numbers], str] = {}
+
+    def write(self) -> tuple[list[Chain], list[str]]:
+        counters = []
+        for rule in self.rules:
+            counters += [protected(rule.name), blocked(rule.name)]
+            for exception in rule.exceptions:
+                if is_active(exception, self.spent) and excepted(exception.name) not in counters:
+                    counters.append(excepted(exception.name))
+        if self.sources.blocking:
+            counters.append(IPV6_COUNTER)
+        self._write_shared()
+        for hook, place, kind, priority in HOOKS:
+            if hook == DNS and not [rule for rule in self.rules if rule.dns]:
+                continue
+            for number in range(len(self.rules)):
+                self._write_verdict(hook, number)
+            base = self._opening(hook) + self._dispatch(hook)
+            self.chains.append(Chain("forced_" + hook, base, place, kind, priority))
+        return self.chains, counters
+
+    # What stands at the head of the base chains
+
+    def _write_shared(self) -> None:
+        """Chains that check where a packet comes from, the same for every rule."""
+        back = on("fib daddr oifname", self.homes, "accept")
+        back += on("fib daddr type unicast fib saddr oifname", self.homes, "counter drop")
+        self.chains.append(Chain("forced_back", back))
+        # A relay on this router might act on what a host asks before it has an address.
+        self.chains.append(Chain("forced_nameless", [
+            "udp dport 67 accept", "meta l4proto %d accept" % IGMP, "counter drop",
+        ]))  # fmt: skip
+        home = ["ip saddr 0.0.0.0 goto forced_nameless", "fib saddr . iif oif missing counter drop"]
+        self.chains.append(Chain("forced_home", home))
+        if self.sources.bound:
+            claimed = ["ether saddr . ip saddr %s return" % one_of(self._pairs()), "counter drop"]
+            self.chains.append(Chain("forced_claimed", claimed))
+
+    def _opening(self, hook: str) -> list[str]:
+        """Who is not asked: what a tunnel brings, and the router itself.
+
+        Except for what left through a tunnel and is sent back by the peer, to leave once more, in the clear.
+        """
+        tunnels = quoted(self.tunnels)
+        if hook == ARRIVE:
+            rows = ["%s : accept" % LOOPBACK] + ["%s : goto forced_back" % name for name in tunnels]
+            return ["iifname vmap { %s }" % ", ".join(rows)] + on("iifname", self.homes, "jump forced_home")
+        opening = ["iifname %s accept" % one_of([LOOPBACK] + tunnels)]
+        if hook == DNS:
+            opening += ["meta l4proto != { %d, %d } accept" % (TCP, UDP), "th dport != 53 accept"]
+        return opening
+
+    # Whose packet it is
+
+    def _dispatch(self, hook: str) -> list[str]:
+        """One look-up for each class of sources."""
+        sources = self.sources
+        rows = [(_mac(mac), self._list(hook, numbers)) for mac, numbers in sources.macs]
+        if sources.bound:
+            self._write_bound(hook)
+            rows += [(_mac(mac), "bound_" + hook) for mac, _ in sources.bound_macs]
+        lines = _vmap("ether saddr", rows)
+        if sources.bound and hook in {ARRIVE, ACROSS}:
+            addresses = [format_ip(address) for address in sources.bound_addresses()]
+            lines.append("ip saddr %s jump forced_claimed" % one_of(addresses))
+        for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
+            rows = [(format_span(low, high, size), self._list(hook, numbers)) for low, high, numbers in found]
+            lines += _vmap("%s saddr" % word, rows)
+        rows = [(quoted([ifname])[0], self._list(hook, numbers)) for ifname, numbers in sources.interfaces]
+        lines += _vmap("iifname", rows)
+        if sources.blocking and hook != DNS:
+            self._write_ipv6(hook)
+            lines += on("meta nfproto ipv6 iifname", self.lans, "jump ipv6_" + hook)
+        return lines
+
+    def _pairs(self) -> list[str]:
+        """Which MAC may come with which IPv4 address."""
+        pairs = ["%s . %s" % (_mac(mac), format_ip(address)) for (mac, address), _ in self.sources.bound]
+        return pairs + ["%s . %s" % (_mac(mac), format_ip(NAMELESS)) for mac, _ in self.sources.bound_macs]
+
+    def _write_bound(self, hook: str) -> None:
+        """MACs with a bound address: that address, or IPv6, or none yet (DHCP), and nothing else."""
+        rows = []
+        for (mac, address), numbers in self.sources.bound:
+            rows.append(("%s . %s" % (_mac(mac), format_ip(address)), self._list(hook, numbers)))
+        by_mac = [(_mac(mac), self._list(hook, numbers)) for mac, numbers in self.sources.bound_macs]
+        rows += [("%s . %s" % (mac, format_ip(NAMELESS)), name) for mac, name in by_mac]
+        lines = _vmap("ether saddr . ip saddr", rows) + _vmap("meta nfproto ipv6 ether saddr", by_mac)
+        if hook in {ARRIVE, ACROSS}:
+            lines.append("meta nfproto ipv4 goto forced_claimed")
+        self.chains.append(Chain("bound_" + hook, lines))
+
+    def _list(self, hook: str, numbers: Numbers) -> str:
+        """The chain that tries these rules in order; "" if none of them matters in this hook."""
+        name = self._lists.get((hook, numbers))
+        if name is None:
+            lines = []
+            for number in numbers:
+                verdict = "goto forced_%s_%s" % (hook, self.rules[number].name)
+                if hook == DNS and not self.rules[number].dns:
+                    verdict = "accept"
+                lines += ["%s %s" % (match, verdict) if match else verdict for match in self._heads(hook, number)]
+            name = "list_%s_%d" % (hook, len(self._lists)) if lines else ""
+            self._lists[hook, numbers] = name
+            if lines:
+                self.chains.append(Chain(name, lines))
+        return name
+
+    def _heads(self, hook: str, number: int) -> list[str]:
+        """What a packet of a rule's source must be for the rule to decide in this hook."""
+        rule = self.rules[number]
+        if hook == DNS and rule.dns:
+            return [""]
+        heads = matches(rule.to, rule.ports)
+        if hook == IN and rule.to:
+            heads = []
+        if rule.dns and not is_whole(rule):  # wherever it is asked: at the resolver in the tunnel, or not at all
+            heads.append(IS_DNS)
+        return heads
+
+    # What happens to it
+
+    def _write_verdict(self, hook: str, number: int) -> None:
+        rule = self.rules[number]
+        lines = {ARRIVE: self._arrive, ACROSS: self._across, IN: self._in, DNS: self._dns}[hook](rule, number)
+        if lines:
+            self.chains.append(Chain("forced_%s_%s" % (hook, rule.name), lines))
+
+    def _exceptions(self, rule: ForcedConfig, count: bool = False) -> list[str]:
+        lines = []
+        for exception in rule.exceptions:
+            if is_active(exception, self.spent):
+                word = ' counter name "%s"' % excepted(exception.name) if count else ""
+                lines += [("%s%s accept" % (match, word)).strip() for match in exception_matches(exception)]
+        return lines
+
+    def _arrive(self, rule: ForcedConfig, number: int) -> list[str]:
+        lines = []
+        if self.homes:
+            lines = on("iifname !=", self.homes, "fib saddr . iif oif missing " + _drop(rule))
+        lines += on("fib daddr oifname", self.lans, "accept") + self._exceptions(rule)
+        mark = self.lane[number].mark
+        lines.append("meta mark set meta mark & 0x%08x | 0x%08x accept" % (MARK_MASK ^ 0xFFFFFFFF, mark))
+        return lines
+
+    def _across(self, rule: ForcedConfig, number: int) -> list[str]:
+        lane = self.lane[number].ifname
+        lines = on("oifname", [lane], 'counter name "%s" accept' % protected(rule.name))
+        return lines + on("oifname", self.lans, "accept") + self._exceptions(rule, count=True) + [_drop(rule)]
+
+    def _in(self, rule: ForcedConfig, number: int) -> list[str]:
+        del number
+        return _router_chain(rule.router_ports, _drop(rule))
+
+    def _dns(self, rule: ForcedConfig, number: int) -> list[str]:
+        del number
+        if not rule.dns:
+            return []
+        lines = self._exceptions(rule)
+        for address in rule.dns:
+            word = "ip" if len(address) == IPV4_BYTES else "ip6"
+            lines.append("dnat %s to %s" % (word, format_ip(address)))
+        return lines
+
+    def _write_ipv6(self, hook: str) -> None:
+        """Hosts known by their IPv4 address alone have IPv6 addresses that nobody knows: the IPv6 of all LANs stays."""
+        rules = [self.rules[number] for number in self.sources.blocking]
+        drop = 'counter name "%s" drop' % IPV6_COUNTER
+        inside = self.lans + self.tunnels
+        if hook == IN:
+            ports = [entry for entry in rules[0].router_ports if _allowed_by_all(entry, rules)]
+            self.chains.append(Chain("ipv6_router", _router_chain(ports, drop)))
+            heads = [head for rule in rules if not rule.to for head in matches([], rule.ports)]
+            lines = [("%s goto ipv6_router" % head).strip() for head in _each_once(heads)]
+        else:
+            way = "fib daddr oifname" if hook == ARRIVE else "oifname"
+            drop = "fib daddr type unicast " + drop if hook == ARRIVE else drop
+            heads = [head for rule in rules for head in matches(rule.to, rule.ports, IPV6_BYTES)]
+            lines = on(way, inside, "accept") + [("%s %s" % (head, drop)).strip() for head in _each_once(heads)]
+        self.chains.append(Chain("ipv6_" + hook, lines))
+
+
+def _allowed_by_all(entry: Ports, rules: list[ForcedConfig]) -> bool:
+    return all([other for other in rule.router_ports if other.covers(entry)] for rule in rules)
+
+
+def _each_once(heads: list[str]) -> list[str]:
+    """Without repetition; "" (everything) makes the others needless."""
+    if "" in heads:
+        return [""]
+    return [head for index, head in enumerate(heads) if head not in heads[:index]]
+
+
+def _router_chain(ports: list[Ports], drop: str) -> list[str]:
+    """What forced hosts may ask of this router: nothing that it would fetch from elsewhere for them.
+
+    A transparent proxy is asked under a foreign address: only the router's own count.
+    """
+    lines = [
+        "ct direction reply accept",
+        "meta l4proto { %d, %d } accept" % (ICMP, ICMPV6),
+        "udp dport %s accept" % DHCP_PORTS,
+        "meta l4proto { %d, %d } th dport %s %s" % (TCP, UDP, DNS_PORTS, drop),
+    ]
+    if ports:
+        lines += ["fib daddr type local %s accept" % match for match in matches([], ports)]
+    return lines + [drop]
+
+
+def _drop(rule: ForcedConfig) -> str:
+    return 'counter name "%s" drop' % blocked(rule.name)
+
+
+def _mac(mac: bytes) -> str:
+    return ":".join(["%02x" % byte for byte in mac])
+
+
+def _vmap(key: str, rows: list[tuple[str, str]]) -> list[str]:
+    """A look-up that leads to chains; rows without one are left out."""
+    found = ["%s : jump %s" % row for row in rows if row[1]]
+    return ["%s vmap { %s }" % (key, ", ".join(found))] if found else []
