@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isthmus.config.errors import quote
+from isthmus.config.sections import WIDEST
 from isthmus.config.values import ANYWHERE
 from isthmus.wire.addr import format_ip, is_ip, parse_ip
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from isthmus.config.reader import Draft
-    from isthmus.wire.addr import Prefix
 
 SAFE_PSK_BYTES = 16
 SAFE_PPK_BYTES = 32
@@ -109,26 +109,18 @@ def check_identities(draft: Draft) -> None:
 
 
 def check_subnets(draft: Draft) -> None:
-    """Networks of the two sides are apart, and the way to the peer does not lead into the tunnel."""
-    locals_, remotes = draft.values.get("local_subnet") or [], draft.values.get("remote_subnet") or []
+    """There is something to route, and the way to the peer does not lead into the tunnel."""
     if "remote_subnet" not in draft.given:
         message = "no remote_subnet: the tunnel comes up, and nothing is routed into it"
         draft.warn("no-subnet", "remote_subnet", message, "add a line: list remote_subnet '192.168.20.0/24'")
-    peers = [peer for peer in draft.values.get("remote") or [] if is_ip(peer)]
-    for remote in remotes:
-        if remote.length == 0:
-            message = "%s would send everything into the tunnel, the tunnel's own packets too" % remote
-            draft.complain("not-yet", "remote_subnet", message, "name the peer's networks", quote(str(remote)))
-        for peer in peers if remote.length else []:
-            if remote.contains(parse_ip(peer)):
+    peers = [parse_ip(peer) for peer in draft.values.get("remote") or [] if is_ip(peer)]
+    for remote, line in draft.items("remote_subnet"):
+        for peer in peers if remote.length > WIDEST else []:
+            if remote.contains(peer):
                 message = "%s holds the peer's own address %s: the tunnel's packets would go into the tunnel"
+                message = message % (remote, format_ip(peer))
                 remedy = "name only networks behind the peer"
-                draft.complain("peer-inside", "remote_subnet", message % (remote, peer), remedy, quote(str(remote)))
-        for local in locals_:
-            if remote.length and local.overlaps(remote):
-                message = "remote_subnet %s and local_subnet %s overlap" % (remote, local)
-                remedy = "give one site other addresses: a router cannot tell the two networks apart"
-                draft.complain("overlap", "remote_subnet", message, remedy, quote(str(remote)))
+                draft.complain("peer-inside", "remote_subnet", message, remedy, quote(str(remote)), line=line)
 
 
 def check_lifetime(draft: Draft) -> None:
@@ -196,40 +188,7 @@ def _peer_key(remote: str) -> str:
     return format_ip(parse_ip(remote)) if is_ip(remote) else remote.lower()
 
 
-def check_remote_subnets(drafts: list[Draft]) -> None:
-    """No address that two tunnels lead to.
-
-    In order of (first address, length) every network that contains another comes before it, so a stack of the networks
-    still open is enough: no comparison of each with each.
-    """
-    rows: list[tuple[int, bytes, int, int, Prefix]] = []
-    for index in range(len(drafts)):
-        for prefix in drafts[index].values.get("remote_subnet") or []:
-            rows.append((len(prefix.address), prefix.address, prefix.length, index, prefix))
-    rows.sort(key=lambda row: row[:4])
-    open_rows: list[tuple[int, Prefix]] = []
-    for _, address, _, index, prefix in rows:
-        while open_rows and not open_rows[-1][1].contains(address):
-            open_rows.pop()
-        if open_rows:
-            _overlap(drafts, open_rows[-1], (index, prefix))
-        open_rows.append((index, prefix))
-
-
-def _overlap(drafts: list[Draft], outer: tuple[int, Prefix], inner: tuple[int, Prefix]) -> None:
-    if outer[0] == inner[0]:
-        message = "%s lies inside %s of the same tunnel" % (inner[1], outer[1])
-        drafts[inner[0]].warn("redundant-subnet", "remote_subnet", message, "remove the smaller one")
-        return
-    first, second = (outer, inner) if outer[0] < inner[0] else (inner, outer)
-    other = drafts[first[0]]
-    message = "%s overlaps %s of %s (line %d)" % (second[1], first[1], other.title, other.line_of("remote_subnet"))
-    remedy = "name each network in one tunnel only"
-    drafts[second[0]].complain("overlapping-tunnels", "remote_subnet", message, remedy, quote(str(second[1])))
-
-
 FILE_CHECKS: tuple[Callable[[list[Draft]], None], ...] = (
     check_interfaces,
     check_peers,
-    check_remote_subnets,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.wire.addr import format_ip
+from isthmus.wire.addr import IPV4_BYTES, format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,16 @@ class Source:
 
     def __repr__(self) -> str:
         return "Source(%s)" % self
+
+
+def is_blind_to_ipv6(sources: list[Source], to: list[Prefix]) -> bool:
+    """True if the rule holds IPv6 destinations, and some of its hosts are known by IPv4 addresses alone."""
+    if to and not [prefix for prefix in to if len(prefix.address) != IPV4_BYTES]:
+        return False
+    for source in sources:
+        if source.kind == PREFIX and source.prefix is not None and len(source.prefix.address) == IPV4_BYTES:
+            return True
+    return False
 
 
 class Ports:
@@ -129,6 +139,11 @@ class ForcedConfig:
         self.router_ports: list[Ports] = values["router_port"]
         self.exceptions: list[ExceptionConfig] = exceptions or []
         self.line = line
+
+    @property
+    def is_blind_to_ipv6(self) -> bool:
+        """True if `ipv6` means something: hosts known by IPv4 addresses alone, whose IPv6 the rule should hold."""
+        return is_blind_to_ipv6(self.sources, self.to)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ForcedConfig) and _fields(self) == _fields(other)

@@ -5,12 +5,14 @@ Pure: `read_file(path) -> bytes` comes in and raises OSError. Nothing here shows
 
 from __future__ import annotations
 
-from isthmus.config import checks, schema, static, uci
+from isthmus.config import checks, schema, schema_policy, static, uci
 from isthmus.config.alias import AliasConfig
+from isthmus.config.checks_policy import check_policy
 from isthmus.config.errors import BadValue, ConfigError, nearest, quote
 from isthmus.config.forced import ExceptionConfig, ForcedConfig
 from isthmus.config.passthrough import PassthroughConfig
 from isthmus.config.reader import Draft, Report, read_section
+from isthmus.config.sections import Sections
 from isthmus.config.static import StaticSession
 from isthmus.config.values import ANYWHERE, Secret
 
@@ -151,23 +153,49 @@ class Loaded:
         self.warnings = warnings
 
 
-class Changes:
-    """What a reload has to do: names of tunnels, in file order; `fields`: name -> what changed, without values."""
+class SectionChanges:
+    """What a reload changes among sections of one type: names, in file order.
 
-    def __init__(self, old: Config, new: Config) -> None:
-        self.globals = changed_fields(old.globals, new.globals)
-        self.removed = [tunnel.name for tunnel in old.tunnels if new.get(tunnel.name) is None]
-        self.added = [tunnel.name for tunnel in new.tunnels if old.get(tunnel.name) is None]
+    fields: name -> what changed, without values; is_reordered: those that were there and stay follow each other in
+    another order, which decides between rules.
+    """
+
+    def __init__(self, old: list[Any], new: list[Any]) -> None:
+        before, after = {value.name: value for value in old}, {value.name: value for value in new}
+        self.removed: list[str] = [value.name for value in old if value.name not in after]
+        self.added: list[str] = [value.name for value in new if value.name not in before]
         self.fields: dict[str, list[str]] = {}
         self.changed: list[str] = []
-        for tunnel in new.tunnels:
-            before = old.get(tunnel.name)
-            if before is not None and before != tunnel:
-                self.changed.append(tunnel.name)
-                self.fields[tunnel.name] = changed_fields(before, tunnel)
+        for value in new:
+            if value.name in before and before[value.name] != value:
+                self.changed.append(value.name)
+                self.fields[value.name] = changed_fields(before[value.name], value)
+        stayed = [value.name for value in old if value.name in after]
+        self.is_reordered = stayed != [value.name for value in new if value.name in before]
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the old file and the new one say the same here."""
+        return not self.removed and not self.added and not self.changed and not self.is_reordered
 
 
-def changed_fields(one: GlobalsConfig | TunnelConfig, two: GlobalsConfig | TunnelConfig) -> list[str]:
+class Changes(SectionChanges):
+    """What a reload has to do: with tunnels by name, with `globals` by field.
+
+    sections: "forced", "passthrough" and "alias" -> SectionChanges; exceptions are part of their rules.
+    """
+
+    def __init__(self, old: Config, new: Config) -> None:
+        super().__init__(old.tunnels, new.tunnels)
+        self.globals = changed_fields(old.globals, new.globals)
+        self.sections = {
+            "forced": SectionChanges(old.forced, new.forced),
+            "passthrough": SectionChanges(old.passthrough, new.passthrough),
+            "alias": SectionChanges(old.aliases, new.aliases),
+        }
+
+
+def changed_fields(one: object, two: object) -> list[str]:
     """Names of the attributes that differ, sorted. Where a section stands in the file does not count."""
     return sorted([name for name in one.__dict__ if name != "line" and getattr(one, name) != getattr(two, name)])
 
@@ -179,8 +207,10 @@ def default_ifname(name: str) -> str:
     return "%s%s%04x" % (IFNAME_PREFIX, name[:7], uci.hash_type(name.encode()) & 0xFFFF)
 
 
-def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS) -> Loaded:
+def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS, now_s: int = 0) -> Loaded:
     """Read and check the file at `path`; keys that it leaves out are in `secrets`/NAME. Raises nothing.
+
+    now_s: Unix seconds, to tell of exceptions that are over; 0: nobody knows.
 
     All errors of the file come back at once. If there is one there is no config: what runs stays as it is.
     """
@@ -198,15 +228,17 @@ def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS) -
         report.error(ConfigError("syntax", message, wrong.remedy, path, wrong.began))
     drafts = _read(package, report)
     tunnel_drafts = drafts["tunnel"]
-    for spec in schema.SECTIONS:
-        for draft in drafts[spec.type]:
-            checks.check_required(draft)
     for draft in tunnel_drafts:
         _complete(draft, read_file, secrets)
+        checks.check_required(draft)
         for tunnel_check in checks.TUNNEL_CHECKS + static.TUNNEL_CHECKS:
             tunnel_check(draft)
     for file_check in checks.FILE_CHECKS + static.FILE_CHECKS:
         file_check(tunnel_drafts)
+    for spec in schema_policy.SECTIONS:
+        for draft in drafts[spec.type]:
+            checks.check_required(draft)
+    check_policy(Sections(drafts, now_s))
     if report.errors:
         return Loaded(None, _in_file_order(report.errors), _in_file_order(report.warnings))
     tunnels = [TunnelConfig(draft.name, draft.values, draft.section.line) for draft in tunnel_drafts]

@@ -62,6 +62,12 @@ class Draft:
         found = self.section.get(option)
         return found.line if found is not None else self.section.line
 
+    def items(self, option: str) -> list[tuple[Any, int]]:
+        """(value, line) of every value of a list."""
+        values = self.values.get(option) or []
+        lines = self.item_lines.get(option) or [self.line_of(option)] * len(values)
+        return [(values[index], lines[index]) for index in range(len(values))]
+
     def complain(
         self, code: str, option: str, message: str, remedy: str, found: str = "", allowed: str = "", line: int = 0
     ) -> None:
@@ -141,13 +147,21 @@ def _read_option(draft: Draft, row: OptionSpec, option: Option) -> None:
         if not good:
             continue
         if item in seen:
-            draft.warn("repeated-item", row.name, "%s stands there twice" % quote(text), "remove one of them", line)
+            _repeated(draft, row, text, line)
         else:
             seen.add(item)
             items.append(item)
             places.append(line)
     draft.values[row.name] = items
     draft.item_lines[row.name] = places
+
+
+def _repeated(draft: Draft, row: OptionSpec, text: str, line: int) -> None:
+    message, remedy = "%s stands there twice" % quote(text), "remove one of them"
+    if row.repeat:
+        draft.complain("repeated-item", row.name, "%s: %s" % (message, row.repeat), remedy, quote(text), line=line)
+    else:
+        draft.warn("repeated-item", row.name, message, remedy, line)
 
 
 def _texts(draft: Draft, row: OptionSpec, option: Option) -> list[tuple[str, int]] | None:

@@ -31,6 +31,7 @@ FORCED = SectionSpec(
         OptionSpec(
             "via", LIST, kinds.SectionName("tunnel"), None,
             "The tunnel; of several, the first that is up, in this order.", required=True,
+            repeat="behind the last tunnel the order would begin again",
         ),
         OptionSpec(
             "to", LIST, kinds.NetworkType(), None, "Where to: only packets for these networks are held.",

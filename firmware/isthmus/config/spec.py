@@ -18,7 +18,7 @@ MAX_ITEMS = 64  # of one list; bounds the work, and a tunnel with more networks 
 class OptionSpec:
     """One row. `name` in the file; `kind`: OPTION or LIST; `value_type`: reads one value; `help`: one line.
 
-    most: values that a list may have.
+    most: values that a list may have; repeat: why none may stand there twice, or "" where that is only told.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class OptionSpec:
         automatic: str = "",
         see: tuple[str, ...] = (),
         most: int = MAX_ITEMS,
+        repeat: str = "",
     ) -> None:
         self.name = name
         self.kind = kind
@@ -42,6 +43,7 @@ class OptionSpec:
         self.automatic = automatic
         self.see = see
         self.most = most
+        self.repeat = repeat
 
     @property
     def default_text(self) -> str:
