@@ -3,15 +3,24 @@ from __future__ import annotations
 
 from isthmus.kernel import l2tp_messages as l2tp
 from isthmus.kernel import objects as k
-from isthmus.kernel import real_ipsec, real_l2tp, real_route
+from isthmus.kernel import real_flow, real_ipsec, real_l2tp, real_route
 from isthmus.kernel import xfrm_messages as xfrm
-from isthmus.kernel.nft_messages import NFT_MSG_GETGEN, genmsg
+from isthmus.kernel.flows import Flow
+from isthmus.kernel.nft_messages import NFT_MSG_GETGEN, NFT_MSG_GETOBJ, genmsg, push_counters
 from isthmus.kernel.real_netlink import CREATE, DO, GET, LIST, REPLACE
 from isthmus.wire.addr import Prefix
 from tests.core import kernel_contract as contract
+from tests.core import kernel_contract_lane as lane
 from tests.core import kernel_contract_outer as outer
 
 L2TP_FAMILY = 0x1B  # what a kernel might answer
+
+# As a kernel has listed it: a UDP connection between two addresses of the loopback interface.
+HANDLE = bytes.fromhex(
+    "14000180080001007f000001080002007f0000d7"
+    "1c000280050001001100000006000200971500000600030004be0000")
+ENDS = (bytes([127, 0, 0, 1]), 38677, bytes([127, 0, 0, 215]), 1214)
+FLOW = Flow(2, 17, *(ENDS + ENDS[2:] + ENDS[:2]), status=0x4188, id=0xC0FFEE01, zone=7, handle=HANDLE)
 
 
 def samples():
@@ -64,4 +73,20 @@ def samples():
                                                                         ("IFLA_ADDRESS", "02:00:00:00:00:01")]),
          real_route.RTM_NEWLINK, DO),
         ("guard generation", genmsg(), NFT_MSG_GETGEN, GET),
+    ] + forced_samples()
+
+
+def forced_samples():
+    """The same for what forced traffic needs."""
+    return [
+        ("route add, unreachable in a tunnel's table", real_route.push_route(lane.backstop(), 0),
+         real_route.RTM_NEWROUTE, CREATE),
+        ("route add, IPv6 in a tunnel's table", real_route.push_route(lane.lane(lane.OTHER_TABLE)[3], 5),
+         real_route.RTM_NEWROUTE, CREATE),
+        ("rule add", real_route.push_rule(lane.rule()), real_route.RTM_NEWRULE, CREATE),
+        ("rule remove, IPv6", real_route.push_rule(lane.rule(k.AF_INET6, lane.OTHER_TABLE, 691, 0xFF000000)),
+         real_route.RTM_DELRULE, DO),
+        ("guard counters", push_counters("isthmus"), NFT_MSG_GETOBJ, LIST),
+        ("flow list", real_flow.ctmsg(), real_flow.IPCTNL_MSG_CT_GET, LIST),
+        ("flow end", real_flow.push_flow(FLOW), real_flow.IPCTNL_MSG_CT_DELETE, DO),
     ]

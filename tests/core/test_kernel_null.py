@@ -1,11 +1,13 @@
 """The null twin keeps the contract of the kernel seam, and lets a test play the rest of the world."""
 from __future__ import annotations
 
-from isthmus.kernel.contract import EEXIST, EPERM, KernelError
+from isthmus.kernel.contract import EEXIST, EINVAL, EPERM, KernelError
+from isthmus.kernel.flows import IPS_OFFLOAD, Flow
 from isthmus.kernel.null import NullKernel
 from isthmus.kernel.ways import Mapping, Way
 from isthmus.wire.addr import parse_prefix
 from tests.core import kernel_contract as contract
+from tests.core.kernel_contract_lane import COUNTED
 
 
 class NullTest(contract.Contract):
@@ -44,6 +46,32 @@ class NullTest(contract.Contract):
         self.carry()
         self.kernel.kept("session", contract.session().key()).rx_packets = 7
         self.assertEqual(self.kernel.dump("session")[0].rx_packets, 7)
+
+    def test_connections_are_listed_and_ended_one_by_one(self) -> None:
+        us, peer = contract.US4, contract.PEER4
+        one, other = [Flow(2, 6, us, port, peer, 443, peer, 443, us, port, status)
+                      for port, status in ((50000, 0), (50001, IPS_OFFLOAD))]
+        self.kernel.known_flows = [one, other]
+        self.assertEqual(self.kernel.flows(), [one, other])
+        self.assertEqual(self.kernel.flows(lambda flow: flow.offloaded), [other])
+        for _ in range(2):
+            self.kernel.end_flow(one)
+        self.assertEqual(self.kernel.flows(), [other])
+        self.kernel.fail_next["flows"] = EINVAL
+        error = self.refused(EINVAL, self.kernel.flows)
+        self.assertTrue("nf_conntrack_netlink" in error.remedy)
+        self.kernel.known_neighbours = [("br-lan", contract.US4, contract.MAC)]
+        self.assertEqual(self.kernel.neighbours(), [("br-lan", contract.US4, contract.MAC)])
+        self.kernel.known_flows, self.kernel.known_neighbours = [], []
+
+    def test_what_the_guard_has_counted(self) -> None:
+        self.kernel.guard_set(COUNTED)
+        self.kernel.counts["exception_ntp"] = (3, 180)
+        self.assertEqual(self.kernel.counters()["exception_ntp"], (3, 180))
+        self.kernel.damage("guard")
+        self.assertEqual(self.kernel.counters(), {})
+        self.kernel.guard_set(COUNTED)
+        self.assertEqual(self.kernel.counters()["exception_ntp"], (0, 0))
 
     def test_where_esp_comes_from_is_told_once_until_it_is_repaired(self) -> None:
         self.kernel.add(contract.sa(encap=(4500, 4500)))

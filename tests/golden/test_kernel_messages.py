@@ -15,9 +15,10 @@ from isthmus.kernel import nft, real_events, real_ipsec, real_l2tp, real_route
 from isthmus.kernel import objects as k
 from isthmus.kernel import xfrm_messages as xfrm
 from isthmus.kernel.l2tp_messages import l2tpmsg
-from isthmus.kernel.real_netlink import rtmsg
+from isthmus.kernel.real_netlink import fibmsg, rtmsg
 from isthmus.kernel.ways import Mapping
 from tests.core import kernel_contract as contract
+from tests.core import kernel_contract_lane as lane
 from tests.core import kernel_contract_outer as outer
 from tests.core.kernel_samples import samples
 
@@ -94,6 +95,13 @@ class GoldenTest(unittest.TestCase):
              k.Route(contract.LAN, 100, oif="wan0", via=contract.PEER_LL, prefsrc=contract.US4)),
             ("route add, unreachable", rtmsg, lambda msg: real_route.pull_route(msg, {}),
              k.Route(contract.LAN, 4000000, k.UNREACHABLE)),
+            ("route add, unreachable in a tunnel's table", rtmsg, lambda msg: real_route.pull_route(msg, {}),
+             lane.backstop()),
+            ("route add, IPv6 in a tunnel's table", rtmsg, lambda msg: real_route.pull_route(msg, {5: "wan0"}),
+             lane.lane(lane.OTHER_TABLE)[3]),
+            ("rule add", fibmsg, real_route.pull_rule, lane.rule()),
+            ("rule remove, IPv6", fibmsg, real_route.pull_rule,
+             lane.rule(k.AF_INET6, lane.OTHER_TABLE, 691, 0xFF000000)),
         ):
             with self.subTest(name):
                 message = kind(bytearray(golden[name]))
@@ -122,11 +130,26 @@ class GoldenTest(unittest.TestCase):
             message = xfrm.userpolicy_info(bytearray(encode(foreign, xfrm.XFRM_MSG_NEWPOLICY, 0)))
             message.decode()
             self.assertEqual(real_ipsec.pull_policy(message), None)
+        for name, value in (("FRA_PROTOCOL", 4), ("FRA_TABLE", 99), ("FRA_TABLE", 254), ("FRA_FWMASK", 0),
+                            ("FRA_FWMARK", 0), ("FRA_IIFNAME", "wan0")):
+            foreign = real_route.push_rule(lane.rule())
+            foreign["attrs"] = [row for row in foreign["attrs"] if row[0] != name] + [(name, value)]
+            self.assert_no_rule(foreign)
+        for name, value in (("flags", 2), ("action", 6), ("src_len", 8), ("dst_len", 8), ("family", 128)):
+            foreign = real_route.push_rule(lane.rule())
+            foreign[name] = value
+            self.assert_no_rule(foreign)
         route = real_route.push_route(k.Route(contract.LAN, 100, oif="x"), 5)
         route["proto"] = 4
         message = rtmsg(bytearray(encode(route, real_route.RTM_NEWROUTE, 0)))
         message.decode()
         self.assertEqual(real_route.pull_route(message, {}), None)
+
+
+    def assert_no_rule(self, foreign: fibmsg) -> None:
+        message = fibmsg(bytearray(encode(foreign, real_route.RTM_NEWRULE, 0)))
+        message.decode()
+        self.assertIsNone(real_route.pull_rule(message), foreign)
 
 
 def message_types(data: bytes) -> list[int]:

@@ -24,6 +24,7 @@ PARTS = {
          "isthmus.policy.given"), True,
     ),
     "isthmus.kernel.flows": (("isthmus.wire",), True),
+    "isthmus.kernel.lean": (("isthmus.kernel.flows",), False),
     "isthmus.kernel.ways": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.kernel.voucher": (("isthmus.kernel.objects", "isthmus.policy.given", "isthmus.wire"), True),
     "isthmus.policy": (

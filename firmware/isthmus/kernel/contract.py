@@ -180,8 +180,8 @@ class Kernel:
         raise NotImplementedError
 
     def end_flow(self, flow: Flow) -> None:
-        """Forget a connection, offloaded or not: its next packet meets every chain again. Gone already is fine, and
-        one that has come since in its place stays.
+        """Forget the connection between these two ends, offloaded or not: its next packet meets every chain again.
+        Gone already is fine; one that has come in its place goes as well, and comes again.
         """
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ class Flow:
     """One connection: whose it is, and what answers it look like (behind NAT other addresses and ports).
 
     family: AF_INET or AF_INET6; protocol: IP number; source, destination, reply_source, reply_destination: addresses;
-    the four ports: 0 where the protocol has none; status: IPS_ bits; id: the kernel's own, which it uses again later;
+    the four ports: 0 where the protocol has none; status: IPS_ bits; id: the kernel's own, which it may use again;
     zone: 0 but for a router that keeps apart networks of the same addresses; handle: the kernel's own form of source
     and destination, for end_flow(), b"" where a test has made it up.
     """
@@ -65,7 +65,7 @@ class Flow:
 
 
 def is_same_flow(one: Flow, other: Flow) -> bool:
-    """True for two looks at one connection, whose status may have changed between them."""
-    ends = (one.family, one.protocol, one.source, one.sport, one.destination, one.dport, one.id, one.zone)
+    """True for two connections between the same two ends: of those there is one at a time."""
+    ends = (one.family, one.protocol, one.source, one.sport, one.destination, one.dport, one.zone)
     return ends == (
-        other.family, other.protocol, other.source, other.sport, other.destination, other.dport, other.id, other.zone)
+        other.family, other.protocol, other.source, other.sport, other.destination, other.dport, other.zone)

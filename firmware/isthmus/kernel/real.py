@@ -3,8 +3,10 @@
     policy, sa                          real_ipsec.py    xfrm_messages.py
     tunnel, session                     real_l2tp.py     l2tp_messages.py
     link, address, neighbour, route,    real_route.py    (pyroute2's own messages)
-    rule
-    guard                               real_nft.py      nft.py, nft_messages.py
+    rule; everybody's neighbours
+    guard and its counters              real_nft.py      nft.py, nft_messages.py
+    flows                               real_flow.py
+    long lists                          real_list.py     lean.py
     events                              real_events.py
     what is used of pyroute2            real_netlink.py
 
@@ -26,6 +28,7 @@ from isthmus.kernel.objects import (
     is_our_table,
 )
 from isthmus.kernel.real_events import Events
+from isthmus.kernel.real_flow import Conntrack
 from isthmus.kernel.real_ipsec import Ipsec
 from isthmus.kernel.real_l2tp import L2tp
 from isthmus.kernel.real_nft import Guard
@@ -33,6 +36,9 @@ from isthmus.kernel.real_route import Routing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.kernel.flows import Flow
     from isthmus.kernel.objects import KernelObject
     from isthmus.kernel.ways import Mapping, Way
 
@@ -49,6 +55,7 @@ class RealKernel(Kernel):
         self._l2tp = L2tp(lambda: self._ipsec.dump("policy"))
         self._routing = Routing()
         self._guard = Guard()
+        self._conntrack = Conntrack()
         self._events = Events(self._l2tp_group())
 
     def _l2tp_group(self) -> int:
@@ -110,6 +117,22 @@ class RealKernel(Kernel):
         """See Kernel."""
         return self._guard.get()
 
+    def counters(self) -> dict[str, tuple[int, int]]:
+        """See Kernel."""
+        return self._guard.counters()
+
+    def flows(self, fits: Callable[[Flow], bool] | None = None) -> list[Flow]:
+        """See Kernel."""
+        return self._conntrack.flows(fits)
+
+    def end_flow(self, flow: Flow) -> None:
+        """See Kernel."""
+        self._conntrack.end(flow)
+
+    def neighbours(self) -> list[tuple[str, bytes, bytes]]:
+        """See Kernel."""
+        return self._routing.neighbours()
+
     @property
     def programs(self) -> int:
         """How many processes were started so far: each costs a second on a small router."""
@@ -137,7 +160,7 @@ class RealKernel(Kernel):
 
     def close(self) -> None:
         """See Kernel."""
-        for part in (self._ipsec, self._l2tp, self._routing, self._guard, self._events):
+        for part in (self._ipsec, self._l2tp, self._routing, self._guard, self._conntrack, self._events):
             part.close()
 
     def _links_for(self, item: KernelObject) -> list[str]:

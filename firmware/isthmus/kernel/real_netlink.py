@@ -4,7 +4,7 @@ These calls, and no others, shared by 0.7.9 (synchronous core) and 0.9.x (asynci
 offers too:
 
     pyroute2.netlink            nlmsg, nla (subclassed with `fields` and `nla_map`), ctrlmsg; message.get_attr(name);
-                                message["header"]["type"], message.data
+                                message["header"]["type"], message.encode(), message.data
     pyroute2.netlink.exceptions NetlinkError (.code, str), NetlinkDumpInterrupted
     pyroute2.netlink.nlsocket   NetlinkSocket(family=, ext_ack=, strict_check=), .bind(), .register_policy({type:
     class}),
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
         """pyroute2 carries no types: what is used of a message, for the type checker."""
 
         data: bytearray
+
+        def encode(self) -> None:
+            """Fill `data`."""
 
         def get_attr(self, attr: str, default: Any = None) -> Any:  # noqa: ANN401
             """The first attribute of that name."""

@@ -7,16 +7,20 @@ from __future__ import annotations
 import hashlib
 
 from isthmus.kernel.contract import EINVAL, ENOENT, ETIMEDOUT, KernelError, refuse_foreign_guard
+from isthmus.kernel.lean import pull_counter
 from isthmus.kernel.nft import digest
 from isthmus.kernel.nft_messages import (
     NFPROTO_INET,
     NFT_MSG_GETGEN,
+    NFT_MSG_GETOBJ,
     NFT_MSG_GETTABLE,
     NFT_MSG_NEWGEN,
     NFT_MSG_NEWTABLE,
     genmsg,
+    push_counters,
     tablemsg,
 )
+from isthmus.kernel.real_list import Lister
 from isthmus.kernel.real_netlink import GET, NETLINK_NETFILTER, Transport, message
 from isthmus.policy.guard import REMOVE, TABLE
 
@@ -31,13 +35,15 @@ class Guard:
     def __init__(self) -> None:
         self.programs = 0  # started so far
         self._transport = Transport(NETLINK_NETFILTER, "guard", {NFT_MSG_NEWGEN: genmsg, NFT_MSG_NEWTABLE: tablemsg})
+        self._lister = Lister(NETLINK_NETFILTER, "guard")
         self._known: tuple[int, bytes | None] | None = None  # generation, which is never 0, and digest
         self._unlisted = ""  # text that is in the kernel, and has never been listed
         self._same: tuple[bytes, bytes] | None = None  # digest of the listing of a text, digest that was given for it
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Give the sockets back."""
         self._transport.close()
+        self._lister.close()
 
     def set(self, text: str) -> None:
         """One transaction, or nothing.
@@ -74,6 +80,13 @@ class Guard:
         if generation is not None and self._generation() == generation:
             self._known = (generation, listed)
         return listed
+
+    def counters(self) -> dict[str, tuple[int, int]]:
+        """{name: (packets, bytes)} of our table's named counters, without a process; {} without the table."""
+        rows = self._lister.collect(
+            push_counters(TABLE), NFT_MSG_GETOBJ, "read the guard's counters",
+            lambda data, begin, end: pull_counter(data, begin, end, TABLE))
+        return {name: (packets, size) for name, packets, size in rows}
 
     def _put(self, text: str) -> None:
         doing = "set the guard"

@@ -13,6 +13,7 @@ from isthmus.kernel.contract import (
     KernelError,
     is_our_address,
 )
+from isthmus.kernel.lean import pull_neighbour
 from isthmus.kernel.objects import (
     ADDRESS_METRIC,
     LINK_LOCAL,
@@ -30,6 +31,7 @@ from isthmus.kernel.objects import (
     is_our_table,
     must_go_down,
 )
+from isthmus.kernel.real_list import Lister
 from isthmus.kernel.real_netlink import (
     AF_INET,
     AF_INET6,
@@ -231,10 +233,12 @@ class Routing:
             RTM_NEWROUTE: rtmsg,
             RTM_NEWRULE: fibmsg,
         }, strict=True)
+        self._lister = Lister(NETLINK_ROUTE, "neighbour")
 
     def close(self) -> None:
-        """Give the socket back."""
+        """Give the sockets back."""
         self._transport.close()
+        self._lister.close()
 
     # ----- lists
 
@@ -439,6 +443,12 @@ class Routing:
             raise KernelError(error.number, doing, kind=kind, detail=error.detail) from None
 
     # ----- questions
+
+    def neighbours(self) -> list[tuple[str, bytes, bytes]]:
+        """(interface name, address, MAC address) of everybody on a wire."""
+        names = self.links()
+        found = self._lister.collect(ndmsg(), RTM_GETNEIGH, "list the neighbours", pull_neighbour)
+        return [(names[index], address, mac) for index, address, mac in found if index in names]
 
     def way_to(self, address: bytes) -> Way:
         """The route the kernel would take, its source address, and the MTU of the route or of its interface."""

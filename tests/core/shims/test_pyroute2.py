@@ -13,6 +13,7 @@ sys.path.pop(0)
 from pyroute2.netlink import nlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.nlsocket import NetlinkSocket, split
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
@@ -22,6 +23,7 @@ from isthmus.kernel import xfrm_messages as xfrm
 from isthmus.kernel.l2tp_messages import l2tpmsg
 from isthmus.kernel.real_netlink import ctrlmsg
 from tests.core import kernel_contract as contract
+from tests.core import kernel_contract_lane as lane
 from tests.core.kernel_samples import samples
 from tests.counts import cases
 
@@ -77,6 +79,8 @@ class DecodeTest(unittest.TestCase):
         ("session add", l2tpmsg, real_l2tp.pull_session, contract.session()),
         ("route add, IPv4 via IPv6", rtmsg, pull_route,
          k.Route(contract.LAN, 100, oif="wan0", via=contract.PEER_LL, prefsrc=contract.US4)),
+        ("route add, IPv6 in a tunnel's table", rtmsg, pull_route, lane.lane(lane.OTHER_TABLE)[3]),
+        ("rule add", fibmsg, real_route.pull_rule, lane.rule()),
         ("route add, unreachable", rtmsg, pull_route, k.Route(contract.LAN, 4000000, k.UNREACHABLE)),
     )
 
