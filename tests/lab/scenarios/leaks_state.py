@@ -1,0 +1,25 @@
+"""Never in the clear, whatever comes in whatever order: random edits under load, and every event (L45, L46)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.lab.leaks import controls, state
+from tests.lab.leaks.story import Story
+
+if TYPE_CHECKING:
+    from tests.lab.report import Report
+
+
+def run(report: Report) -> None:
+    """A network and a pair of sites of its own: what breaks here breaks nothing elsewhere."""
+    with Story(report, "ls") as story:
+        controls.every_kind(story)
+        story.h1.fly(1000)
+        story.a.write(story.text)
+        story.a.start()
+        story.b.start()
+        story.guarded()
+        story.carries()
+        state.edits(story)
+        state.every_event(story)
