@@ -48,8 +48,8 @@ def kinds(story: Story, when: str) -> None:
 
 def to_everybody(story: Story) -> None:
     """L22, L35: multicast (mDNS and LLMNR too), broadcast, and an ICMP error that quotes a packet of h1's."""
-    packets = [stimuli.plain(net.H1, target) for target in ("239.1.1.1", "224.0.0.251", "224.0.0.252", "255.255.255.255",
-                                                            "192.168.10.255", "198.18.0.255")]  # fmt: skip
+    groups = ("239.1.1.1", "224.0.0.251", "224.0.0.252", "255.255.255.255", "192.168.10.255", "198.18.0.255")
+    packets = [stimuli.plain(net.H1, target) for target in groups]
     packets += [stimuli.plain(net.H1_6, target) for target in ("ff0e::1", "ff02::fb", "ff05::2")]
     quoted = stimuli.plain(net.H1, net.SECRET)
     packets.append(fr.ip4(net.packed(net.H1), net.packed(net.SECRET), fr.ICMP, attacks.icmp(3, 4, quoted[:60])))
