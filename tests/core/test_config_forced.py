@@ -136,7 +136,7 @@ class LimitTest(unittest.TestCase):
 
     def test_five_hundred_hosts_in_one_rule(self):
         macs = [b"02:00:00:00:%02x:%02x" % (at >> 8, at & 0xFF) for at in range(500)]
-        bound = [b"%s@%s" % row for row in zip(self.hosts(500), macs)]
+        bound = [host + b"@" + mac for host, mac in zip(self.hosts(500), macs)]
         self.assertEqual(len(only_rule(rule(sources=bound)).sources), 500)
 
     def test_a_thousand_and_twenty_four_and_one(self):

@@ -115,13 +115,6 @@ ERRORS = (
     ("via-loop", 3, "dns", rule(sources=(b"172.20.0.0/24",), more=b"list dns 172.20.0.1\n"), ("this side",)),
     ("too-many", 4, "dns", rule(more=b"list dns 10.53.0.1\nlist dns 10.53.0.2\n"), ("10.53.0.2 is the second",)),
     ("dns-outside", 3, "dns", rule(more=b"list dns 10.54.0.1\n"), ("behind tunnel 'backup'", "via tunnel 'branch'")),
-    (
-        "dns-outside",
-        4,
-        "dns",
-        rule(more=b"list to 10.0.0.0/8\nlist dns 9.9.9.9\n"),
-        ("no remote_subnet of tunnel 'branch'",),
-    ),
     # the way in
     (
         "lockout",
@@ -198,6 +191,7 @@ CONTRADICTIONS = (
         ("192.168.10.7/32",),
     ),
     (4, rule(b"a") + rule(b"b", (b"192.168.10.5@" + MAC + b"1",), (b"backup",)), ("192.168.10.5@aa:bb:cc:dd:ee:01",)),
+    (4, rule(b"a", (b"192.168.10.5@" + MAC + b"1",)) + rule(b"b", via=(b"backup",)), ("aa:bb:cc:dd:ee:01 is held",)),
     (4, rule(b"a", (b"192.168.10.5@" + MAC + b"1",)) + rule(b"b", (b"192.168.10.5@" + MAC + b"2",)), ("another MAC",)),
 )
 
@@ -214,6 +208,8 @@ FINE = (
     rule(b"a", (b"br-guest",), more=b"list router_port icmp\n"),  # not the administrator's network
     rule(b"a", (b"br-lan",), more=b"list router_port tcp:20-30\n"),
     rule(b"a", (b"br-lan",), more=b"list router_port tcp\n"),
+    rule(b"a", (b"br-lan",), more=b"list router_port icmp\nlist port udp\n"),
+    rule(b"a", (b"br-lan",), more=b"list router_port icmp\nlist port tcp:443\n"),  # ssh is left
     rule(b"a", (b"br-lan",), more=b"list router_port icmp\nlist to 10.0.0.0/8\n"),  # the router is not asked
     rule(b"a", (b"br-lan",), more=b"list router_port icmp\n") + rule(b"b"),  # one computer is let in
     rule(b"a", (b"fd00:10::/48", b"fc00::/7")),
@@ -245,6 +241,13 @@ WARNINGS = (
     ),
     ("no-effect", 3, "ipv6", rule(more=b"option ipv6 free\n"), ("changes nothing",)),
     ("network-name", 1, "from", rule(sources=(b"guest",)), ("'guest'", "br-guest")),
+    (
+        "dns-far",
+        4,
+        "dns",
+        rule(more=b"list to 10.0.0.0/8\nlist dns 9.9.9.9\n"),
+        ("no remote_subnet of tunnel 'branch'",),
+    ),
     ("dns-far", 3, "dns", rule(more=b"list dns 9.9.9.9\n"), ("9.9.9.9", "option internet '1'")),
     ("repeated-item", 2, "from", rule(sources=(MAC + b"1", b"AA-BB-CC-DD-EE-1")), ("twice",)),
     ("repeated-item", 4, "from", rule(b"a") + rule(b"b"), ("forced 'a' already (line 14)", "changes nothing")),
@@ -337,6 +340,12 @@ class BadRuleTest(unittest.TestCase):
         self.assertEqual(load_text(one + lans).errors, [])
         loaded = load_text(one + rule(b"b", (b"br-lan",), more=more) + lans)
         self.assertEqual([(entry.code, entry.section) for entry in loaded.errors], [("lockout", "forced 'b'")])
+
+    def test_a_rule_that_is_not_asked_lets_nobody_in(self):
+        shut = rule(b"a", (b"br-lan",), more=b"list router_port icmp\n")
+        narrow = rule(b"b", more=b"list port udp\n")
+        self.assertEqual([entry.code for entry in load_text(shut + narrow).errors], ["lockout"])
+        self.assertEqual(load_text(shut + rule(b"b", more=b"list port tcp\n")).errors, [])
 
     def test_no_clock_no_talk_of_time(self):
         text = rule() + exception(b"option until '2026-11-15 12:00'\nlist to 9.9.9.9\n")

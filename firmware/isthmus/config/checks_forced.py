@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.config.cover import IPV4_BYTES, IPV6_BYTES, Ranges, family_of, holds_all, ports_hold_all
+from isthmus.config.cover import IPV4_BYTES, IPV6_BYTES, Ranges, family_of, holds_all, ports_hold_all, ports_meet
 from isthmus.config.errors import nearest, quote
 from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX, Ports, is_blind_to_ipv6
 from isthmus.config.sections import host
@@ -217,10 +217,6 @@ def _check_far_dns(draft: Draft, address: bytes, line: int, sections: Sections, 
         message = "%s lies behind %s, and this rule goes via %s" % (text, title_of(other[1]), names)
         remedy = "name a server behind that tunnel, or add the other tunnel to list via"
         draft.complain("dns-outside", "dns", message, remedy, quote(text), line=line)
-    elif draft.values.get("to") and vias:
-        message = "%s lies in no remote_subnet of %s: the questions would not go through the tunnel" % (text, names)
-        remedy = "name a server behind the tunnel, or add its network to the tunnel's remote_subnet"
-        draft.complain("dns-outside", "dns", message, remedy, quote(text), line=line)
     elif vias:
         message = "%s lies in no remote_subnet of %s: it answers only if the peer lets you on to it" % (text, names)
         remedy = "check that the peer has option internet '1', or name a server behind the tunnel"
@@ -270,12 +266,12 @@ def check_way_in(sections: Sections) -> None:
         networks = [source.prefix for source in _of_kind(draft, PREFIX) if source.prefix is not None]
         if networks and draft in letting:
             return
-        if networks and _holds_site(networks, sections):
+        if networks and _closes(draft) and _holds_site(networks, sections):
             open_lans, last = [], draft
             break
     for draft in rules if open_lans else []:
         closed = [source.ifname for source in _of_kind(draft, INTERFACE) if source.ifname in open_lans]
-        if closed and draft not in letting:
+        if closed and _closes(draft):
             open_lans, last = [ifname for ifname in open_lans if ifname not in closed], draft
     if not open_lans and last is not None:
         message = "no host on %s could reach this router's pages or log in any more: you would lock yourself out" % (
@@ -286,9 +282,16 @@ def check_way_in(sections: Sections) -> None:
         last.complain("lockout", option, message, remedy, quote(shown), "at least one of tcp:443, tcp:80 and tcp:22")
 
 
+def _closes(draft: Draft) -> bool:
+    """True if the rule, where it is asked, lets nobody through any of the doors."""
+    held, allowed = draft.values["port"], draft.values["router_port"]
+    return not [door for door in ADMIN_PORTS if not ports_meet(held, [door]) or ports_hold_all(allowed, [door])]
+
+
 def _lets_in(draft: Draft) -> bool:
-    ports = draft.values.get("router_port") or []
-    return [one for one in ADMIN_PORTS if ports and ports_hold_all(ports, [one])] != []
+    """True if the rule itself answers, and with yes: no other rule is asked."""
+    held, allowed = draft.values["port"], draft.values["router_port"]
+    return [door for door in ADMIN_PORTS if ports_hold_all(held, [door]) and ports_hold_all(allowed, [door])] != []
 
 
 def _of_kind(draft: Draft, *kinds: str) -> list[Source]:

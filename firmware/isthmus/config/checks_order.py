@@ -13,12 +13,15 @@ from isthmus.config.forced import BOUND, INTERFACE, MAC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from isthmus.config.forced import Source
     from isthmus.config.reader import Draft
     from isthmus.config.sections import Sections
     from isthmus.wire.addr import Prefix
 
     Row = tuple[int, Source, int]  # rule's place in the file, source, line
+    Meet = Callable[[Row, Row, bool, bool], None]
 
 # How the traffic of an earlier rule stands to that of a later one: bits, HOLDS and LIES_IN both if they are the same.
 APART, MEETS, HOLDS, LIES_IN = 0, 1, 2, 4
@@ -105,8 +108,8 @@ def check_order(sections: Sections) -> None:
             if source.kind == BOUND:
                 _check_binding(rules, bound.setdefault(source.prefix, row), row)
     for rows in named.values():
-        _check_named(order, rows)
-    _check_networks(order, networks)
+        meet_named(rows, order.meet)
+    meet_networks(networks, order.meet)
 
 
 def _check_binding(rules: list[Draft], first: Row, row: Row) -> None:
@@ -117,18 +120,18 @@ def _check_binding(rules: list[Draft], first: Row, row: Row) -> None:
         rules[row[0]].complain("contradiction", "from", message, "remove one of the two", found, line=row[2])
 
 
-def _check_named(order: _Order, rows: list[Row]) -> None:
-    """Sources with one MAC address, or one interface."""
+def meet_named(rows: list[Row], meet: Meet) -> None:
+    """Call meet(one, two, one holds two, two holds one) for sources with one MAC address, or one interface."""
     for at in range(1, len(rows)):
         for before in range(at):
-            same = rows[before][1] == rows[at][1]
-            # Without a binding, a MAC address stands for every address of its host.
-            one_holds, two_holds = same or rows[before][1].kind != BOUND, same or rows[at][1].kind != BOUND
-            order.meet(rows[before], rows[at], one_holds, two_holds)
+            one, two = rows[before][1], rows[at][1]
+            # Who is bound to an address has no other one in IPv4: a rule for the MAC address alone means the same host.
+            holds = one == two or one.kind != BOUND or two.kind != BOUND
+            meet(rows[before], rows[at], holds, holds)
 
 
-def _check_networks(order: _Order, rows: list[Row]) -> None:
-    """Networks: sorted, one that holds another stands before it, so a stack of open ones is enough."""
+def meet_networks(rows: list[Row], meet: Meet) -> None:
+    """The same for networks: sorted, one that holds another stands before it, so a stack of open ones is enough."""
     keyed = []
     for row in rows:
         prefix = row[1].prefix
@@ -140,5 +143,5 @@ def _check_networks(order: _Order, rows: list[Row]) -> None:
         while stack and not stack[-1][0].contains(address):
             stack.pop()
         for outer, outer_row in stack:
-            order.meet(outer_row, row, True, outer.length == length)
+            meet(outer_row, row, True, outer.length == length)
         stack.append((prefix, row))

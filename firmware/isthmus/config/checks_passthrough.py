@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from isthmus.config.checks_forced import check_sources
+from isthmus.config.checks_order import meet_named, meet_networks
 from isthmus.config.cover import IPV4_BYTES, family_of
 from isthmus.config.errors import quote
+from isthmus.config.forced import INTERFACE, PREFIX, Source
 from isthmus.config.passthrough import BLOCK, HELPER, PPTP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from isthmus.config.checks_order import Row
     from isthmus.config.reader import Draft
     from isthmus.config.sections import Sections
+
+EVERYBODY = Source(INTERFACE)  # no `from`
 
 
 def check_helper(draft: Draft, sections: Sections) -> None:
@@ -42,40 +47,65 @@ def check_helper(draft: Draft, sections: Sections) -> None:
 PASSTHROUGH_CHECKS: tuple[Callable[[Draft, Sections], None], ...] = (check_helper, check_sources)
 
 
+class _Order:
+    """The sections of a file. For one protocol and direction, who stands first decides about a host."""
+
+    def __init__(self, drafts: list[Draft]) -> None:
+        self.drafts = drafts
+        self.told: set[tuple[int, int]] = set()
+
+    def meet(self, one: Row, two: Row, one_holds: bool, two_holds: bool) -> None:
+        """Two sources that meet; tell if the earlier one takes all from the later."""
+        if one[0] > two[0]:
+            one, two, one_holds = two, one, two_holds
+        if one[0] == two[0] or not one_holds or (one[0], two[0]) in self.told:
+            return
+        first, second = self.drafts[one[0]], self.drafts[two[0]]
+        ways, others = _ways(second), _ways(first)
+        taken = [way for way in ways if way in others]
+        if first.values["protocol"] != second.values["protocol"] or not taken:
+            return
+        self.told.add((one[0], two[0]))
+        self._tell(first, second, two, taken, ways)
+
+    def _tell(self, first: Draft, second: Draft, row: Row, taken: list[str], ways: list[str]) -> None:
+        who, line = str(row[1]) if row[1] != EVERYBODY else "everybody", row[2]
+        what = "%s decides about %s %s for %s already (line %d)"
+        what = what % (first.title, second.values["protocol"], " and ".join(taken), who, first.section.line)
+        remedy, found = "remove one of the two", quote(second.values["action"])
+        if first.values["action"] == second.values["action"]:
+            second.warn("repeated-item", "from", what, remedy, line)
+        elif taken != ways:
+            remedy = "write the direction that is meant in each of the two"
+            second.warn("overlapping-rules", "direction", what, remedy, second.line_of("direction"))
+        else:
+            message = "%s, with action %s: this one would never apply" % (what, first.values["action"])
+            remedy = "put the section for fewer hosts first, or remove one of the two"
+            second.complain("contradiction", "action", message, remedy, found, line=line)
+
+
+def _ways(draft: Draft) -> list[str]:
+    return ["out", "in"] if draft.values["direction"] == "both" else [draft.values["direction"]]
+
+
 def check_contradictions(sections: Sections) -> None:
-    """For one protocol, direction and host the first section decides: a later one that it makes void is refused."""
-    seen: dict[object, Draft] = {}
-    for draft in sections.of["passthrough"]:
-        values = draft.values
-        if not draft.ok:
-            continue
-        directions = ("out", "in") if values["direction"] == "both" else (values["direction"],)
-        sources: list[tuple[object, int]] = draft.items("from") or [(None, draft.section.line)]
-        for source, line in sources:
-            found = [_first(seen, values["protocol"], direction, source) for direction in directions]
-            decided = [each for each in found if each is not None]
-            if decided:
-                _tell(draft, decided[0], source, line, len(decided) == len(found))
-                break
-        for source, _ in sources:
-            for direction in directions:
-                seen.setdefault((values["protocol"], direction, source), draft)
+    """No section that never applies because an earlier one says something else about the same hosts.
 
-
-def _first(seen: dict[object, Draft], protocol: str, direction: str, source: object) -> Draft | None:
-    """The section that decides already: about this host, or about everybody."""
-    return seen.get((protocol, direction, None)) or seen.get((protocol, direction, source))
-
-
-def _tell(draft: Draft, first: Draft, source: object, line: int, is_void: bool) -> None:
-    who = "everybody" if source is None else str(source)
-    what = "%s decides about %s for %s already (line %d)" % (
-        first.title, draft.values["protocol"], who, first.section.line)  # fmt: skip
-    if first.values["action"] == draft.values["action"]:
-        draft.warn("repeated-item", "from", what, "remove one of the two", line)
-    elif not is_void:
-        draft.warn("overlapping-rules", "direction", what, "write the direction that is meant in each of the two", line)
-    else:
-        message = "%s, with action %s: this one would never apply" % (what, first.values["action"])
-        remedy = "put the section for single hosts first, or remove one of the two"
-        draft.complain("contradiction", "action", message, remedy, quote(draft.values["action"]), line=line)
+    As with rules, MAC addresses are asked before networks, those before interfaces, and everybody comes last.
+    """
+    drafts = sections.of["passthrough"]
+    order = _Order(drafts)
+    named: dict[object, list[Row]] = {}
+    networks: list[Row] = []
+    for index in range(len(drafts)):
+        draft = drafts[index]
+        sources = draft.items("from") or [(EVERYBODY, draft.section.line)]
+        for source, line in sources if draft.ok else []:
+            row = (index, source, line)
+            if source.kind == PREFIX:
+                networks.append(row)
+            else:
+                named.setdefault(source.mac or source.ifname, []).append(row)
+    for rows in named.values():
+        meet_named(rows, order.meet)
+    meet_networks(networks, order.meet)
