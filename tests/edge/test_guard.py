@@ -100,6 +100,19 @@ class GuardTest(contract.GuardContract):
         self.kernel.guard_set(guard_text([]))
         self.assertEqual(self.kernel.guard_get(), first)
 
+    def test_what_was_removed_is_not_put_back_by_looking(self) -> None:
+        """A question changes nothing for good: whoever asks decides what to do about another's table of our name."""
+        self.kernel.guard_set(guard_text([]))
+        first = self.kernel.guard_get()
+        self.damage("guard")
+        self.assertIsNone(self.kernel.guard_get())
+        nft("table inet isthmus {\n\tchain clear_out {\n\t}\n}\n")
+        theirs = self.kernel.guard_get()
+        for text in (OTHER, "delete table inet other\n"):
+            nft(text)
+            self.assertEqual(self.kernel.guard_get(), theirs)
+        self.assertNotIn(theirs, (None, first))
+
     def test_other_tables_change_nothing(self) -> None:
         first = self.set_and_list()
         nft(OTHER)

@@ -27,6 +27,17 @@ from isthmus.policy.guard import REMOVE, TABLE
 _PATIENCE_SECONDS = 20  # a loaded router takes a second or two
 
 
+class _Known:
+    """What the kernel holds as of a generation of nftables (never 0): the digest that stands for it, None for no
+    table; text: what was put there, as long as nobody has seen how nft lists it, else "".
+    """
+
+    def __init__(self, generation: int, digest: bytes | None, text: str = "") -> None:
+        self.generation = generation
+        self.digest = digest
+        self.text = text
+
+
 class Guard:
     """Our table. Listing it costs a process, a second on a small router: the digest of before still holds as long as
     nobody has committed anything to nftables since, which the kernel counts (its generation, one for a namespace).
@@ -36,8 +47,7 @@ class Guard:
         self.programs = 0  # started so far
         self._transport = Transport(NETLINK_NETFILTER, "guard", {NFT_MSG_NEWGEN: genmsg, NFT_MSG_NEWTABLE: tablemsg})
         self._lister = Lister(NETLINK_NETFILTER, "guard")
-        self._known: tuple[int, bytes | None] | None = None  # generation, which is never 0, and digest
-        self._unlisted = ""  # text that is in the kernel, and has never been listed
+        self._known: _Known | None = None
         self._same: tuple[bytes, bytes] | None = None  # digest of the listing of a text, digest that was given for it
 
     def close(self) -> None:
@@ -52,33 +62,31 @@ class Guard:
         """
         refuse_foreign_guard(text)
         before = self._generation()
-        self._known, self._unlisted, self._same = None, "", None
+        self._known, self._same = None, None
         self._put(text)
         after = self._generation()
         if text != REMOVE and before is not None and after == before % 0xFFFFFFFF + 1:
-            self._known = (after, hashlib.sha256(text.encode()).digest())
-            self._unlisted = text
+            self._known = _Known(after, hashlib.sha256(text.encode()).digest(), text)
 
     def get(self) -> bytes | None:
         """The digest of our table; None if there is none."""
         generation = self._generation()
-        if self._known is not None and generation == self._known[0]:
-            return self._known[1]
-        given, self._known = self._known, None
+        if self._known is not None and generation == self._known.generation:
+            return self._known.digest
+        before, self._known = self._known, None
         listed = self._list()
-        if self._unlisted and listed is not None and given is not None and given[1] is not None:
+        if listed is not None and before is not None and before.digest is not None and before.text:
             # Somebody has committed something before it was ever listed: how would it be listed, had he not?
-            text, self._unlisted = self._unlisted, ""
-            self._put(text)
+            self._put(before.text)
             generation = self._generation()
             if self._list() != listed:
                 return listed
-            self._same = (listed, given[1])
+            self._same = (listed, before.digest)
         if self._same is not None and listed == self._same[0]:
             listed = self._same[1]
         # What was listed is of this generation only if nobody has committed meanwhile.
         if generation is not None and self._generation() == generation:
-            self._known = (generation, listed)
+            self._known = _Known(generation, listed)
         return listed
 
     def counters(self) -> dict[str, tuple[int, int]]:
