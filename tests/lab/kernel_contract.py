@@ -11,7 +11,6 @@ kernel lacks (ESP, L2TP) is skipped.
 """
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import socket
@@ -34,10 +33,9 @@ from isthmus.policy.guard import REMOVE, guard_text  # noqa: E402
 from isthmus.policy.plan import plan  # noqa: E402
 from tests.core import kernel_contract as contract  # noqa: E402
 from tests.core.kernel_contract_lane import backstop, lane, rule  # noqa: E402
+from tests.lab import kernel_flows  # noqa: E402
 from tests.lab.kernel_foreign import FOREIGN, FOREIGN_SA, FOREIGN_TUNNEL, LISTS  # noqa: E402
-
-CLONE_NEWNET = 0x40000000
-LIBC = ctypes.CDLL(None, use_errno=True)
+from tests.lab.kernel_world import enter, ip_batch, new_namespace, shell  # noqa: E402
 
 # One `ip` process for a whole router: under emulation a process takes a tenth of a second.
 UPLINK = """
@@ -56,31 +54,6 @@ link set lan0 up
 link set host0 up
 addr add 198.51.%(lan)d.1/24 dev lan0
 """
-
-def shell(script: str, check: bool = True) -> str:
-    done = subprocess.run(["sh", "-e", "-c", script], capture_output=True, text=True, timeout=120, check=False)
-    if check and done.returncode:
-        raise RuntimeError("%s\n%s" % (script, done.stderr))
-    return done.stdout
-
-
-def ip_batch(commands: str) -> None:
-    subprocess.run(["ip", "-batch", "-"], input=commands, text=True, capture_output=True, timeout=120, check=True)
-
-
-def new_namespace() -> int:
-    """A network namespace for this process from now on; its descriptor."""
-    if LIBC.unshare(CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "a network namespace needs root")
-    # No link-local address comes up by itself, seconds later, in the middle of a test that listens for changes.
-    Path("/proc/sys/net/ipv6/conf/default/addr_gen_mode").write_text("1", encoding="ascii")
-    return os.open("/proc/self/ns/net", os.O_RDONLY)
-
-
-def enter(namespace: int) -> None:
-    if LIBC.setns(namespace, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns")
-
 
 def find_lacks() -> tuple[str, ...]:
     """What this kernel was built without; in the lab nothing may be missing."""
@@ -435,7 +408,7 @@ class CarryTest(unittest.TestCase):
 def tests(words: list[str]) -> list[unittest.TestCase]:
     """Every test whose name contains one of the words, or every test."""
     out = []
-    for kind in (RealTest, CarryTest):
+    for kind in (RealTest, CarryTest, kernel_flows.ForcedTest, kernel_flows.OffloadTest):
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(kind):
             name = "lab.kernel." + test.id().rsplit(".", maxsplit=1)[-1][len("test_"):]
             if not words or any(word in name for word in words):
