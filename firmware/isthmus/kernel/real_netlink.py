@@ -92,6 +92,13 @@ if not TYPE_CHECKING:
     from pyroute2.netlink.rtnl.ndmsg import ndmsg
     from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+    if "IFA_RT_PRIORITY" not in [row[-2] for row in ifaddrmsg.nla_map]:
+        # 0.7.9 ends at IFA_FLAGS, and says nothing of what it leaves out of a message.
+        class ifaddrmsg(ifaddrmsg):  # noqa: N801 - pyroute2's name
+            """With the metric of an address (linux/if_addr.h)."""
+
+            nla_map = tuple(ifaddrmsg.nla_map) + (("IFA_RT_PRIORITY", "uint32"),)
+
 __all__ = [
     "NetlinkSocket", "Transport", "ctrlmsg", "fibmsg", "ifaddrmsg", "ifinfmsg", "ndmsg", "nla", "nlmsg", "rtmsg",
 ]
