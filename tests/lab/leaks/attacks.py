@@ -35,13 +35,13 @@ def public_lan(story: Story) -> None:
     story.net.a.ip("address del 198.19.0.1/24 dev br-lan\n")
 
 
-def rogue_gateway(story: Story) -> None:
-    """h3 has told h1 by DHCP that h3 is the gateway; it forwards what h1 sends."""
+def rogue_gateway(story: Story, source: str = net.H1) -> None:
+    """h3 has told h1 by DHCP, or by RA, that h3 is the gateway; it forwards what h1 sends from this address."""
     for name in net.FORWARD:
         story.net.h3.set_sysctl(name, "1")
     story.net.h3.set_sysctl("net/ipv4/conf/all/send_redirects", "0")
-    packets = [stimuli.plain(net.H1, net.SECRET), stimuli.plain(net.H1_6, net.SECRET6)]
-    stimuli.throw(story.net.h1, packets, "h3", "h1")
+    packet = stimuli.plain(source, net.SECRET6 if ":" in source else net.SECRET)
+    stimuli.throw(story.net.h1, [packet], "h3", "h1")
 
 
 def shadow_ports(story: Story, listener: Listener) -> set[int]:

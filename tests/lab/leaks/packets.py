@@ -75,8 +75,10 @@ def pretending(story: Story, when: str) -> None:
             stimuli.throw(story.net.h1 if mac == "h1" else story.net.h3, packets, "br-lan", mac)
     with story.watch(f"L29_public_lan_{when}", "L29"):
         attacks.public_lan(story)
-    with story.watch(f"L27_rogue_gateway_{when}", "L27"):
+    with story.watch(f"L27_rogue_dhcp_{when}", "L27"):
         attacks.rogue_gateway(story)
+    with story.watch(f"L27_rogue_ra_{when}", "L27_ipv6"):
+        attacks.rogue_gateway(story, net.H1_6)
 
 
 def called(story: Story, when: str) -> None:
