@@ -42,7 +42,9 @@ MAPPING_PAUSE_MS = 250
 ROUNDS = 8  # of the loop before timers: to find the next one among hundreds of tunnels is dearer than a datagram
 BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
 GUARD_FILE = "guard.nft"
+CLOSED_FILE = "closed.nft"
 PAUSED_FILE = "paused.json"
+SPENT_FILE = "spent.json"
 
 
 class RefusedError(IsthmusError):
@@ -55,6 +57,30 @@ class RefusedError(IsthmusError):
         super().__init__("\n".join([str(error) for error in errors]))
 
 
+def read_names(path: str) -> list[str]:
+    """The texts in a list that a former life has written, none where that is not one."""
+    try:
+        names = unpack_line(host.read_file(path))
+    except (OSError, ValueError, RuntimeError):  # the last for lists in lists without end
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _read_text(path: str) -> str:
+    """The whole file, "" where there is none."""
+    try:
+        return host.read_file(path).decode()
+    except (OSError, ValueError):
+        return ""
+
+
+class EmptyFileError(IsthmusError):
+    """What a power cut may leave is not taken for the wish to end every promise."""
+
+    code = "empty-file"
+    remedy = "if they are to go, write a file that says something else: config globals; then run: isthmus reload"
+
+
 class Edge(Outlet):
     """The real world: UDP ports 500 and 4500, ICMPv6, the resolver, the state directory."""
 
@@ -62,6 +88,8 @@ class Edge(Outlet):
         """Raises OSError where UDP 500 or 4500 cannot be had."""
         self._log = log
         self._guard_path = state_dir + "/" + GUARD_FILE
+        self._closed_path = state_dir + "/" + CLOSED_FILE
+        self._spent_path = state_dir + "/" + SPENT_FILE
         self.udp = UdpPort(IKE_PORT)
         self.holder = Holder(run_dir + "/" + HOLD_NAME)
         self.nat = self._open_nat()
@@ -113,19 +141,29 @@ class Edge(Outlet):
         except OSError:
             return
 
-    def remember_guard(self, text: str) -> None:
-        """For the next boot."""
+    def remember_guard(self, text: str, closed: str) -> None:
+        """For the next boot, by isthmus-guard or by us."""
         try:
+            host.write_file(self._closed_path, closed.encode())
             host.write_file(self._guard_path, text.encode())
         except OSError as error:
             self._log.once("warning", "guard", "cannot be kept for the next boot: %s" % (error.strerror or "no disk"))
 
-    def remembered_guard(self) -> str:
-        """What remember_guard() was given last, empty for nothing."""
+    def remember_spent(self, marks: list[str]) -> None:
+        """Until the configuration has no such exception any more."""
         try:
-            return host.read_file(self._guard_path).decode()
-        except (OSError, ValueError):
-            return ""
+            host.write_file(self._spent_path, pack_line(marks))
+        except OSError as error:
+            text = "which exceptions are over cannot be kept for the next start: %s"
+            self._log.once("warning", "policy", text % host.describe_os_error(error))
+
+    def spent_exceptions(self) -> list[str]:
+        """What remember_spent() was given last."""
+        return read_names(self._spent_path)
+
+    def remembered_guard(self) -> list[str]:
+        """What remember_guard() was given last: the guard and what stands in for it; empty for nothing."""
+        return [_read_text(path) for path in (self._guard_path, self._closed_path)]
 
 
 class Daemon:
@@ -182,12 +220,16 @@ class Daemon:
 
     def _guard_from_state(self) -> None:
         """The guard of the last run, before anything else is even read: a restart opens nothing."""
-        text = self.edge.remembered_guard()
-        try:
-            if text and self._kernel.guard_get() is None:
-                self._kernel.guard_set(text)
-        except KernelError as error:  # the keeper makes it anew before anything else, and says what is wrong
-            self.log.warning("guard", "the guard of the last run cannot be used: %s" % error)
+        for text in self.edge.remembered_guard():
+            if not text:
+                continue
+            try:
+                if self._kernel.guard_get() is None:
+                    self._kernel.guard_set(text)
+                self.site.forcing.inherited = text
+                return
+            except KernelError as error:  # the keeper makes it anew before anything else, and says what is wrong
+                self.log.warning("guard", "the guard of the last run cannot be used: %s" % error)
 
     def run(self) -> None:
         """Turn until told to stop, then take the tunnels down in good order; the guard stays."""
@@ -211,7 +253,7 @@ class Daemon:
         if self._reload_wanted:
             self._reload_wanted = False
             self._guarded("config", self.reload)
-        fine = self._guarded("timer", self.site.handle_timer, host.now()) and fine
+        fine = self._guarded("timer", self.site.handle_timer, host.now(), host.wall_seconds()) and fine
         if not fine:
             host.rest(BRAKE_MS)
 
@@ -282,7 +324,7 @@ class Daemon:
     def reload(self) -> dict[str, Any]:
         """Read the file again and apply what differs; what is wrong with it changes nothing that runs.
 
-        Returns {"started", "changed", "removed", "unchanged", "warnings": [text]}. Raises IsthmusError.
+        Returns {"started", "changed", "removed", "unchanged", "exposed", "warnings": [text]}. Raises IsthmusError.
         """
         loaded = load(self._config_path, host.read_file, self._secrets_dir)
         for error in loaded.errors:
@@ -291,22 +333,26 @@ class Daemon:
         if config is None:
             self.config_error = RefusedError(loaded.errors)
             raise self.config_error
+        if not config.tunnels and self.site.forcing.holds() and not _read_text(self._config_path).strip():
+            self.config_error = EmptyFileError("%s is empty, and forced rules stand" % self._config_path)
+            raise self.config_error
+        try:
+            report: dict[str, Any] = dict(self.site.apply(config, self._read_paused(), host.now()))
+        except IsthmusError as error:
+            self.config_error = error
+            self.log.error("config", "nothing is changed: %s; %s" % (error, error.remedy))
+            raise
         self.config_error = None
         self.config_warnings = [str(warning) for warning in loaded.warnings]
         for warning in self.config_warnings:
             self.log.warning("config", warning)
         self.log.level = config.globals.log_level
-        report: dict[str, Any] = dict(self.site.apply(config, self._read_paused(), host.now()))
         report["warnings"] = self.config_warnings
         return report
 
     def _read_paused(self) -> list[str]:
         """Tunnels taken down by hand stay down over a restart."""
-        try:
-            names = unpack_line(host.read_file(self._paused_path))
-        except (OSError, ValueError, RuntimeError):  # the last for lists in lists without end
-            return []
-        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        return read_names(self._paused_path)
 
     def _write_paused(self) -> None:
         tunnels = self.site.tunnels

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
     from isthmus.kernel.objects import KernelObject
+    from isthmus.tally import Tally
 
     Mark = tuple[str, tuple[object, ...]]  # kind and key
 
@@ -33,11 +34,12 @@ GUARD = "guard"
 
 class Keeper:
     """`wanted_guard`: nft text, None for no guard at all; `wanted`: objects; `wanted_sas`: keys of the SAs that may
-    stay.
+    stay. tally: what the guard has counted.
     """
 
-    def __init__(self, kernel: Kernel, log: Log, now: int) -> None:
+    def __init__(self, kernel: Kernel, log: Log, tally: Tally, now: int) -> None:
         self._kernel = kernel
+        self._tally = tally
         self._log = log
         self.wanted_guard: str | None = None
         self.wanted: list[KernelObject] = []
@@ -135,16 +137,30 @@ class Keeper:
                 self._log.once(
                     "warning", "guard", "somebody changed or removed the nft table isthmus; it is put in place again"
                 )
-            self._kernel.guard_set(REMOVE if self.wanted_guard is None else self.wanted_guard)
-            digest = self._kernel.guard_get()
-            if self.wanted_guard is not None and digest is None:
-                raise KernelError(ENOENT, "keep the guard", "find out who else changes nft rules: nft monitor")
+            digest = self._put_guard(self.wanted_guard)
+        self._know_guard(self.wanted_guard, digest, now)
+        return right
+
+    def try_guard(self, text: str, now: int) -> None:
+        """Put another guard in, whole, before anything else changes. Raises KernelError: then the old one stays."""
+        self._suspect.add(GUARD)
+        self._know_guard(text, self._put_guard(text), now)
+
+    def _put_guard(self, text: str | None) -> bytes | None:
+        self._tally.save()
+        self._kernel.guard_set(REMOVE if text is None else text)
+        self._tally.replaced()
+        digest = self._kernel.guard_get()
+        if text is not None and digest is None:
+            raise KernelError(ENOENT, "keep the guard", "find out who else changes nft rules: nft monitor")
+        return digest
+
+    def _know_guard(self, text: str | None, digest: bytes | None, now: int) -> None:
         self._suspect.discard(GUARD)
-        self._guard_text = self.wanted_guard
+        self._guard_text = text
         self._guard_digest = digest
         self._guard_known = True
         self.guard_verified_at = now
-        return right
 
     def guard_stands(self) -> bool:
         """The guard in the kernel is the one that is wanted now, as far as anybody knows."""

@@ -22,6 +22,14 @@ class Outlet:
         """An ICMPv6 message to a link-local address, or an ICMP one to an IPv4 address; may be lost."""
         raise NotImplementedError
 
-    def remember_guard(self, text: str) -> None:
-        """Keep the guard's text for the next boot; empty for none."""
+    def remember_guard(self, text: str, closed: str) -> None:
+        """Keep the guard's text for the next boot, and what stands in where nft does not take it; empty for none."""
+        raise NotImplementedError
+
+    def remember_spent(self, marks: list[str]) -> None:
+        """Keep which exceptions of forced rules are over."""
+        raise NotImplementedError
+
+    def spent_exceptions(self) -> list[str]:
+        """What remember_spent() was given last, in this life or a former one."""
         raise NotImplementedError

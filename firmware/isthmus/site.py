@@ -12,6 +12,7 @@ from isthmus.config.model import changed_fields
 from isthmus.crypto.suites import SuiteError
 from isthmus.errors import IsthmusError
 from isthmus.facts import ends_of, peers_of
+from isthmus.forcing import Forcing
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.mover import Mover
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from isthmus.edge.log import Log
     from isthmus.kernel.contract import Kernel
     from isthmus.outlet import Outlet
+    from isthmus.policy.chain import Chain
     from isthmus.wire.addr import Endpoint
 
 # Options that ask nothing new of the peer: what is agreed stays when they change.
@@ -56,7 +58,8 @@ class Site:
         self.log = log
         self.tunnels: dict[str, Tunnel] = {}
         self.engine = Engine(rng)
-        self.keeper = Keeper(kernel, log, now)
+        self.forcing = Forcing(kernel, outlet, log)
+        self.keeper = Keeper(kernel, log, self.forcing.tally, now)
         self.observer = Observer(kernel, log, now)
         self.mover = Mover(self.engine, kernel, log)
         self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
@@ -75,13 +78,17 @@ class Site:
     # --- configuration ------------------------------------------------------------------------------------------------
 
     def apply(self, config: Config, paused: list[str], now: int) -> dict[str, list[str]]:
-        """Make the tunnels those of `config`; what does not differ does not blink.
+        """Make the tunnels and policies those of `config`; what does not differ does not blink.
 
-        Returns {"started", "changed", "removed", "unchanged": [names]}.
+        Returns {"started", "changed", "removed", "unchanged": [names], "exposed": [sentences]: who may use the open
+        Internet from now on}. Raises IsthmusError where nft refuses the new rules: then everything stays as it was.
         """
         self._now = now
+        chains, counters = self.forcing.draft(config, self.tunnels)
         if self._adopting is None:  # a tunnel that is changed later starts from nothing
             self._adopting = [row.name for row in config.tunnels]
+        elif chains or self.forcing.chains()[0]:
+            self._try_guard(self._guard_of(chains, counters))
         report: dict[str, list[str]] = {"started": [], "changed": [], "removed": [], "unchanged": []}
         wanted = [row.name for row in config.tunnels]
         for name in list(self.tunnels):
@@ -107,9 +114,19 @@ class Site:
         for key in ("started", "changed", "removed"):
             for name in report[key]:
                 self.log.notice(name, "configuration: %s" % key)
+        self.keeper.released |= {(item.kind, item.key()) for item in self.forcing.objects()}
+        report["exposed"] = self.forcing.take(config)
+        for sentence in report["exposed"]:
+            self.log.warning("policy", sentence)
+        self.forcing.see(self.tunnels, now)
         self.guarded = False
         self.keeper.hurry(now)
         return report
+
+    def _try_guard(self, text: str) -> None:
+        """What nft does not take is refused before anything else is touched; what it takes is in force from here on."""
+        if text != self.keeper.wanted_guard or not self.keeper.guard_stands():
+            self.keeper.try_guard(text, self._now)
 
     def _leave(self, name: str) -> None:
         """A tunnel goes, or is replaced by one of the same name: its peer is told first."""
@@ -175,7 +192,7 @@ class Site:
     def get_timer(self) -> int:
         """When handle_timer wants to be called."""
         timers = [self.observer.at]
-        for timer in (self.engine.get_timer(), self.keeper.get_timer(), self._way_at):
+        for timer in (self.engine.get_timer(), self.keeper.get_timer(), self._way_at, self.forcing.get_timer()):
             if timer is not None:
                 timers.append(timer)
         for tunnel in self.tunnels.values():
@@ -184,9 +201,15 @@ class Site:
                 timers.append(timer)
         return min(timers)
 
-    def handle_timer(self, now: int) -> None:
-        """Do what is due, and compare the kernel with what is wanted where there is a reason."""
+    def handle_timer(self, now: int, wall: int | None = None) -> None:
+        """Do what is due, and compare the kernel with what is wanted where there is a reason. wall: Unix seconds."""
         self._now = now
+        timer = self.forcing.get_timer()
+        if timer is not None and now >= timer:
+            self.forcing.end_flows()
+            over = self.forcing.tell_time(wall, now)
+            if self.forcing.see(self.tunnels, now) or over:
+                self.keeper.hurry(now)
         timer = self.engine.get_timer()
         if timer is not None and now >= timer:
             self.engine.handle_timer(now)
@@ -217,10 +240,14 @@ class Site:
             quiet = not self._obey_engine()
             for tunnel in self._concerned(only_touched):
                 quiet = not self._obey_tunnel(tunnel) and quiet
+        changed = False
         for tunnel in self._concerned(only_touched):
             state = tunnel.changed(now)
             if state is not None:
+                changed = True
                 self._announce(tunnel, state)
+        if changed and self.forcing.see(self.tunnels, now):
+            self.keeper.hurry(now)
 
     def _announce(self, tunnel: Tunnel, state: str) -> None:
         """A new state in the log, with the reason and the remedy where something is wrong."""
@@ -411,17 +438,29 @@ class Site:
             many[pair] = many.get(pair, 0) + 1
         for tunnel, pair in zip(tunnels, ends):
             tunnel.shared = pair is not None and many[pair] > 1
+        self.forcing.see(self.tunnels, now)
+        chains, counters = self.forcing.chains()
         text = None
-        if tunnels or self.guarded:
-            text = guard_text(self.observer.guard_sessions(tunnels, self.keeper.settled), self._peers())
-        if (text or "") != self._remembered:
-            self._remembered = text or ""
-            self._outlet.remember_guard(self._remembered)
+        if tunnels or self.guarded or chains:
+            text = self._guard_of(chains, counters)
         self.keeper.wanted_guard = text
-        self.keeper.wanted = [item for tunnel in tunnels for item in tunnel.desired()]
+        self.keeper.wanted = [item for tunnel in tunnels for item in tunnel.desired()] + self.forcing.objects()
         self.keeper.wanted_sas = {key for tunnel in tunnels for key in tunnel.children.wanted()}
         if not self.keeper.look(now):
             self.observer.at = now
+        if self.keeper.guard_stands() and not self.guarded:
+            if (text or "") != self._remembered:  # never what nft has not taken: the next boot needs it
+                self._remembered = text or ""
+                self._outlet.remember_guard(self._remembered, self.forcing.closed())
+            self.forcing.settle(self.keeper.guard_repairs)
+
+    def _guard_of(self, chains: list[Chain], counters: list[str]) -> str:
+        """The whole guard. While no configuration could be read that of the last run stays: it may hold promises."""
+        if self.guarded and self.forcing.inherited:
+            return self.forcing.inherited
+        tunnels = list(self.tunnels.values())
+        sessions = self.observer.guard_sessions(tunnels, self.keeper.settled)
+        return guard_text(sessions, self._peers(), chains, counters)
 
     def _peers(self) -> list[bytes]:
         """Where peers may be expected, or have proved themselves."""

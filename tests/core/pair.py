@@ -77,6 +77,7 @@ class Host(Outlet):
         self.boot()
         self.log = Lines()
         self.guard_text = ""
+        self.spent: list[str] = []
         self.names: dict[str, list[bytes]] = {}
         self.paused: list[str] = []
         self.lives = 0
@@ -125,8 +126,15 @@ class Host(Outlet):
     def probe(self, message: bytes, address: bytes, ifname: str) -> None:
         self.pair.carry_probe(self, message, address, ifname)
 
-    def remember_guard(self, text: str) -> None:
+    def remember_guard(self, text: str, closed: str) -> None:
         self.guard_text = text
+        self.closed_text = closed
+
+    def remember_spent(self, marks: list[str]) -> None:
+        self.spent = list(marks)
+
+    def spent_exceptions(self) -> list[str]:
+        return list(self.spent)
 
     def kept(self, kind: str, key: tuple) -> object:
         """What the kernel really holds, None if it does not."""

@@ -10,6 +10,7 @@ from isthmus.kernel.contract import EINVAL
 from isthmus.kernel.null import NullKernel
 from isthmus.kernel.ways import Way
 from isthmus.policy.guard import guard_text
+from isthmus.tally import Tally
 from isthmus.wire.addr import Prefix
 
 WAN = b"\xc0\x00\x02\x01"
@@ -37,7 +38,7 @@ class KeeperTest(unittest.TestCase):
     def setUp(self) -> None:
         self.kernel = NullKernel([("wan0", WAN, 24)], [(Prefix(bytes(4), 0), Way(WAN, "wan0", 1500))])
         self.log = SilentLog()
-        self.keeper = Keeper(self.kernel, self.log, 0)
+        self.keeper = Keeper(self.kernel, self.log, Tally(self.kernel, self.log), 0)
         self.keeper.wanted_guard = guard_text([])
         self.keeper.wanted = [k.Route(REMOTE, 1000, k.UNREACHABLE)]
         self.keeper.settled = True

@@ -10,6 +10,7 @@ from isthmus.kernel.contract import EINVAL, EIO, ENOENT, KernelError
 from isthmus.kernel.null import NullKernel
 from isthmus.kernel.ways import Way
 from isthmus.policy.guard import Session, guard_text
+from isthmus.tally import Tally
 from isthmus.wire.addr import Prefix
 from tests.core.test_keeper import REMOTE, WAN, SilentLog
 
@@ -59,7 +60,7 @@ def carrier(subnet: Prefix) -> list[k.KernelObject]:
 class FaultTest(unittest.TestCase):
     def make(self, kind: type[NullKernel]) -> None:
         self.kernel = kind([("wan0", WAN, 24)], [(Prefix(bytes(4), 0), Way(WAN, "wan0", 1500))])
-        self.keeper = Keeper(self.kernel, SilentLog(), 0)
+        self.keeper = Keeper(self.kernel, SilentLog(), Tally(self.kernel, SilentLog()), 0)
         self.keeper.wanted_guard = guard_text([])
         self.keeper.wanted = [k.Route(REMOTE, 1000, k.UNREACHABLE)]
         self.keeper.settled = True

@@ -161,7 +161,7 @@ class Life(DaemonTest):
     def test_a_timer_that_always_fails_does_not_spin(self) -> None:
         daemon = self.start()
 
-        def broken(_now: int) -> None:
+        def broken(_now: int, _wall: int) -> None:
             raise ZeroDivisionError
 
         daemon.site.handle_timer = broken

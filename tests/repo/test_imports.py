@@ -52,8 +52,8 @@ TUNNEL = (
 """One tunnel's life, in several files: pure as well."""
 
 DAEMON = (
-    "isthmus.daemon", "isthmus.keeper", "isthmus.lamps", "isthmus.mover", "isthmus.observer", "isthmus.outlet",
-    "isthmus.site", "isthmus.status",
+    "isthmus.daemon", "isthmus.forcing", "isthmus.keeper", "isthmus.lamps", "isthmus.mover", "isthmus.observer",
+    "isthmus.outlet", "isthmus.site", "isthmus.status", "isthmus.tally",
 )  # fmt: skip
 """What joins all parts: may import everything but the command line."""
 

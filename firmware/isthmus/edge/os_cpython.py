@@ -34,6 +34,11 @@ def now() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
+def wall_seconds() -> int:
+    """Unix seconds: what administrators and nft mean by a time; it may step."""
+    return int(time.time())
+
+
 def random_bytes(count: int) -> bytes:
     """Randomness fit for keys."""
     return os.urandom(count)

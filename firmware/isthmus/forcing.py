@@ -1,0 +1,264 @@
+"""A site's policies at work: which tunnel each forced rule goes through now, and what follows from it in the kernel.
+
+Pure policy (policy/forced.py) says which chains, rules and routes belong to a configuration and to the state of its
+tunnels; this remembers what was chosen, which exceptions are over, and whose connections have yet to end.
+"""
+
+from __future__ import annotations
+
+from isthmus.facts import facts_of
+from isthmus.kernel.contract import KernelError
+from isthmus.policy.closed import closed_text
+from isthmus.policy.desired import next_hop
+from isthmus.policy.ending import Ending
+from isthmus.policy.exposure import find_exposed
+from isthmus.policy.forced import forced_chains, forced_objects
+from isthmus.policy.lane import Lane, choose, lane_numbers, via_names
+from isthmus.tally import Tally
+from isthmus.wire.addr import IPV6_BYTES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.config.forced import ExceptionConfig, ForcedConfig
+    from isthmus.config.model import Config
+    from isthmus.edge.log import Log
+    from isthmus.kernel.contract import Kernel
+    from isthmus.kernel.flows import Flow
+    from isthmus.kernel.objects import KernelObject
+    from isthmus.outlet import Outlet
+    from isthmus.policy.chain import Chain
+    from isthmus.tunnel import Tunnel
+
+    Settled = tuple[ForcedConfig, str, tuple[str, ...]]  # the rule, the tunnel it goes through, its open exceptions
+
+LEAVE_MS = 1_000  # a tunnel that was chosen is left when it has been down so long
+RETURN_MS = 10_000  # one that is preferred is gone back to when it has been up so long
+CLOCK_MS = 60_000  # how often the wall clock is asked while an exception waits for its end
+FLOWS_A_TURN = 100  # to end in one go: the loop has other things to do
+
+
+class Forcing:
+    """See the module. `chosen`: rule name -> tunnel name; `spent`: exceptions that are over for good, NAME@UNTIL."""
+
+    def __init__(self, kernel: Kernel, outlet: Outlet, log: Log) -> None:
+        self.config: Config | None = None
+        self.chosen: dict[str, str] = {}
+        self.lanes: list[Lane] = []
+        self.spent: list[str] = outlet.spent_exceptions()
+        self.inherited = ""  # the guard's text of a former life, as long as it says more than we do
+        self.tally = Tally(kernel, log)
+        self.wall: int | None = None  # Unix seconds, when we were last told
+        self._kernel = kernel
+        self._outlet = outlet
+        self._log = log
+        self._up: list[str] = []
+        self._doubts: dict[str, tuple[str, int]] = {}  # rule name -> tunnel that may take over, since when
+        self._wall_at = 0
+        self._settled: dict[str, Settled] | None = None
+        self._to_end: list[Flow] = []
+        self._repairs = 0
+
+    @property
+    def rules(self) -> list[ForcedConfig]:
+        """In file order."""
+        return self.config.forced if self.config is not None else []
+
+    def holds(self) -> bool:
+        """Forced rules stand, of this life or of a former one."""
+        return bool(self.rules) or "forced" in self.inherited
+
+    # --- configuration ------------------------------------------------------------------------------------------------
+
+    def draft(self, config: Config, tunnels: dict[str, Tunnel]) -> tuple[list[Chain], list[str]]:
+        """Chains and counters as they would be with another configuration. Raises NoLaneError."""
+        lanes = make_lanes(config, tunnels)
+        first = choose(config.forced, _only_up(lanes, self._up))
+        chosen = {}
+        for rule in config.forced:
+            current = self.chosen.get(rule.name)
+            chosen[rule.name] = current if current in rule.via else first[rule.name]
+        return self._chains(config, lanes, chosen)
+
+    def take(self, config: Config) -> list[str]:
+        """This is the configuration from now on. Returns a sentence for whoever becomes exposed."""
+        exposed = find_exposed(self.rules, config.forced)
+        self.config = config
+        names = [rule.name for rule in config.forced]
+        self.chosen = {name: tunnel for name, tunnel in self.chosen.items() if name in names}
+        self._doubts = {}
+        known = [_mark(exception) for exception in exceptions_of(config)]
+        spent = [mark for mark in self.spent if mark in known]
+        if spent != self.spent:
+            self.spent = spent
+            self._outlet.remember_spent(spent)
+        return exposed
+
+    # --- what is seen -------------------------------------------------------------------------------------------------
+
+    def see(self, tunnels: dict[str, Tunnel], now: int) -> bool:
+        """The states of the tunnels now. True when what the kernel should hold may have changed."""
+        if self.config is None or not self.config.forced:
+            had, self.lanes = bool(self.lanes), []
+            return had
+        self._up = [name for name in sorted(tunnels) if tunnels[name].state() == "up"]
+        lanes = make_lanes(self.config, tunnels)
+        differs = lanes != self.lanes
+        self.lanes = lanes
+        wanted = choose(self.config.forced, _only_up(lanes, self._up))
+        for rule in self.config.forced:
+            differs = self._consider(rule, wanted[rule.name], now) or differs
+        return differs
+
+    def _consider(self, rule: ForcedConfig, better: str, now: int) -> bool:
+        """Whether this rule goes another way from now on: not with each probe that is lost."""
+        current = self.chosen.get(rule.name)
+        if current == better:
+            self._doubts.pop(rule.name, None)
+            return False
+        if current is not None and current in rule.via:
+            doubt, since = self._doubts.get(rule.name, ("", now))
+            if doubt != better:
+                since = now
+                self._doubts[rule.name] = (better, now)
+            if now - since < self._patience(current):
+                return False
+            text = "rule %s goes through tunnel %s now, instead of %s"
+            self._log.notice("policy", text % (rule.name, better, current))
+        self._doubts.pop(rule.name, None)
+        self.chosen[rule.name] = better
+        return True
+
+    def _patience(self, current: str) -> int:
+        return RETURN_MS if current in self._up else LEAVE_MS
+
+    def tell_time(self, wall: int | None, now: int) -> bool:
+        """The wall clock, Unix seconds, None where nobody knows. True when an exception has come to its end with it."""
+        self._wall_at = now
+        if wall is None:
+            return False
+        self.wall = wall
+        over: list[str] = []
+        for exception in exceptions_of(self.config):
+            mark = _mark(exception)
+            if exception.until is not None and wall >= exception.until and mark not in self.spent + over:
+                over.append(mark)
+                self._log.notice("policy", "exception %s is over" % exception.name)
+        if over:
+            self.spent += over
+            self._outlet.remember_spent(self.spent)
+        return bool(over)
+
+    def get_timer(self) -> int | None:
+        """When see() and tell_time() want to be called."""
+        timers = [since + self._patience(self.chosen[name]) for name, (_, since) in self._doubts.items()]
+        for exception in exceptions_of(self.config):
+            if exception.until is not None and not self.is_spent(exception):
+                left = CLOCK_MS if self.wall is None else max(0, 1000 * (exception.until - self.wall))
+                timers.append(self._wall_at + min(CLOCK_MS, left))
+        if self._to_end:
+            timers.append(self._wall_at)
+        return min(timers) if timers else None
+
+    # --- what follows -------------------------------------------------------------------------------------------------
+
+    def chains(self) -> tuple[list[Chain], list[str]]:
+        """For the guard: chains, and names of counters."""
+        return ([], []) if self.config is None else self._chains(self.config, self.lanes, self.chosen)
+
+    def _chains(self, config: Config, lanes: list[Lane], chosen: dict[str, str]) -> tuple[list[Chain], list[str]]:
+        spent = {exception.name for exception in exceptions_of(config) if self.is_spent(exception)}
+        tunnels = [tunnel.ifname for tunnel in config.tunnels]
+        return forced_chains(config.forced, lanes, chosen, config.globals.lans, spent, tunnels)
+
+    def closed(self) -> str:
+        """What stands in at boot for a guard that nft does not take; "" where nothing was promised."""
+        return "" if self.config is None else closed_text(self.config.forced, self.config.globals.lans)
+
+    def objects(self) -> list[KernelObject]:
+        """Rules, and routes of the tunnels' tables."""
+        return forced_objects(self.lanes)
+
+    def is_spent(self, exception: ExceptionConfig) -> bool:
+        """It is over, and stays so whatever the clock says."""
+        return _mark(exception) in self.spent
+
+    def settle(self, repairs: int) -> None:
+        """The guard stands as wanted: connections that began under other rules end. repairs: how often somebody has
+        taken it away, and connections may have begun without it.
+        """
+        wanted = self._signatures()
+        before = self._settled
+        if before is None:
+            before = wanted if self._stands_in(self.inherited) else {}
+        if repairs != self._repairs:
+            before = {}
+        rules = [row[0] for name, row in before.items() if wanted.get(name) != row]
+        rules += [row[0] for name, row in wanted.items() if before.get(name) != row]
+        try:
+            if rules:
+                ending = Ending(rules, self._kernel.local_addresses(), self._kernel.neighbours(), [])
+                found = self._kernel.flows(ending.fits)
+                self._to_end = [flow for flow in found if flow.offloaded] + [f for f in found if not f.offloaded]
+        except KernelError as error:
+            self._log.once("error", "policy", "connections that began under other rules go on: %s; %s" % (
+                error, error.remedy))  # fmt: skip
+            return
+        self._settled = wanted
+        self._repairs = repairs
+        self.inherited = ""
+
+    def end_flows(self) -> None:
+        """Some of those that have to."""
+        todo, self._to_end = self._to_end[:FLOWS_A_TURN], self._to_end[FLOWS_A_TURN:]
+        for flow in todo:
+            try:
+                self._kernel.end_flow(flow)
+            except KernelError as error:
+                self._log.once("error", "policy", "a connection goes on: %s; %s" % (error, error.remedy))
+
+    def _signatures(self) -> dict[str, Settled]:
+        found = {}
+        for rule in self.rules:
+            still = tuple([exception.name for exception in rule.exceptions if not self.is_spent(exception)])
+            found[rule.name] = (rule, self.chosen.get(rule.name, ""), still)
+        return found
+
+    def _stands_in(self, text: str) -> bool:
+        """A guard with this text holds the same rules."""
+        return all("\n".join(chain.lines()) in text for chain in self.chains()[0])
+
+
+def make_lanes(config: Config, tunnels: dict[str, Tunnel]) -> list[Lane]:
+    """One for each tunnel that a rule may go through; usable: its interface is there, with a way to the peer."""
+    names = via_names(config.forced)
+    numbers = lane_numbers(names)
+    lanes = []
+    for name in names:
+        row, tunnel = config.get(name), tunnels.get(name)
+        if row is None:
+            continue  # config refuses it
+        hop, usable = None, False
+        if tunnel is not None and tunnel.derived is not None and tunnel.config.ifname == row.ifname:
+            facts = facts_of(tunnel)
+            usable = facts.live
+            hop = next_hop(facts, tunnel.derived, IPV6_BYTES)
+        lanes.append(Lane(name, numbers[name], row.ifname, hop, usable))
+    return lanes
+
+
+def exceptions_of(config: Config | None) -> list[ExceptionConfig]:
+    """Each once, in the order of the rules."""
+    found: list[ExceptionConfig] = []
+    for rule in config.forced if config is not None else []:
+        found += [exception for exception in rule.exceptions if exception not in found]
+    return found
+
+
+def _only_up(lanes: list[Lane], up: list[str]) -> list[Lane]:
+    """The same, usable only where a probe crosses: what is chosen must carry."""
+    return [Lane(lane.name, lane.number, lane.ifname, lane.next_hop, lane.name in up) for lane in lanes]
+
+
+def _mark(exception: ExceptionConfig) -> str:
+    """What an exception is remembered by: with another end it is another one."""
+    return "%s@%s" % (exception.name, exception.until)

@@ -1,0 +1,93 @@
+"""Which connections end when forced rules change: those of the sources concerned, which the tracker would let go on.
+
+A flow that began under other rules keeps its translation, and one that is offloaded passes by every chain. Forgotten
+by the kernel, it is judged as if it were new. The router's own IKE and ESP are never among them.
+"""
+
+from __future__ import annotations
+
+from isthmus.config.forced import BOUND, INTERFACE, MAC
+from isthmus.policy.exposure import needs_ipv6_block
+from isthmus.wire.addr import IPV4_BYTES, Prefix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.config.forced import ForcedConfig
+    from isthmus.kernel.flows import Flow
+
+    LocalAddress = tuple[str, bytes, int]  # interface name, address, prefix length
+    Neighbour = tuple[str, bytes, bytes]  # interface name, address, MAC
+
+UDP, ESP, L2TP = 17, 50, 115
+TUNNEL_PORTS = (500, 4500)
+
+
+class Ending:
+    """What to end. rules: those that change, as they were and as they are; prefixes: whose translation changes."""
+
+    def __init__(
+        self,
+        rules: list[ForcedConfig],
+        addresses: list[LocalAddress],
+        neighbours: list[Neighbour],
+        prefixes: list[Prefix],
+    ) -> None:
+        self._own = {address for _, address, _ in addresses}
+        self._hosts: set[bytes] = set()
+        self._others: set[bytes] = set()  # addresses of hosts whose MAC is another
+        self._prefixes: list[Prefix] = list(prefixes)
+        self._unsure = False  # a source is told by its MAC, and who knows under which addresses it has been seen
+        self._all_ipv6 = False
+        for rule in rules:
+            for source in rule.sources:
+                self._all_ipv6 = self._all_ipv6 or (needs_ipv6_block(source) and rule.ipv6 != "free")
+                self._unsure = self._unsure or source.kind in (MAC, BOUND)
+                if source.kind in (MAC, BOUND):
+                    self._hosts |= {address for _, address, mac in neighbours if mac == source.mac}
+                if source.kind == INTERFACE:
+                    self._add_interface(source.ifname, addresses, neighbours)
+                elif source.prefix is not None:
+                    self._add(source.prefix)
+        self._others = {address for _, address, _ in neighbours if address not in self._hosts}
+
+    def _add(self, prefix: Prefix) -> None:
+        if prefix.length == 8 * len(prefix.address):
+            self._hosts.add(prefix.address)
+        elif prefix not in self._prefixes:
+            self._prefixes.append(prefix)
+
+    def _add_interface(self, ifname: str, addresses: list[LocalAddress], neighbours: list[Neighbour]) -> None:
+        for name, address, length in addresses:
+            if name == ifname:
+                self._add(_network(address, length))
+        self._hosts |= {address for name, address, _ in neighbours if name == ifname}
+
+    def fits(self, flow: Flow) -> bool:
+        """True where this flow has to end."""
+        here = flow.source in self._own or flow.destination in self._own
+        if here and (flow.protocol in (ESP, L2TP) or self._is_ike(flow)):
+            return False
+        for address in (flow.source, flow.reply_source):
+            if address in self._hosts or any(prefix.contains(address) for prefix in self._prefixes):
+                return True
+        if flow.source in self._own:
+            return False
+        if self._all_ipv6 and len(flow.source) != IPV4_BYTES:
+            return True
+        # Whoever has a MAC may have used addresses that nobody remembers: what passes by the chains must not go on.
+        return self._unsure and flow.offloaded and flow.source not in self._others
+
+    def _is_ike(self, flow: Flow) -> bool:
+        if flow.protocol != UDP:
+            return False
+        if flow.source in self._own:
+            return flow.sport in TUNNEL_PORTS
+        return flow.destination in self._own and flow.dport in TUNNEL_PORTS
+
+
+def _network(address: bytes, length: int) -> Prefix:
+    kept = bytearray(address)
+    for index in range(len(kept)):
+        bits = min(8, max(0, length - 8 * index))
+        kept[index] &= 0xFF00 >> bits & 0xFF
+    return Prefix(bytes(kept), length)
