@@ -84,6 +84,8 @@ class LaneContract(GuardContract):
 
     def test_rules_are_as_they_were_given(self) -> None:
         given = [rule(), rule(k.AF_INET6), rule(mark=0xFF000000, table=OTHER_TABLE), rule(priority=691)]
+        for iif in ("br-lan", "x"):
+            given += [k.Rule(family, 691, 0, MASK, TABLE, iif) for family in (k.AF_INET, k.AF_INET6)]
         for item in given:
             self.kernel.add(item)
         listed = self.kernel.dump("rule")
@@ -95,12 +97,12 @@ class LaneContract(GuardContract):
         for _ in range(2):
             self.kernel.remove(rule())
         listed = self.kernel.dump("rule")
-        self.assertEqual(len(listed), 3)
+        self.assertEqual(len(listed), len(given) - 1)
         self.assertFalse(rule() in listed)
         self.kernel.add(rule())
 
     def test_no_rule_and_no_route_into_a_foreign_table(self) -> None:
-        for table in (1, 253, 255, 690, 0x69000000, 0x69000080, 0xFFFFFFFF):
+        for table in (1, 253, 255, 690, 0x68FFFFFF, 0x69000080, 0xFFFFFFFF):
             self.refused(EINVAL, self.kernel.add, rule(table=table))
             self.refused(EINVAL, self.kernel.add, backstop(table=table))
             self.refused(EINVAL, self.kernel.replace, backstop(table=table))
@@ -111,6 +113,8 @@ class LaneContract(GuardContract):
         for mark, mask in ((0, 0), (0, MASK), (1, MASK), (0x81000000, 0x80000000)):
             with self.assertRaises(ValueError):
                 k.Rule(k.AF_INET, 690, mark, mask, TABLE)
+        with self.assertRaises(ValueError):
+            k.Rule(k.AF_INET, 690, 0, 0, TABLE, "br-lan")
         with self.assertRaises(ValueError):
             k.Rule(7, 690, 0x81000000, MASK, TABLE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 from isthmus.kernel import objects
-from isthmus.policy.forced import forced_chains, forced_objects
+from isthmus.policy.forced import forced_chains, forced_objects, homes_of
 from isthmus.policy.guard import guard_text
 from isthmus.policy.lane import Lane
 from tests.core.forced_samples import LAN, PEER, chains_of, exception, lanes_of, rule, rules_in
@@ -57,6 +57,21 @@ class ForcedTest(unittest.TestCase):
         self.assertTrue(len(reached) > 4)
         for chain in reached:
             self.assertFalse("mark" in " ".join(chain.rules), chain.name)
+
+    def test_what_the_guard_has_not_seen_goes_nowhere(self) -> None:
+        rules = [rule("a", ["br-guest", "192.168.10.5/32"]), rule("b", ["br-guest"])]
+        homes = homes_of(rules, [LAN])
+        self.assertEqual(homes, [LAN, "br-guest"])
+        self.assertEqual(homes_of([], [LAN]), [])
+        self.assertEqual(rules_in(chains_of(rules)[0], "forced_seen"), [
+            'iifname { "br-lan", "br-guest" } meta mark & 0xff000000 == 0 meta mark set meta mark | 0x80000000',
+        ])  # fmt: skip
+        closed = forced_objects([], homes)
+        self.assertEqual(sorted({item.table for item in closed}), [0x69000000])
+        self.assertEqual(len([item for item in closed if item.kind == "route" and item.type == objects.UNREACHABLE]), 2)
+        asked = [(item.family, item.iif, item.mark, item.priority) for item in closed if item.kind == "rule"]
+        self.assertEqual(asked, [(family, home, 0, 691) for family in (2, 10) for home in homes])
+        self.assertEqual(forced_objects([], homes_of([], [LAN])), [])
 
     def test_a_name_that_gets_out_of_its_quotes_is_refused(self) -> None:
         for name in ('x" accept', "a b", "", "a" * 16, "x;y"):

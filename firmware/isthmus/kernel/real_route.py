@@ -197,7 +197,8 @@ def pull_route(msg: nlmsg, names: dict[int, str]) -> Route | None:
 def push_rule(item: Rule) -> nlmsg:
     """The fibmsg of a rule."""
     fields: dict[str, object] = {"family": item.family, "table": RT_TABLE_COMPAT, "action": FR_ACT_TO_TBL}
-    return message(fibmsg, fields, [
+    where: list[tuple[str, object]] = [("FRA_IIFNAME", item.iif)] if item.iif else []
+    return message(fibmsg, fields, where + [
         ("FRA_TABLE", item.table),
         ("FRA_PRIORITY", item.priority),
         ("FRA_FWMARK", item.mark),
@@ -207,16 +208,18 @@ def push_rule(item: Rule) -> nlmsg:
 
 
 def pull_rule(msg: nlmsg) -> Rule | None:
-    """The Rule of a fibmsg; None if it is not ours, or looks at more than the mark: none of ours does."""
-    table = msg.get_attr("FRA_TABLE") or 0
+    """The Rule of a fibmsg; None if it is not ours, or looks at more than mark and arrival: none of ours does."""
+    table, iif = msg.get_attr("FRA_TABLE") or 0, msg.get_attr("FRA_IIFNAME") or ""
     mark, mask = msg.get_attr("FRA_FWMARK") or 0, msg.get_attr("FRA_FWMASK") or 0
-    if msg.get_attr("FRA_PROTOCOL") != ROUTE_PROTOCOL or not is_our_table(table) or not mark or mark & ~mask:
+    if msg.get_attr("FRA_PROTOCOL") != ROUTE_PROTOCOL or not is_our_table(table):
+        return None
+    if not mask or mark & ~mask or not (mark or iif):
         return None
     if msg["family"] not in {AF_INET, AF_INET6} or msg["action"] != FR_ACT_TO_TBL or msg["flags"] & FIB_RULE_INVERT:
         return None
-    if msg["src_len"] or msg["dst_len"] or msg.get_attr("FRA_IIFNAME") or msg.get_attr("FRA_OIFNAME"):
+    if msg["src_len"] or msg["dst_len"] or msg.get_attr("FRA_OIFNAME"):
         return None
-    return Rule(msg["family"], msg.get_attr("FRA_PRIORITY") or 0, mark, mask, table)
+    return Rule(msg["family"], msg.get_attr("FRA_PRIORITY") or 0, mark, mask, table, iif)
 
 
 class Routing:

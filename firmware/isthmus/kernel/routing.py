@@ -15,7 +15,7 @@ MAIN_TABLE = 254
 IPV6_DEFAULT_METRIC = 1024  # what the kernel makes of metric 0 for IPv6
 
 # Route tables of ours: 0x69000000 and the tunnel's number, 1 to 127 (policy/lane.py).
-TABLE_FIRST, TABLE_LAST = 0x69000001, 0x6900007F
+TABLE_FIRST, TABLE_LAST = 0x69000000, 0x6900007F
 
 
 class Link(KernelObject):
@@ -155,36 +155,39 @@ class Route(KernelObject):
 
 
 class Rule(KernelObject):
-    """A rule of policy routing, under protocol number 115: packets of this mark look up a tunnel's table.
+    """A rule of policy routing, under protocol number 115: packets of this mark look up a table of ours.
 
     family: AF_INET or AF_INET6; priority: lower is asked first; mark: of the packets, under mask; table: TABLE_FIRST-
-    TABLE_LAST. Its table ends in an unreachable route, so it lets nothing pass that would not pass without it.
+    TABLE_LAST; iif: the interface they arrive at, "" for any. A mark of 0 (no bit under the mask is set) needs an
+    interface. Its table ends in an unreachable route, so it lets nothing pass that would not pass without it.
     """
 
     kind = "rule"
-    fields = ("family", "priority", "mark", "mask", "table")
+    fields = ("family", "priority", "mark", "mask", "table", "iif")
 
-    def __init__(self, family: int, priority: int, mark: int, mask: int, table: int) -> None:
+    def __init__(self, family: int, priority: int, mark: int, mask: int, table: int, iif: str = "") -> None:
         if family not in FAMILY_NAMES:
             raise ValueError("a rule is of family %d or %d, not %d" % (AF_INET, AF_INET6, family))
-        if not mark or mark & ~mask:
+        if not mask or mark & ~mask or not (mark or iif):
             raise ValueError("a rule's mark must have bits, all inside its mask: not 0x%08x/0x%08x" % (mark, mask))
         self.family = family
         self.priority = priority
         self.mark = mark
         self.mask = mask
         self.table = table
+        self.iif = checked_name(iif) if iif else ""
 
     def key(self) -> tuple[object, ...]:
         """All of it."""
-        return (self.family, self.priority, self.mark, self.mask, self.table)
+        return (self.family, self.priority, self.mark, self.mask, self.table, self.iif)
 
     def words(self) -> str:
         """All of it."""
-        return "%s priority %d mark 0x%08x/0x%08x to table 0x%08x" % (
-            FAMILY_NAMES[self.family], self.priority, self.mark, self.mask, self.table)
+        return "%s priority %d mark 0x%08x/0x%08x%s to table 0x%08x" % (
+            FAMILY_NAMES[self.family], self.priority, self.mark, self.mask, " from " + self.iif if self.iif else "",
+            self.table)
 
 
 def is_our_table(table: int) -> bool:
-    """True for the route tables that are Isthmus's own, one a tunnel."""
+    """True for the route tables that are Isthmus's own: one a tunnel, and the first, which only closes."""
     return TABLE_FIRST <= table <= TABLE_LAST

@@ -1,10 +1,11 @@
 """Forced tunnels as nft chains, rules and routes: what a rule's hosts send goes through its tunnel, or nowhere.
 
-Two layers that do not trust each other. `forced_arrive` (prerouting) marks what is forced, and the mark leads into the
+Layers that do not trust each other. `forced_arrive` (prerouting) marks what is forced, and the mark leads into the
 tunnel's own route table (lane.py). `forced_across` (forward) asks again whose packet it is, from addresses and
 interfaces and never from the mark, and drops what is about to leave by anything but the tunnel. It alone keeps the
 promise before the daemon runs and after it has died. `forced_in` keeps forced hosts away from what this router would
 fetch for them (DNS relay, proxies, UPnP), `forced_dns` brings their questions to the resolver inside the tunnel.
+`forced_seen` marks what the guard has let pass from the site's own networks: all else is led nowhere (lane.py).
 
 `forced_arrive` stands behind every DNAT (priority -100): both layers see the same destination, and whoever restores
 marks at -150 (mwan3, QoS) does not overwrite ours.
@@ -16,7 +17,7 @@ from isthmus.kernel import objects
 from isthmus.policy.chain import Chain
 from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC
 from isthmus.policy.given import MARK_MASK
-from isthmus.policy.lane import RULE_PRIORITY
+from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRIORITY
 from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP, matches, on, one_of, quoted
 from isthmus.policy.sources import NAMELESS, Sources, is_whole
 from isthmus.policy.spans import FAMILIES, format_span
@@ -33,6 +34,7 @@ ARRIVE, ACROSS, IN, DNS = "arrive", "across", "in", "dns"
 # hook -> base chain: hook of the kernel, kind, priority. nat: ahead of every firewall's DNAT (-100).
 HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -90), (IN, "input", "filter", -300),
          (ACROSS, "forward", "filter", -300))  # fmt: skip
+SEEN_AT = -89  # behind forced_arrive
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
 DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
 IGMP = 2
@@ -60,12 +62,28 @@ def forced_chains(
     return _Writer(rules, lanes, chosen, lans, spent, tunnels or []).write()
 
 
-def forced_objects(lanes: list[Lane]) -> list[KernelObject]:
-    """The rules and routes of the lanes: those that close always, those that lead through a tunnel while it carries."""
+def homes_of(rules: list[ForcedConfig], lans: list[str]) -> list[str]:
+    """The interfaces of the site's own networks: `lans`, and those that rules name as sources. None without rules."""
+    homes = list(lans) if rules else []
+    for rule in rules:
+        homes += [source.ifname for source in rule.sources if source.ifname and source.ifname not in homes]
+    return homes
+
+
+def forced_objects(lanes: list[Lane], homes: list[str] | None = None) -> list[KernelObject]:
+    """The rules and routes of the lanes: those that close always, those that lead through a tunnel while it carries.
+
+    homes: interfaces whose packets go nowhere while the guard is missing, homes_of().
+    """
     wanted: list[KernelObject] = []
+    families = ((objects.AF_INET, Prefix(bytes(IPV4_BYTES), 0)), (objects.AF_INET6, Prefix(bytes(IPV6_BYTES), 0)))
+    for family, everywhere in families if homes else ():
+        wanted.append(objects.Route(everywhere, BACKSTOP_METRIC, objects.UNREACHABLE, table=CLOSED_TABLE))
+        for ifname in homes or []:
+            wanted.append(objects.Rule(family, SEEN_PRIORITY, 0, MARK_MASK, CLOSED_TABLE, ifname))
     for lane in lanes:
-        for family, size in ((objects.AF_INET, IPV4_BYTES), (objects.AF_INET6, IPV6_BYTES)):
-            everywhere = Prefix(bytes(size), 0)
+        for family, everywhere in families:
+            size = len(everywhere.address)
             wanted.append(objects.Rule(family, RULE_PRIORITY, lane.mark, MARK_MASK, lane.table))
             wanted.append(objects.Route(everywhere, BACKSTOP_METRIC, objects.UNREACHABLE, table=lane.table))
             hop = lane.next_hop
@@ -140,6 +158,8 @@ class _Writer:
                 self._write_verdict(hook, number)
             base = self._opening(hook) + self._dispatch(hook)
             self.chains.append(Chain("forced_" + hook, base, place, kind, priority))
+        seen = "meta mark & 0x%08x == 0 meta mark set meta mark | 0x%08x" % (MARK_MASK, SEEN_MARK)
+        self.chains.append(Chain("forced_seen", on("iifname", self.homes, seen), "prerouting", "filter", SEEN_AT))
         return self.chains, counters
 
     # What stands at the head of the base chains

@@ -20,6 +20,12 @@ FORCED_BIT = 0x80  # of the mark's byte
 LANES = 127
 TABLE_FIRST = 0x69000000  # tables 0x69000001 to 0x6900007f
 RULE_PRIORITY = 690  # ahead of main (32766) and of what pbr and mwan3 put there; behind local (0)
+
+# The third layer, for the moment in which somebody has removed the guard (`nft flush ruleset`) and nobody has yet put
+# it back: what comes from the site's own networks without the mark of having been seen finds a table leading nowhere.
+SEEN_MARK = FORCED_BIT << MARK_SHIFT
+SEEN_PRIORITY = 691
+CLOSED_TABLE = TABLE_FIRST
 LABEL = b"isthmus lane 1"
 
 
