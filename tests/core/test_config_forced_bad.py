@@ -137,6 +137,13 @@ ERRORS = (
         rule(sources=(b"192.168.0.0/17", b"192.168.128.0/17"), more=b"list router_port icmp\n"),
         ("lock yourself out",),
     ),
+    (
+        "lockout",
+        3,
+        "router_port",
+        rule(sources=(b"192.168.10.0/24",), more=b"list router_port icmp\n"),
+        ("lock yourself",),
+    ),
 )
 
 EXCEPTIONS = (

@@ -21,6 +21,9 @@ TOKENS = [
     b"session static", b"tunnel_id ", b"cookie ", b"address ", b"peer_",
     b"ifname ", b"local_id ", b"mtu ", b"lifetime ", b"ike_proposal ",
     b"0.0.0.0/0", b"::/0", b"10.0.0.0/8", b"%any", b"@#", b"keyid:", b"99999999999999999999", b"-1", b"aes256-",
+    b"config forced 'r'\n", b"config exception 'e'\n", b"config passthrough ", b"config alias ", b"list from ", b"via ",
+    b"list to ", b"port ", b"tcp:443", b"udp:5-", b"until ", b"2026-02-30 12:00", b"192.168.10.5@aa:bb:cc:dd:ee:ff",
+    b"aa:bb:cc:dd:ee:ff", b"br-lan", b"router_port ", b"dns ", b"as ", b"name a=", b"option side remote\n",
     b"fe80::1%eth0", b"ms", b"=", b"a" * 300, KEY,
 ]  # fmt: skip
 
@@ -49,6 +52,36 @@ HARD = {
     "long prefix": b"c tunnel a\nl remote_subnet " + b"1:" * (MAX_BYTES // 2 - 30),
     "long number": b"c tunnel a\no mtu " + b"9" * (MAX_BYTES - 30),
     "long proposal": b"c tunnel a\nl ike_proposal " + b"aes256-" * (MAX_BYTES // 7 - 10),
+    "sources in one line": b"c forced a\no from '" + b"10.0.0.1 " * (MAX_BYTES // 9 - 10) + b"'",
+    "rules of many hosts": b"".join(
+        b"c forced r%d\no via v%d\no from '%s'\n"
+        % (rule, rule % 2, b" ".join(b"10.%d.%d.%d/%d" % (rule // 64, host, 0, 24 + host % 8) for host in range(64)))
+        for rule in range(64)
+    ),
+    "rules of the same host": b"c tunnel v0\no remote a\no psk 0123456789abcdef\nc tunnel v1\no remote b\n"
+    + b"".join(
+        b"c forced r%d\no via v%d\no from '02:00:00:00:00:01 10.0.0.0/8 br-x'\n" % (at, at % 2) for at in range(250)
+    ),
+    "rules of nested networks": b"c tunnel v0\no remote a\no psk 0123456789abcdef\nc tunnel v1\no remote b\n"
+    + b"".join(
+        b"c forced r%d\no via v%d\no to 10.%d.0.0/16\no from '%s'\n"
+        % (at, at % 2, at % 200, b" ".join(b"10.0.0.0/%d" % length for length in range(8, 24)))
+        for at in range(250)
+    ),
+    "exceptions of every rule": b"c tunnel v0\no remote a\no psk 0123456789abcdef\n"
+    + b"".join(b"c forced r%d\no via v0\no from br-%d\n" % (at, at) for at in range(60))
+    + b"".join(
+        b"c exception e%d\no to '10.%d.0.0/16 9.%d.0.0/16'\no rule '%s'\n"
+        % (at, at, at, b" ".join(b"r%d" % rule for rule in range(60)))
+        for at in range(200)
+    ),
+    "aliases": b"c tunnel v0\no remote a\no psk 0123456789abcdef\n"
+    + b"".join(b"c alias a%d\no tunnel v0\no subnet 10.0.%d.0/24\no as 10.0.0.0/24\n" % (at, at) for at in range(250)),
+    "overlapping tunnels": b"".join(
+        b"c tunnel t%d\no remote a%d\no psk 0123456789abcdef\no local_subnet '%s'\no remote_subnet '%s'\n"
+        % (at, at, *[b" ".join(b"10.%d.%d.0/24" % (at % 3, net) for net in range(60))] * 2)
+        for at in range(60)
+    ),
     "many values in one option": b"c tunnel a\no remote_subnet '" + b"10.0.0.0/8 " * (MAX_BYTES // 11 - 10) + b"'",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.config.cover import IPV4_BYTES, IPV6_BYTES, Ranges, family_of, holds_all, ports_hold_all, ports_meet
+from isthmus.config.cover import IPV4_BYTES, IPV6_BYTES, Ranges, family_of, holds_all, ports_hold_all
 from isthmus.config.errors import nearest, quote
 from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX, Ports, is_blind_to_ipv6
 from isthmus.config.sections import host
@@ -121,7 +121,7 @@ def _check_network(draft: Draft, prefix: Prefix, line: int, sections: Sections) 
         draft.complain("tunnel-end", "from", message, name_lan, found, line=line)
         return
     behind = sections.remote.holding(prefix)
-    if behind is not None:
+    if behind is not None and sections.local.touching(prefix) is None:
         message = "%s is behind %s: these hosts are at the peer's site, and only the router there can force them"
         message, remedy = message % (prefix, title_of(behind[1])), "write the rule there, or name hosts of this site"
         draft.complain("behind-peer", "from", message, remedy, found, line=line)
@@ -254,51 +254,62 @@ def check_numbers(sections: Sections) -> None:
 
 
 def check_way_in(sections: Sections) -> None:
-    """At least one host can still open the router's pages or log in."""
+    """At least one host can still open the router's pages or log in.
+
+    Asked as the kernel asks: by MAC address, then by network, then by interface, and in each the first rule decides.
+    """
     rules = [draft for draft in sections.of["forced"] if draft.ok and not draft.values["to"]]
-    letting = [draft for draft in rules if _lets_in(draft)]
-    if [draft for draft in letting if _of_kind(draft, MAC, BOUND)]:
-        return  # known by its card, this host is let in before the other rules are asked
-    open_lans = list(sections.lans)
-    last = None
-    # Networks are asked before interfaces, and among them the first rule decides.
-    for draft in rules:
-        networks = [source.prefix for source in _of_kind(draft, PREFIX) if source.prefix is not None]
-        if networks and draft in letting:
+    shutting: list[Draft] = []
+    for door in ADMIN_PORTS:
+        asked = [draft for draft in rules if ports_hold_all(draft.values["port"], [door])]
+        closed = [draft for draft in asked if not ports_hold_all(draft.values["router_port"], [door])]
+        if _is_open(asked, closed, sections):
             return
-        if networks and _closes(draft) and _holds_site(networks, sections):
-            open_lans, last = [], draft
-            break
-    for draft in rules if open_lans else []:
-        closed = [source.ifname for source in _of_kind(draft, INTERFACE) if source.ifname in open_lans]
-        if closed and _closes(draft):
-            open_lans, last = [ifname for ifname in open_lans if ifname not in closed], draft
-    if not open_lans and last is not None:
-        message = "no host on %s could reach this router's pages or log in any more: you would lock yourself out" % (
-            ", ".join(sections.lans))  # fmt: skip
-        remedy = "add list router_port 'tcp:443' (and 'tcp:80', 'tcp:22') to it, or a rule of its own for your computer"
-        shown = ", ".join([str(ports) for ports in last.values.get("router_port") or []])
-        option = "router_port" if "router_port" in last.given else "from"
-        last.complain("lockout", option, message, remedy, quote(shown), "at least one of tcp:443, tcp:80 and tcp:22")
+        shutting += closed
+    last = [draft for draft in rules if draft in shutting][-1]
+    message = "no host on %s could reach this router's pages or log in any more: you would lock yourself out"
+    remedy = "add list router_port 'tcp:443' (and 'tcp:80', 'tcp:22') to it, or a rule of its own for your computer"
+    shown = ", ".join([str(ports) for ports in last.values["router_port"]])
+    allowed = "at least one of %s" % ", ".join([str(door) for door in ADMIN_PORTS])
+    option = "router_port" if "router_port" in last.given else "from"
+    last.complain("lockout", option, message % ", ".join(sections.lans), remedy, quote(shown), allowed)
 
 
-def _closes(draft: Draft) -> bool:
-    """True if the rule, where it is asked, lets nobody through any of the doors."""
-    held, allowed = draft.values["port"], draft.values["router_port"]
-    return not [door for door in ADMIN_PORTS if not ports_meet(held, [door]) or ports_hold_all(allowed, [door])]
+def _is_open(asked: list[Draft], closed: list[Draft], sections: Sections) -> bool:
+    """True if some host gets through this door. asked: rules that decide about it; closed: those that say no."""
+    decided: set[object] = set()
+    for draft in asked:
+        for source in _of_kind(draft, MAC, BOUND):
+            if source.mac not in decided and draft not in closed:
+                return True
+            decided.add(source.mac)
+    # Where the file does not say which networks are the site's own, some host's address is in none of the rules.
+    site = sections.site
+    if [draft for draft in closed if draft.values["ipv6"] == "block" and _is_blind(draft)]:
+        site = [prefix for prefix in site if family_of(prefix) == IPV4_BYTES]  # IPv6 is shut for all who are not named
+    own, shut = Ranges([(prefix, None) for prefix in site]), []
+    for draft in asked:
+        networks = [source.prefix for source in _of_kind(draft, PREFIX) if source.prefix is not None]
+        if draft in closed:
+            shut += networks
+            continue
+        left = [prefix for prefix in networks if not site or own.touching(prefix) is not None]
+        if left and not holds_all(shut, left):
+            return True
+    if site and holds_all(shut, site):
+        return False
+    decided = set()
+    for draft in asked:
+        for source in _of_kind(draft, INTERFACE):
+            if source.ifname in sections.lans and source.ifname not in decided and draft not in closed:
+                return True
+            decided.add(source.ifname)
+    return [ifname for ifname in sections.lans if ifname not in decided] != []
 
 
-def _lets_in(draft: Draft) -> bool:
-    """True if the rule itself answers, and with yes: no other rule is asked."""
-    held, allowed = draft.values["port"], draft.values["router_port"]
-    return [door for door in ADMIN_PORTS if ports_hold_all(held, [door]) and ports_hold_all(allowed, [door])] != []
+def _is_blind(draft: Draft) -> bool:
+    return is_blind_to_ipv6(draft.values["from"], draft.values["to"])
 
 
 def _of_kind(draft: Draft, *kinds: str) -> list[Source]:
     return [source for source in draft.values["from"] if source.kind in kinds]
-
-
-def _holds_site(prefixes: list[Prefix], sections: Sections) -> bool:
-    """True if all of the site's networks that the file names are among these."""
-    named = [prefix for draft in sections.of["tunnel"] for prefix in draft.values.get("local_subnet") or []]
-    return bool(named) and holds_all(prefixes, [prefix for prefix in named if family_of(prefix) == IPV4_BYTES] or named)

@@ -76,6 +76,8 @@ class _Order:
 
 
 def _compare(earlier: Draft, later: Draft) -> int:
+    if not (earlier.values["to"] or later.values["to"] or earlier.values["port"] or later.values["port"]):
+        return MEETS | HOLDS | LIES_IN
     able = families_of(earlier.values["from"] + later.values["from"])
     to_one: list[Prefix] = earlier.values["to"] or whole(able)
     to_two: list[Prefix] = later.values["to"] or whole(able)
@@ -131,17 +133,31 @@ def meet_named(rows: list[Row], meet: Meet) -> None:
 
 
 def meet_networks(rows: list[Row], meet: Meet) -> None:
-    """The same for networks: sorted, one that holds another stands before it, so a stack of open ones is enough."""
-    keyed = []
+    """The same for networks. Of nested ones in one rule the outermost speaks for all that lies in it.
+
+    Sorted, a network that holds another stands before it, so a stack of the open ones is enough.
+    """
+    same: dict[Prefix, list[Row]] = {}
     for row in rows:
-        prefix = row[1].prefix
-        if prefix is not None:
-            keyed.append((family_of(prefix), prefix.address, prefix.length, row[0], row[2], prefix, row))
-    keyed.sort(key=lambda each: each[:5])
-    stack: list[tuple[Prefix, Row]] = []
-    for _, address, length, _, _, prefix, row in keyed:
+        if row[1].prefix is not None:
+            same.setdefault(row[1].prefix, []).append(row)
+    order = sorted(
+        [(family_of(prefix), prefix.address, prefix.length, prefix) for prefix in same], key=lambda key: key[:3]
+    )
+    stack: list[tuple[Prefix, list[int]]] = []  # with the rules that it has opened
+    outermost: dict[int, Row] = {}
+    for _, address, _, prefix in order:
         while stack and not stack[-1][0].contains(address):
-            stack.pop()
-        for outer, outer_row in stack:
-            meet(outer_row, row, True, outer.length == length)
-        stack.append((prefix, row))
+            for number in stack.pop()[1]:
+                del outermost[number]
+        here = same[prefix]
+        outer = list(outermost.values())
+        for at in range(len(here)):
+            for row in outer:
+                meet(row, here[at], True, False)
+            for before in range(at):
+                meet(here[before], here[at], True, True)
+        opened = [row[0] for row in here if row[0] not in outermost]
+        for row in here:
+            outermost.setdefault(row[0], row)
+        stack.append((prefix, opened))

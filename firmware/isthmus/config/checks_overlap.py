@@ -68,7 +68,8 @@ def check_remote_subnets(sections: Sections) -> None:
     rows: list[tuple[int, bytes, int, int, int, Prefix]] = []
     for index in range(len(drafts)):
         for prefix, line in drafts[index].items("remote_subnet"):
-            rows.append((family_of(prefix), prefix.address, prefix.length, index, line, prefix))
+            if prefix.length > WIDEST:
+                rows.append((family_of(prefix), prefix.address, prefix.length, index, line, prefix))
     rows.sort(key=lambda row: row[:5])
     open_rows: list[tuple[int, Prefix, int]] = []
     for _, address, _, index, line, prefix in rows:

@@ -11,6 +11,7 @@ from isthmus.config.checks_policy import check_policy
 from isthmus.config.errors import BadValue, ConfigError, nearest, quote
 from isthmus.config.forced import ExceptionConfig, ForcedConfig
 from isthmus.config.passthrough import PassthroughConfig
+from isthmus.config.policy_values import MAX_NAME
 from isthmus.config.reader import Draft, Report, read_section
 from isthmus.config.sections import Sections
 from isthmus.config.static import StaticSession
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 SECRETS = "/etc/isthmus/secrets"
 MAX_SECTIONS = 256  # of one type
-MAX_NAME = 32
 IFNAME_PREFIX = "ist-"
 
 NO_SUCH_FILE = 2

@@ -11,6 +11,7 @@ from isthmus.config.values import Address, InterfaceName, PrefixType, Type, _dig
 from isthmus.wire.addr import IPV4_BYTES, Prefix, is_ip, parse_ip
 
 MAC_BYTES = 6
+MAX_NAME = 32  # of a section
 HEX = "0123456789abcdefABCDEF"
 
 # word -> protocol number (IANA, Assigned Internet Protocol Numbers)
@@ -175,6 +176,8 @@ class SectionName(Type):
 
     def parse(self, text: str) -> str:
         """See Type."""
+        if len(text) > MAX_NAME:
+            raise BadValue("bad-name", "%s is no name: it has %d characters" % (quote(text), len(text)))
         for byte in text.encode():
             if not (0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A or byte == 0x5F):
                 raise BadValue("bad-name", "%s is no name: only letters, digits and _" % quote(text))

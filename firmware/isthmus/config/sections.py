@@ -17,7 +17,8 @@ class Sections:
     """of: section type -> drafts in file order; now_s: Unix seconds, 0 where nobody knows what time it is.
 
     tunnels, rules: name -> draft; ifnames: interface -> the tunnel's draft; lans: the site's own interfaces.
-    remote, local: networks with their tunnels' drafts; ends, end_rows: addresses that tunnels run between, with words.
+    remote, local: networks with their tunnels' drafts; site: the latter alone.
+    ends, end_rows: addresses that tunnels run between, with words.
     """
 
     def __init__(self, of: dict[str, list[Draft]], now_s: int = 0) -> None:
@@ -29,6 +30,7 @@ class Sections:
         self.lans: list[str] = of["globals"][0].values.get("lan") or [] if of["globals"] else ["br-lan"]
         self.remote = Ranges(_networks(of["tunnel"], "remote_subnet"))
         self.local = Ranges(_networks(of["tunnel"], "local_subnet"))
+        self.site = [prefix for draft in of["tunnel"] for prefix in draft.values.get("local_subnet") or []]
         self.end_rows = _ends(of["tunnel"])
         self.ends = Ranges(self.end_rows)
 
@@ -46,7 +48,7 @@ class Sections:
             return []
         if self._taken is None:
             rows = _tunnel_networks(self.of) + rule_networks(self.of) + _alias_networks(self.of)
-            self._taken = Ranges(rows + self.end_rows)
+            self._taken = Ranges([row for row in rows + self.end_rows if row[0].length > WIDEST])
         if like.length not in self._free:
             self._free[like.length] = free_networks(like.length, self._taken, 2)
         return self._free[like.length]
@@ -57,7 +59,8 @@ class Sections:
 
 
 def _networks(drafts: list[Draft], option: str) -> list[tuple[Prefix, object]]:
-    return [(prefix, draft) for draft in drafts for prefix in draft.values.get(option) or []]
+    """What is wider than any site's network is refused elsewhere, and would only hide the rest."""
+    return [(row[0], draft) for draft in drafts for row in draft.items(option) if row[0].length > WIDEST]
 
 
 def _ends(drafts: list[Draft]) -> list[tuple[Prefix, object]]:
