@@ -12,6 +12,7 @@ from isthmus.kernel.ways import Way
 from isthmus.policy.guard import Session, guard_text
 from isthmus.tally import Tally
 from isthmus.wire.addr import Prefix
+from tests.core.kernel_contract_lane import lane
 from tests.core.test_keeper import REMOTE, WAN, SilentLog
 
 HERE, THERE = k.INNER.address[:15] + b"\x01", k.INNER.address[:15] + b"\x02"
@@ -108,6 +109,25 @@ class FaultTest(unittest.TestCase):
         self.keeper.look(RETRY_MS)
         self.assertEqual(self.keeper.error, None)
         self.assertTrue(self.kernel.guard_get() is not None)
+
+    def test_rules_close_and_so_they_come_without_the_guard_and_stay_longest(self) -> None:
+        self.make(Thief)
+        self.kernel.thefts = 1
+        self.keeper.wanted = lane()
+        self.keeper.look(0)
+        self.assertTrue(self.keeper.error is not None)
+        self.assertEqual([route.type for route in self.kernel.dump("route")], [k.UNREACHABLE] * 2)
+        self.assertEqual(len(self.kernel.dump("rule")), 2)
+        self.keeper.look(RETRY_MS)
+        self.assertEqual((self.keeper.error, len(self.kernel.dump("route"))), (None, 4))
+        self.keeper.wanted = []
+        self.keeper.settled = False
+        self.keeper.look(RETRY_MS + 1)
+        self.assertEqual([route.type for route in self.kernel.dump("route")], [k.UNREACHABLE] * 2)
+        self.assertEqual(len(self.kernel.dump("rule")), 2)
+        self.keeper.settled = True
+        self.keeper.look(RETRY_MS + 2)
+        self.assertEqual(self.kernel.dump("route") + self.kernel.dump("rule"), [])
 
     def test_it_says_whether_the_guard_stands_as_wanted(self) -> None:
         self.make(NullKernel)

@@ -78,6 +78,8 @@ _LOAD_L2TP = (
     " (OpenWrt: install kmod-l2tp, kmod-l2tp-ip, kmod-l2tp-eth)"
 )
 
+_NO_RULES = "the kernel has no policy routing: it must be built with IP_MULTIPLE_TABLES and IPV6_MULTIPLE_TABLES"
+
 # (errno, kind or "" for any, remedy): the first row that fits.
 _REMEDIES = (
     (EPERM, "", "CAP_NET_ADMIN is needed: run as root"),
@@ -91,7 +93,8 @@ _REMEDIES = (
     (EEXIST, "session", "another program uses this session id or interface name: look at `ip l2tp show session`"),
     (EEXIST, "route", "another program has a route with this destination and metric: look at `ip route`"),
     (EEXIST, "rule", "another program has this rule: look at `ip rule`"),
-    (EAFNOSUPPORT, "rule", "the kernel has no policy routing: it must be built with IP_MULTIPLE_TABLES, for IPv6 too"),
+    (EAFNOSUPPORT, "rule", _NO_RULES),
+    (EOPNOTSUPP, "rule", _NO_RULES),
     (EINVAL, "flow", "load the kernel module nf_conntrack_netlink (OpenWrt: install kmod-nf-conntrack-netlink)"),
     (EADDRINUSE, "tunnel", "another program uses these addresses and this tunnel id: look at `ip l2tp show tunnel`"),
     (EADDRNOTAVAIL, "tunnel", "the inner address must be on this router first"),

@@ -9,6 +9,7 @@ from isthmus.kernel.contract import (
     EINVAL,
     ENODEV,
     ENOENT,
+    EOPNOTSUPP,
     ESRCH,
     KernelError,
     is_our_address,
@@ -317,7 +318,13 @@ class Routing:
 
     def _dump_rules(self) -> list[KernelObject]:
         out: list[KernelObject] = []
-        for msg in self._transport.request(fibmsg(), RTM_GETRULE, LIST, "list the rules"):
+        try:
+            listed = self._transport.request(fibmsg(), RTM_GETRULE, LIST, "list the rules")
+        except KernelError as error:
+            if error.number != EOPNOTSUPP:  # a kernel without rules has none of ours, and tunnels need none
+                raise
+            return out
+        for msg in listed:
             rule = pull_rule(msg)
             if rule is not None:
                 out.append(rule)
