@@ -87,6 +87,8 @@ def forced_samples():
         ("rule remove, IPv6", real_route.push_rule(lane.rule(k.AF_INET6, lane.OTHER_TABLE, 691, 0xFF000000)),
          real_route.RTM_DELRULE, DO),
         ("guard counters", push_counters("isthmus"), NFT_MSG_GETOBJ, LIST),
-        ("flow list", real_flow.ctmsg(), real_flow.IPCTNL_MSG_CT_GET, LIST),
+        ("flow list", real_flow.push_question(None), real_flow.IPCTNL_MSG_CT_GET, LIST),
+        ("flow list of a source", real_flow.push_question(ENDS[0]), real_flow.IPCTNL_MSG_CT_GET, LIST),
+        ("flow list of an IPv6 source", real_flow.push_question(contract.US6), real_flow.IPCTNL_MSG_CT_GET, LIST),
         ("flow end", real_flow.push_flow(FLOW), real_flow.IPCTNL_MSG_CT_DELETE, DO),
     ]

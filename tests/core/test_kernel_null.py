@@ -54,6 +54,8 @@ class NullTest(contract.Contract):
         self.kernel.known_flows = [one, other]
         self.assertEqual(self.kernel.flows(), [one, other])
         self.assertEqual(self.kernel.flows(lambda flow: flow.offloaded), [other])
+        self.assertEqual(self.kernel.flows(source=us), [one, other])
+        self.assertEqual(self.kernel.flows(source=peer), [])
         for _ in range(2):
             self.kernel.end_flow(one)
         self.assertEqual(self.kernel.flows(), [other])

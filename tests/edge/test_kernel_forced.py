@@ -174,6 +174,23 @@ class ForcedTest(unittest.TestCase):
         self.kernel.end_flow(flow)
         self.assertEqual(self.kernel.flows(lambda flow: flow.protocol == 17), [])
 
+    def test_connections_of_one_source(self) -> None:
+        for address in ("127.0.0.5", "127.0.0.6"):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.bind((address, 0))
+                sender.sendto(b"x", ("127.0.0.9", 7001))
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.bind((address, 0))
+                sender.sendto(b"x", ("127.0.0.9", 7007))  # in a zone
+        self.udp(7002, socket.AF_INET6, "::1")
+        source = parse_ip("127.0.0.5")
+        seen = []
+        found = self.kernel.flows(lambda flow: not seen.append(flow.source) and flow.protocol == 17, source)
+        self.assertEqual(sorted([(flow.dport, flow.zone) for flow in found]), [(7001, 0), (7007, 7)])
+        self.assertEqual(set(seen), {source})
+        self.assertEqual([flow.dport for flow in self.kernel.flows(None, THERE) if flow.protocol == 17], [7002])
+        self.assertEqual(self.kernel.flows(None, parse_ip("127.0.0.7")), [])
+
     def test_what_was_never_listed_ends_nothing(self) -> None:
         self.udp(7001)
         before = self.kernel.flows()

@@ -173,10 +173,11 @@ class NullKernel(Kernel):
         self._maybe_fail("counters", "read the counters", "guard")
         return dict(self.counts) if self._guard is not None else {}
 
-    def flows(self, fits: Callable[[Flow], bool] | None = None) -> list[Flow]:
+    def flows(self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None) -> list[Flow]:
         """Those of `known_flows` that fit."""
         self._maybe_fail("flows", "list the connections", "flow")
-        return [flow for flow in self.known_flows if fits is None or fits(flow)]
+        found = [flow for flow in self.known_flows if source in {None, flow.source}]
+        return [flow for flow in found if fits is None or fits(flow)]
 
     def end_flow(self, flow: Flow) -> None:
         """Take it out of `known_flows`; whether it is offloaded meanwhile does not matter."""

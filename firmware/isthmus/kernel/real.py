@@ -121,9 +121,9 @@ class RealKernel(Kernel):
         """See Kernel."""
         return self._guard.counters()
 
-    def flows(self, fits: Callable[[Flow], bool] | None = None) -> list[Flow]:
+    def flows(self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None) -> list[Flow]:
         """See Kernel."""
-        return self._conntrack.flows(fits)
+        return self._conntrack.flows(fits, source)
 
     def end_flow(self, flow: Flow) -> None:
         """See Kernel."""
