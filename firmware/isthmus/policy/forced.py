@@ -7,8 +7,8 @@ promise before the daemon runs and after it has died. `forced_in` keeps forced h
 fetch for them (DNS relay, proxies, UPnP), `forced_dns` brings their questions to the resolver inside the tunnel.
 `forced_seen` marks what the guard has let pass from the site's own networks: all else is led nowhere (lane.py).
 
-`forced_arrive` stands behind every DNAT (priority -100): both layers see the same destination, and whoever restores
-marks at -150 (mwan3, QoS) does not overwrite ours.
+`forced_arrive` stands behind every DNAT (priority -100, alias.py -90): both layers see the same destination, and who
+restores marks at -150 (mwan3, QoS) does not overwrite ours.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ARRIVE, ACROSS, IN, DNS = "arrive", "across", "in", "dns"
 # hook -> base chain: hook of the kernel, kind, priority. nat: ahead of every firewall's DNAT (-100).
-HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -90), (IN, "input", "filter", -300),
+HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80), (IN, "input", "filter", -300),
          (ACROSS, "forward", "filter", -300))  # fmt: skip
 SEEN_AT = -89  # behind forced_arrive
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
@@ -175,6 +175,10 @@ class _Writer:
         ]))  # fmt: skip
         home = ["ip saddr 0.0.0.0 goto forced_nameless", "fib saddr . iif oif missing counter drop"]
         self.chains.append(Chain("forced_home", home))
+        if [rule for rule in self.rules if rule.to]:
+            # Until it is forwarded its header names this router, and no `to` can know where it goes (RFC 791 3.1).
+            routed = ["ip option %s exists counter drop" % option for option in ("lsrr", "ssrr")]
+            self.chains.append(Chain("forced_options", routed))
         if self.sources.bound:
             claimed = ["ether saddr . ip saddr %s return" % one_of(self._pairs()), "counter drop"]
             self.chains.append(Chain("forced_claimed", claimed))
@@ -187,8 +191,11 @@ class _Writer:
         tunnels = quoted(self.tunnels)
         if hook == ARRIVE:
             rows = ["%s : accept" % LOOPBACK] + ["%s : goto forced_back" % name for name in tunnels]
-            return ["iifname vmap { %s }" % ", ".join(rows)] + on("iifname", self.homes, "jump forced_home")
-        opening = ["iifname %s accept" % one_of([LOOPBACK] + tunnels)]
+            opening = ["iifname vmap { %s }" % ", ".join(rows)] + on("iifname", self.homes, "jump forced_home")
+        else:
+            opening = ["iifname %s accept" % one_of([LOOPBACK] + tunnels)]
+        if hook in {ARRIVE, ACROSS} and [rule for rule in self.rules if rule.to]:
+            opening.append("ip hdrlength != 5 jump forced_options")
         if hook == DNS:
             opening += ["meta l4proto != { %d, %d } accept" % (TCP, UDP), "th dport != 53 accept"]
         return opening
@@ -283,7 +290,10 @@ class _Writer:
             lines = on("iifname !=", self.homes, "fib saddr . iif oif missing " + _drop(rule))
         lines += on("fib daddr oifname", self.lans, "accept") + self._exceptions(rule)
         mark = self.lane[number].mark
-        lines.append("meta mark set meta mark & 0x%08x | 0x%08x accept" % (MARK_MASK ^ 0xFFFFFFFF, mark))
+        lines.append("meta mark set meta mark & 0x%08x | 0x%08x" % (MARK_MASK ^ 0xFFFFFFFF, mark))
+        # What the lane's table answers with `unreachable` never comes to the second layer: counted here.
+        lines.append('fib daddr . mark oif missing fib daddr type unicast counter name "%s"' % blocked(rule.name))
+        lines.append("accept")
         return lines
 
     def _across(self, rule: ForcedConfig, number: int) -> list[str]:
