@@ -36,7 +36,7 @@ RUN_DIR = "/var/run/isthmus"
 CONFIG_NAME = "isthmus"
 HOLD_NAME = "hold.sock"
 HOLD_READY_MS = 2_000
-HOLD_FIRST_MS = 10_000  # a first hold is started when the first tunnel has keys, or after this
+HOLD_FIRST_MS = 10_000  # a first hold is started when the first tunnel is up, or after this
 HOLD_RETRY_MS = 1_000  # a hold that ends is started again after this
 MAPPING_PAUSE_MS = 250
 ROUNDS = 8  # of the loop before timers: to find the next one among hundreds of tunnels is dearer than a datagram
@@ -199,7 +199,7 @@ class Daemon:
                 self.loop.on_readable(fd, self._receiver(port))
         if self.edge.holder.fd() >= 0:
             self._hold()
-        else:  # there is nothing to hold yet, and one process less to start makes the tunnel come up sooner
+        else:  # there is nothing to hold yet, and one process less to start makes the first tunnel come up sooner
             self._hold_at = self.started_at + HOLD_FIRST_MS
         for echo in (self.edge.icmp, self.edge.icmp4):
             self.loop.on_readable(echo.fd(), self._echoer(echo))
@@ -245,7 +245,7 @@ class Daemon:
         timers = [self.site.get_timer()] + list(self._resting.values()) + ([self._hold_at] if self._hold_at else [])
         timer = min(timers)
         fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()), ROUNDS)
-        if self._hold_at is not None and (host.now() >= self._hold_at or self._has_keys()):
+        if self._hold_at is not None and (host.now() >= self._hold_at or self._is_one_up()):
             self._hold()
         for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:
             del self._resting[fd]
@@ -276,8 +276,8 @@ class Daemon:
         else:
             self._reload_wanted = True
 
-    def _has_keys(self) -> bool:
-        return bool([tunnel for tunnel in self.site.tunnels.values() if tunnel.children.usable()])
+    def _is_one_up(self) -> bool:
+        return any(tunnel.state() == "up" for tunnel in self.site.tunnels.values())
 
     def _hold(self) -> None:
         self._hold_at = None

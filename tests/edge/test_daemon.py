@@ -83,8 +83,10 @@ class Life(DaemonTest):
         daemon = self.start()
         self.assertIsNone(daemon.edge.holder._process)
         self.assertLessEqual(daemon._hold_at - module.host.now(), module.HOLD_FIRST_MS)
-        daemon.site.tunnels["branch"] = SimpleNamespace(children=SimpleNamespace(usable=lambda: True))
-        self.assertTrue(daemon._has_keys())
+        daemon.site.tunnels["branch"] = SimpleNamespace(state=lambda: "keyed")
+        self.assertFalse(daemon._is_one_up())
+        daemon.site.tunnels["branch"] = SimpleNamespace(state=lambda: "up")
+        self.assertTrue(daemon._is_one_up())
         del daemon.site.tunnels["branch"]
         daemon._hold_at = module.host.now()
         daemon.turn()

@@ -154,8 +154,8 @@ class EchoTest(unittest.TestCase):
 class ResolverTest(unittest.TestCase):
     def setUp(self) -> None:
         self.resolver = host.Resolver()
-        self.real = socket.getaddrinfo
-        self.addCleanup(setattr, socket, "getaddrinfo", self.real)
+        self.real = host.socket.getaddrinfo
+        self.addCleanup(setattr, host.socket, "getaddrinfo", self.real)
 
     def answers(self) -> list:
         found: list = []
@@ -164,7 +164,7 @@ class ResolverTest(unittest.TestCase):
 
     def test_an_answer_wakes_the_loop(self) -> None:
         rows = [(socket.AF_INET6, 2, 17, "", ("fe80::1%eth0", 0, 0, 2)), (socket.AF_INET, 2, 17, "", ("192.0.2.1", 0))]
-        socket.getaddrinfo = lambda *_, **__: rows + rows
+        host.socket.getaddrinfo = lambda *_, **__: rows + rows
         loop, woken = Loop(), []
         loop.on_readable(self.resolver.fd(), woken.append)
         self.resolver.ask("a.example.net")
@@ -182,7 +182,7 @@ class ResolverTest(unittest.TestCase):
             time.sleep(0.2)
             raise socket.gaierror(-2, "Name or service not known")
 
-        socket.getaddrinfo = slowly
+        host.socket.getaddrinfo = slowly
         for _ in range(5):
             self.resolver.ask("b.example.net")
         self.assertEqual(self.answers(), [("b.example.net", [], "Name or service not known")])
@@ -192,7 +192,7 @@ class ResolverTest(unittest.TestCase):
 
     def test_whatever_goes_wrong_is_an_answer(self) -> None:
         for mistake in (UnicodeError("label too long"), ValueError("null"), MemoryError(), socket.gaierror()):
-            socket.getaddrinfo = self.raising(mistake)
+            host.socket.getaddrinfo = self.raising(mistake)
             self.resolver.ask("c.example.net")
             name, found, failure = self.answers()[0]
             self.assertEqual((name, found), ("c.example.net", []))
@@ -205,14 +205,14 @@ class ResolverTest(unittest.TestCase):
         return lookup
 
     def test_no_thread_no_answer_and_the_next_question_is_asked(self) -> None:
-        start = host.threading.Thread.start
-        host.threading.Thread.start = self.raising(RuntimeError("can't start new thread"))
+        start = host._thread.start_new_thread
+        host._thread.start_new_thread = self.raising(RuntimeError("can't start new thread"))
         try:
             self.resolver.ask("d.example.net")
         finally:
-            host.threading.Thread.start = start
+            host._thread.start_new_thread = start
         self.assertEqual(self.answers()[0][:2], ("d.example.net", []))
-        socket.getaddrinfo = lambda *_, **__: [(socket.AF_INET, 2, 17, "", ("192.0.2.1", 0))]
+        host.socket.getaddrinfo = lambda *_, **__: [(socket.AF_INET, 2, 17, "", ("192.0.2.1", 0))]
         self.resolver.ask("d.example.net")
         self.assertEqual(self.answers()[0][1], [b"\xc0\x00\x02\x01"])
 

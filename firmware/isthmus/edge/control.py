@@ -16,7 +16,7 @@ from isthmus.errors import IsthmusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    from _socket import socket
     from collections.abc import Callable
     from typing import Any
 
@@ -115,7 +115,7 @@ def error_answer(error: IsthmusError) -> dict[str, Any]:
 
 
 class _Caller:
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket) -> None:
         self.sock = sock
         self.unread = b""
         self.unsent = b""

@@ -2,18 +2,21 @@
 
 An `os_micropython.py` beside this file would offer the same names. Addresses are bytes of 4 or 16, endpoints
 `(address, port)`, times milliseconds.
+
+Sockets, signals and threads come from the C modules below the library's: those load enum, selectors, re and more, an
+eighth of what the interpreter does until isthmusd runs, and add nothing that is used here.
 """
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]
+import _socket as socket
+import _thread
 import errno
 import os
 import resource
-import signal
-import socket
 import struct
 import sys
-import threading
 import time
 
 TYPE_CHECKING = False
@@ -224,7 +227,7 @@ def listen_control(path: str) -> socket.socket:
 def accept_control(listener: socket.socket) -> socket.socket | None:
     """The next caller, or None when there is none or it may not speak to us: only root and our own user may."""
     try:
-        caller, _ = listener.accept()
+        caller = socket.socket(fileno=listener._accept()[0])  # type: ignore[attr-defined]  # noqa: SLF001
     except OSError:
         return None
     credentials = caller.getsockopt(socket.SOL_SOCKET, SO_PEERCRED, 12)
@@ -263,7 +266,7 @@ class Resolver:
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._answers: list[tuple[str, list[bytes], str]] = []
         self._asked: set[str] = set()
 
@@ -278,7 +281,7 @@ class Resolver:
                 return
             self._asked.add(name)
         try:
-            threading.Thread(target=self._look_up, args=(name,), daemon=True).start()
+            _thread.start_new_thread(self._look_up, (name,))
         except RuntimeError:
             self._answer(name, [], "there is no memory for a question")
 

@@ -6,10 +6,9 @@ Port 4500 carries ESP too, which the kernel takes out (UDP_ENCAP); IKE is told a
 
 from __future__ import annotations
 
+import _socket as socket
 import errno
-import socket
 import struct
-import subprocess
 import sys
 
 from isthmus import hold
@@ -17,6 +16,8 @@ from isthmus.edge.os_cpython import DATAGRAMS_A_TURN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
+
     from isthmus.wire.addr import Endpoint
 
 IP_MTU_DISCOVER = 10  # linux/in.h
@@ -229,6 +230,8 @@ class Holder:
                 return
             except OSError:
                 self.lost()
+        import subprocess  # here: it is large, and when a hold is wanted the tunnel is up
+
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         numbers = [theirs.fileno()] + descriptors
         command = [sys.executable, "-I", "-S", hold.__file__, self._path]
@@ -256,6 +259,8 @@ class Holder:
             self._channel.close()
             self._channel = None
         if self._process is not None:
+            import subprocess
+
             try:
                 self._process.wait(STOP_MS / 1000)
             except subprocess.TimeoutExpired:  # it has closed its channel and goes on for a while: as good as gone

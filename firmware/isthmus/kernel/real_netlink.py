@@ -69,10 +69,10 @@ def _skip_package_init(name: str) -> None:
     if name in sys.modules:
         return
     try:
-        from importlib.util import find_spec
+        from importlib.machinery import PathFinder  # importlib.util does the same, and loads contextlib, collections...
     except ImportError:  # an interpreter without it has the shim, which is light by itself
         return
-    spec = find_spec(name)
+    spec = PathFinder.find_spec(name)
     if spec is None or spec.submodule_search_locations is None:
         return
     package = type(sys)(name)

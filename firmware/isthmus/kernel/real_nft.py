@@ -1,7 +1,4 @@
-"""The guard, through the nft program: text on its standard input, never in its arguments.
-
-Its one function that needs CPython is _run(): MicroPython has no way to start a program with pipes.
-"""
+"""The guard, through the nft program: text on its standard input, never in its arguments."""
 from __future__ import annotations
 
 import hashlib
@@ -22,9 +19,10 @@ from isthmus.kernel.nft_messages import (
 )
 from isthmus.kernel.real_list import Lister
 from isthmus.kernel.real_netlink import GET, NETLINK_NETFILTER, Transport, message
+from isthmus.kernel.real_program import run
 from isthmus.policy.guard import REMOVE, TABLE
 
-_PATIENCE_SECONDS = 20  # a loaded router takes a second or two
+_PATIENCE_MS = 20_000  # a loaded router takes a second or two
 
 
 class _Known:
@@ -140,19 +138,13 @@ class Guard:
 
 def _run(arguments: list[str], text: str, doing: str) -> tuple[int, str, str]:
     """(exit status, standard output, standard error) of nft."""
-    import subprocess  # here: an interpreter without it can do everything else
-
-    environment = {"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"}
     try:
-        done = subprocess.run(  # noqa: S603 - fixed program and fixed arguments
-            ["nft"] + arguments,
-            input=text.encode(), capture_output=True, timeout=_PATIENCE_SECONDS, check=False, env=environment)
+        return run("nft", arguments, text, _PATIENCE_MS)
     except FileNotFoundError:
         raise KernelError(ENOENT, doing, kind="guard", detail="there is no program nft") from None
-    except subprocess.TimeoutExpired:
-        detail = "nft took more than %d s" % _PATIENCE_SECONDS
+    except TimeoutError:
+        detail = "nft took more than %d s" % (_PATIENCE_MS // 1000)
         raise KernelError(ETIMEDOUT, doing, kind="guard", detail=detail) from None
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def _error(doing: str, said: str) -> KernelError:

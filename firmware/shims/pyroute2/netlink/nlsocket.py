@@ -29,7 +29,11 @@ class NetlinkSocket:
     def __init__(self, family=0, ext_ack=False, strict_check=False):
         # Here and not above: an interpreter without sockets can still encode and decode.
         import select
-        import socket
+
+        try:
+            import _socket as socket  # CPython's own is large, and adds nothing that is used here
+        except ImportError:
+            import socket
 
         self._socket = socket.socket(_AF_NETLINK, _SOCK_RAW, family)
         self._poll = select.poll()
