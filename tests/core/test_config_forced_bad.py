@@ -358,6 +358,10 @@ class BadRuleTest(unittest.TestCase):
         text = rule() + exception(b"option until '2026-11-15 12:00'\nlist to 9.9.9.9\n")
         self.assertEqual(load_text(text, now_s=0).warnings, [])
 
+    def test_wrong_interfaces_of_the_site_are_all_that_is_told(self):
+        loaded = load_text(rule() + b"config globals\nlist lan lo\n")
+        self.assertEqual([entry.code for entry in loaded.errors], ["bad-name"])
+
     def test_a_file_without_tunnels(self):
         loaded = load(PATH, lambda path: rule())
         self.assertIn("the file has no config tunnel", str(loaded.errors[0]))

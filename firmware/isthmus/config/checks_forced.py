@@ -259,6 +259,8 @@ def check_way_in(sections: Sections) -> None:
     Asked as the kernel asks: by MAC address, then by network, then by interface, and in each the first rule decides.
     """
     rules = [draft for draft in sections.of["forced"] if draft.ok and not draft.values["to"]]
+    if not sections.lans:
+        return  # its lines are wrong, and that is told
     shutting: list[Draft] = []
     for door in ADMIN_PORTS:
         asked = [draft for draft in rules if ports_hold_all(draft.values["port"], [door])]
