@@ -93,13 +93,22 @@ class LaneTest(lane.LaneContract):
             nft({"guard": "flush ruleset\n", "edit": "add rule inet isthmus clear_out accept\n"}[what])
 
 
-class ForcedTest(unittest.TestCase):
+class KernelTest(unittest.TestCase):
+    """What tests with traffic need."""
+
+    def open_kernel(self) -> None:
+        """`self.kernel`, in the network of this moment."""
+        self.kernel = RealKernel()
+        self.addCleanup(self.kernel.close)
+        self.kernel.flows()  # opens its socket
+
+
+class ForcedTest(KernelTest):
     """What only a kernel with traffic shows."""
 
     def setUp(self) -> None:
         nft("flush ruleset\n" + TRACK)
-        self.kernel = RealKernel()
-        self.addCleanup(self.kernel.close)
+        self.open_kernel()
         self.addCleanup(self.forget)
         self.forget()
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import socket
-import unittest
 from pathlib import Path
 
-from isthmus.kernel.real import RealKernel
 from tests.edge import test_kernel_forced as forced
 from tests.lab.kernel_world import enter, ip_batch, new_namespace
 
@@ -70,7 +68,7 @@ class ForcedTest(forced.ForcedTest):
         super().setUp()
 
 
-class OffloadTest(unittest.TestCase):
+class OffloadTest(forced.KernelTest):
     """Rule first, then the connection's end: only both stop what is offloaded (kernel.md)."""
 
     def setUp(self) -> None:
@@ -88,9 +86,7 @@ class OffloadTest(unittest.TestCase):
             enter(namespace)
             ip_batch(HOST % {"n": number})
         enter(self.router)
-        self.kernel = RealKernel()
-        self.addCleanup(self.kernel.close)
-        self.kernel.flows()  # opens its socket, in this namespace
+        self.open_kernel()
 
     def leave(self) -> None:
         for namespace in (self.host, self.far, self.router):
