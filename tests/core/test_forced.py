@@ -80,6 +80,14 @@ class ForcedTest(unittest.TestCase):
             with self.assertRaises(ValueError):
                 chains_of([rule("a", ["br-lan"])], lans=[name])
 
+    def test_a_kernel_without_nat_gets_none(self) -> None:
+        rules = [rule("a", ["br-lan"], dns=["10.0.0.53"])]
+        lanes = lanes_of(rules)
+        for nat in (True, False):
+            chains, _ = forced_chains(rules, lanes, {"a": "x"}, [LAN], set(), nat=nat)
+            self.assertEqual([chain.name for chain in chains if chain.kind == "nat"], ["forced_dns"] if nat else [])
+            self.assertTrue([chain for chain in chains if chain.name == "forced_in"])
+
     def test_an_exception_that_has_ended_once_is_not_there(self) -> None:
         rules = [rule("a", ["br-lan"], exceptions=[exception("e", ["203.0.113.0/24"], until=1000)])]
         self.assertTrue("ip daddr 203.0.113.0/24 meta time < 1000 accept" in self.text(rules))

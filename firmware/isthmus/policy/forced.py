@@ -50,16 +50,18 @@ def forced_chains(
     lans: list[str],
     spent: set[str],
     tunnels: list[str] | None = None,
+    nat: bool = True,
 ) -> tuple[list[Chain], list[str]]:
     """The chains and the names of the counters they use; nothing without rules.
 
     lanes: one for each name in any `via`; chosen: rule -> name of the lane it takes; lans: interfaces of the site's own
     networks; spent: names of exceptions that have ended; tunnels: the interfaces of all tunnels, those of the lanes
-    included or not. Raises ValueError for an interface name that is none.
+    included or not; nat: False for a kernel without it: questions of names then go where all else goes, and this router
+    answers none. Raises ValueError for an interface name that is none.
     """
     if not rules:
         return [], []
-    return _Writer(rules, lanes, chosen, lans, spent, tunnels or []).write()
+    return _Writer(rules, lanes, chosen, lans, spent, tunnels or []).write(nat)
 
 
 def homes_of(rules: list[ForcedConfig], lans: list[str]) -> list[str]:
@@ -141,7 +143,7 @@ class _Writer:
         self.chains: list[Chain] = []
         self._lists: dict[tuple[str, Numbers], str] = {}
 
-    def write(self) -> tuple[list[Chain], list[str]]:
+    def write(self, nat: bool) -> tuple[list[Chain], list[str]]:
         counters = []
         for rule in self.rules:
             counters += [protected(rule.name), blocked(rule.name)]
@@ -152,7 +154,7 @@ class _Writer:
             counters.append(IPV6_COUNTER)
         self._write_shared()
         for hook, place, kind, priority in HOOKS:
-            if hook == DNS and not [rule for rule in self.rules if rule.dns]:
+            if hook == DNS and not (nat and [rule for rule in self.rules if rule.dns]):
                 continue
             for number in range(len(self.rules)):
                 self._write_verdict(hook, number)

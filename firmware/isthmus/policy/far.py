@@ -1,0 +1,89 @@
+"""Nobody borrows an address from beyond a tunnel: what bears one comes through that tunnel, or is dropped.
+
+A packet from the Internet with a source in a tunnel's remote subnet would be taken for the other site's by everything
+behind this router. And an address on a tunnel's interface answers to nobody on an uplink (CVE-2019-14899).
+"""
+
+from __future__ import annotations
+
+from isthmus.policy.chain import Chain
+from isthmus.policy.match import on, one_of
+from isthmus.policy.spans import FAMILIES, format_span, join, pieces
+from isthmus.wire.addr import format_ip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.policy.spans import Piece
+    from isthmus.wire.addr import Prefix
+
+SHORTEST = 7  # fc00::/7, 10.0.0.0/8: what is shorter is the Internet, and the peer's own address with it
+LINK_LOCAL = b"\xfe\x80"  # RFC 4291 2.5.6: the kernel itself keeps it to its interface
+ESP, L2TP = 50, 115
+IKE_PORTS = "{ 500, 4500 }"  # RFC 7296 2
+
+
+class Far:
+    """One tunnel: its interface, the Prefixes beyond it, this router's addresses on it."""
+
+    def __init__(self, ifname: str, subnets: list[Prefix], addresses: list[bytes]) -> None:
+        self.ifname = ifname
+        self.subnets = subnets
+        self.addresses = addresses
+
+
+def far_chains(tunnels: list[Far], lans: list[str]) -> list[Chain]:
+    """The chains for the guard's table; none where no tunnel has a subnet or an address. lans: the site's own."""
+    rules = _addresses(tunnels, lans)
+    chains: list[Chain] = []
+    names: dict[tuple[int, ...], str] = {}
+    wide = [(subnet, number) for number, tunnel in enumerate(tunnels) for subnet in tunnel.subnets]
+    covers = [row for row in wide if row[0].length >= SHORTEST]
+    for word, size in FAMILIES:
+        rows = []
+        for low, high, numbers in _closest(covers, size):
+            if numbers not in names:
+                names[numbers] = "far_%d" % len(names)
+                ifnames = [tunnels[number].ifname for number in numbers]
+                chains.append(Chain(names[numbers], on("iifname", ifnames, "accept") + ["goto far_elsewhere"]))
+            rows.append("%s : goto %s" % (format_span(low, high, size), names[numbers]))
+        if rows:
+            rules.append("%s saddr vmap { %s }" % (word, ", ".join(rows)))
+    if chains:
+        chains.insert(0, _elsewhere())
+    return chains + [Chain("far", rules, "prerouting")] if rules else []
+
+
+def _closest(covers: list[tuple[Prefix, int]], size: int) -> list[Piece]:
+    """Ranges of addresses with the tunnels whose subnet is the longest that holds them, as routes go."""
+    found = []
+    for low, high, owners in pieces([(covers[index][0], index) for index in range(len(covers))], size):
+        longest = max([covers[index][0].length for index in owners])
+        tunnels = {covers[index][1] for index in owners if covers[index][0].length == longest}
+        found.append((low, high, tuple(sorted(tunnels))))
+    return join(found)
+
+
+def _addresses(tunnels: list[Far], lans: list[str]) -> list[str]:
+    """Our addresses on the tunnels, for others than tunnels, LANs and ourselves."""
+    rules = []
+    inside = ["lo"] + [tunnel.ifname for tunnel in tunnels] + lans
+    for word, size in FAMILIES:
+        found = [address for tunnel in tunnels for address in tunnel.addresses if len(address) == size]
+        own = sorted({address for address in found if address[:2] != LINK_LOCAL or size == 4})
+        if own:
+            words = one_of([format_ip(address) for address in own])
+            rules += ["%s daddr %s %s" % (word, words, rule) for rule in on("iifname !=", inside, "counter drop")]
+    return rules
+
+
+def _elsewhere() -> Chain:
+    """A LAN inside a larger remote subnet is where its route leads; the peer itself may have its address in one.
+
+    Every remote subnet has a route, if only to nowhere (desired.py): the default route never answers for it.
+    """
+    return Chain("far_elsewhere", [
+        "fib saddr . iif oif exists accept",
+        "fib daddr type local meta l4proto { %d, %d } accept" % (ESP, L2TP),
+        "fib daddr type local udp dport %s accept" % IKE_PORTS,
+        "counter drop",
+    ])  # fmt: skip

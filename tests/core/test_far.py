@@ -1,0 +1,44 @@
+"""Addresses from beyond a tunnel, as chains: what the text must say."""
+
+from __future__ import annotations
+
+import unittest
+
+from isthmus.policy.far import Far, far_chains
+from isthmus.wire.addr import parse_ip, parse_prefix
+
+
+def far(ifname: str, *subnets: str, own: tuple[str, ...] = ()) -> Far:
+    return Far(ifname, [parse_prefix(text) for text in subnets], [parse_ip(text) for text in own])
+
+
+class FarTest(unittest.TestCase):
+    def test_without_tunnels_subnets_or_addresses_there_is_nothing(self) -> None:
+        self.assertEqual(far_chains([], ["br-lan"]), [])
+        self.assertEqual(far_chains([far("ist-a", own=("fe80::1",))], ["br-lan"]), [])
+
+    def test_a_whole_internet_beyond_a_tunnel_is_no_address_to_borrow(self) -> None:
+        """The answers to this router's own questions, and its peer, come from there through the uplink."""
+        self.assertEqual(far_chains([far("ist-a", "0.0.0.0/0", "128.0.0.0/1", "::/0", "2000::/3")], []), [])
+
+    def test_of_two_that_overlap_the_closer_one_counts(self) -> None:
+        chains = far_chains([far("ist-a", "10.0.0.0/8"), far("ist-b", "10.1.0.0/16")], ["br-lan"])
+        self.assertEqual([chain.name for chain in chains], ["far_elsewhere", "far_0", "far_1", "far"])
+        self.assertEqual(chains[2].rules[0], 'iifname "ist-b" accept')
+        rows = "10.0.0.0/16 : goto far_0, 10.1.0.0/16 : goto far_1, 10.2.0.0-10.255.255.255 : goto far_0"
+        self.assertEqual(chains[3].rules, ["ip saddr vmap { %s }" % rows])
+
+    def test_two_of_one_subnet_both_may(self) -> None:
+        chains = far_chains([far("ist-a", "10.1.0.0/16"), far("ist-b", "10.1.0.0/16")], ["br-lan"])
+        self.assertEqual(chains[1].rules[0], 'iifname { "ist-a", "ist-b" } accept')
+
+    def test_an_address_on_a_tunnel_is_for_tunnels_and_lans(self) -> None:
+        chains = far_chains([far("ist-a", own=("10.9.9.1", "fe80::2", "fd00::1"))], ["br-lan"])
+        self.assertEqual(chains[0].rules, [
+            'ip daddr 10.9.9.1 iifname != { "lo", "ist-a", "br-lan" } counter drop',
+            'ip6 daddr fd00::1 iifname != { "lo", "ist-a", "br-lan" } counter drop',
+        ])  # fmt: skip
+
+    def test_a_name_that_gets_out_of_its_quotes_is_refused(self) -> None:
+        with self.assertRaises(ValueError):
+            far_chains([far('x" accept', "10.0.0.0/8")], [])
