@@ -9,7 +9,7 @@ from isthmus.policy.plan import plan
 from isthmus.wire.addr import parse_ip, parse_prefix
 from tests.core.kernel_contract_guard import GuardContract
 
-TABLE, OTHER_TABLE = k.TABLE_FIRST, k.TABLE_LAST
+TABLE, OTHER_TABLE = k.TABLE_FIRST + 1, k.TABLE_LAST
 EVERYWHERE, EVERYWHERE_6 = parse_prefix("0.0.0.0/0"), parse_prefix("::/0")
 HOP = parse_ip("fe80::2")
 BACKSTOP = 0x69000000

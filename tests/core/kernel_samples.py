@@ -86,6 +86,8 @@ def forced_samples():
         ("rule add", real_route.push_rule(lane.rule()), real_route.RTM_NEWRULE, CREATE),
         ("rule remove, IPv6", real_route.push_rule(lane.rule(k.AF_INET6, lane.OTHER_TABLE, 691, 0xFF000000)),
          real_route.RTM_DELRULE, DO),
+        ("rule add, by interface", real_route.push_rule(k.Rule(k.AF_INET, 691, 0, lane.MASK, k.TABLE_FIRST, "br-lan")),
+         real_route.RTM_NEWRULE, CREATE),
         ("guard counters", push_counters("isthmus"), NFT_MSG_GETOBJ, LIST),
         ("flow list", real_flow.push_question(None), real_flow.IPCTNL_MSG_CT_GET, LIST),
         ("flow list of a source", real_flow.push_question(ENDS[0]), real_flow.IPCTNL_MSG_CT_GET, LIST),

@@ -100,6 +100,8 @@ class GoldenTest(unittest.TestCase):
             ("route add, IPv6 in a tunnel's table", rtmsg, lambda msg: real_route.pull_route(msg, {5: "wan0"}),
              lane.lane(lane.OTHER_TABLE)[3]),
             ("rule add", fibmsg, real_route.pull_rule, lane.rule()),
+            ("rule add, by interface", fibmsg, real_route.pull_rule,
+             k.Rule(k.AF_INET, 691, 0, lane.MASK, k.TABLE_FIRST, "br-lan")),
             ("rule remove, IPv6", fibmsg, real_route.pull_rule,
              lane.rule(k.AF_INET6, lane.OTHER_TABLE, 691, 0xFF000000)),
         ):
@@ -131,7 +133,7 @@ class GoldenTest(unittest.TestCase):
             message.decode()
             self.assertEqual(real_ipsec.pull_policy(message), None)
         for name, value in (("FRA_PROTOCOL", 4), ("FRA_TABLE", 99), ("FRA_TABLE", 254), ("FRA_FWMASK", 0),
-                            ("FRA_FWMARK", 0), ("FRA_IIFNAME", "wan0")):
+                            ("FRA_FWMARK", 0), ("FRA_OIFNAME", "wan0")):
             foreign = real_route.push_rule(lane.rule())
             foreign["attrs"] = [row for row in foreign["attrs"] if row[0] != name] + [(name, value)]
             self.assert_no_rule(foreign)

@@ -81,6 +81,8 @@ class DecodeTest(unittest.TestCase):
          k.Route(contract.LAN, 100, oif="wan0", via=contract.PEER_LL, prefsrc=contract.US4)),
         ("route add, IPv6 in a tunnel's table", rtmsg, pull_route, lane.lane(lane.OTHER_TABLE)[3]),
         ("rule add", fibmsg, real_route.pull_rule, lane.rule()),
+        ("rule add, by interface", fibmsg, real_route.pull_rule,
+         k.Rule(k.AF_INET, 691, 0, lane.MASK, k.TABLE_FIRST, "br-lan")),
         ("route add, unreachable", rtmsg, pull_route, k.Route(contract.LAN, 4000000, k.UNREACHABLE)),
     )
 
