@@ -232,18 +232,14 @@ def check_pptp_helper(ground: Ground) -> list[Finding]:
             )
             remedy = "use it for the hosts that need it alone (list from), and move them to IKEv2 or WireGuard"
             found.append(Finding("pptp-helper", NOTE, message % config.name, remedy, config.name))
-    calls: dict[bytes, list[bytes]] = {}
     for client in ground.clients:
-        if client.service == "PPTP" and client.action != HELPER and client.direction == OUT:
-            hosts = calls.setdefault(client.outside, [])
-            if client.inside not in hosts:
-                hosts.append(client.inside)
-    for server in sorted(calls):
-        if len(calls[server]) > 1:
-            names = ", ".join([format_ip(host) for host in calls[server]])
-            message = "%s all use PPTP to %s without the helper: only one of them works" % (names, format_ip(server))
-            remedy = "add config passthrough with protocol pptp, action helper, and list from for each of them"
-            found.append(Finding("second-pptp-client", WARNING, message, remedy, format_ip(server)))
+        if client.service != "PPTP" or client.direction != OUT or client.action in (HELPER, BLOCK):
+            continue
+        if client.flow.reply_destination in ground.place.own:
+            host, server = format_ip(client.inside), format_ip(client.outside)
+            message = "%s uses PPTP to %s without the helper: what comes back in GRE finds no way through NAT"
+            remedy = "add config passthrough with protocol pptp, action helper and from %s/32, or change the VPN" % host
+            found.append(Finding("pptp-without-helper", WARNING, message % (host, server), remedy, host))
     return found
 
 
