@@ -15,24 +15,22 @@ from __future__ import annotations
 
 from isthmus.config.alias import LOCAL, REMOTE
 from isthmus.policy.chain import Chain
-from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
+from isthmus.policy.given import MARK_MASK
+from isthmus.wire.addr import IPV4_BYTES, format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.config.alias import AliasConfig
+    from isthmus.wire.addr import Prefix
 
 BEFORE_DSTNAT, TURN, BEFORE_SRCNAT, LEAVE = -101, -90, 98, 110  # fw4: dstnat -100, srcnat 100
 
-PROPOSALS = b"\x0a\x42"  # 10.66.0.0/16: seldom in use
-WIDE = b"\x0a"  # 10.0.0.0/8, for networks that need a /16 and more
 LONGEST_LABEL = 63  # RFC 1035 2.3.4
 LONGEST_NAME = 253
 
-MARK_MASK = 0xFF000000
-
 
 class AliasTunnel:
-    """What the chains need of a tunnel: its interface, and the mark of its route table where it has one, else 0."""
+    """What the chains need of a tunnel: its interface, and the mark of its lane (lane.py) where it has one, else 0."""
 
     def __init__(self, ifname: str, mark: int = 0) -> None:
         self.ifname = ifname
@@ -205,34 +203,6 @@ def is_host_name(name: str) -> bool:
             if not (0x30 <= byte <= 0x39 or 0x61 <= byte <= 0x7A or byte == 0x2D):
                 return False
     return True
-
-
-def propose(taken: list[Prefix], length: int) -> Prefix | None:
-    """A free IPv4 network of `length` bits (8 to 32) to appear as; None if there is none.
-
-    taken: every network that is configured or in use at either site. 10.66.1.0/24, 10.66.2.0/24, ...
-    """
-    base, bits = (PROPOSALS, 16) if length > 16 else (WIDE, 8)
-    if not 8 <= length <= 32:
-        return None
-    first = int.from_bytes(base, "big") << 32 - bits
-    step = 1 << 32 - length
-    # The first block of 10.66 is left out: 10.66.0.0 reads like no network of one's own. Of 10 as well, which many use.
-    start = 0x0A42 << 16 if bits == 8 and length == 16 else first + max(step, 256 if length > 16 else step)
-    number = start
-    while number < first + (1 << 32 - bits):
-        candidate = Prefix(number.to_bytes(4, "big"), length)
-        in_the_way = [prefix for prefix in taken if prefix.length > 0 and prefix.overlaps(candidate)]
-        if not in_the_way:
-            return candidate
-        ends = [_end(prefix) for prefix in in_the_way if len(prefix.address) == IPV4_BYTES]
-        number = max([number + step] + [-(-end // step) * step for end in ends])
-    return None
-
-
-def _end(prefix: Prefix) -> int:
-    """The first address behind a network, as a number."""
-    return int.from_bytes(prefix.address, "big") + (1 << 32 - prefix.length)
 
 
 def is_concerned(alias: AliasConfig, remote_subnets: list[Prefix], ends: list[bytes]) -> bool:

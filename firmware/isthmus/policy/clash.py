@@ -6,10 +6,10 @@ as in config/checks.py: findings(ground) runs them all.
 
 from __future__ import annotations
 
-from isthmus.config.alias import REMOTE
+from isthmus.config.cover import Ranges
 from isthmus.config.forced import MAC
+from isthmus.config.free import free_networks
 from isthmus.config.passthrough import BLOCK, HELPER, IPSEC, L2TP, PPTP
-from isthmus.policy.alias import propose
 from isthmus.policy.clients import clients
 from isthmus.policy.passthrough import (
     BOTH,
@@ -23,7 +23,7 @@ from isthmus.policy.passthrough import (
     TCP,
     UDP,
 )
-from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
+from isthmus.wire.addr import IPV4_BYTES, format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -222,16 +222,8 @@ def check_mac_inwards(ground: Ground) -> list[Finding]:
 
 
 def check_pptp_helper(ground: Ground) -> list[Finding]:
-    """PPTP: why it needs the helper, and why that is off unless somebody asks for it."""
+    """The tracking tells GRE apart by the call ids of both ends, and only the helper learns them."""
     found = []
-    for config in ground.config.passthrough:
-        if config.action == HELPER:
-            message = (
-                "passthrough '%s' follows PPTP, whose encryption has been broken for years (MS-CHAPv2), and lets the"
-                " other end name ports that the firewall then opens"
-            )
-            remedy = "use it for the hosts that need it alone (list from), and move them to IKEv2 or WireGuard"
-            found.append(Finding("pptp-helper", NOTE, message % config.name, remedy, config.name))
     for client in ground.clients:
         if client.service != "PPTP" or client.direction != OUT or client.action in (HELPER, BLOCK):
             continue
@@ -247,42 +239,24 @@ def check_overlap(ground: Ground) -> list[Finding]:
     """The peer's network is one of ours: packets for it never reach the tunnel."""
     found = []
     aliases = ground.config.aliases
-    taken = [subnet for tunnel in ground.config.tunnels for subnet in tunnel.remote_subnets + tunnel.local_subnets]
-    taken += [prefix for alias in aliases for prefix in (alias.subnet, alias.shown)] + ground.place.networks()
+    used = [subnet for tunnel in ground.config.tunnels for subnet in tunnel.remote_subnets + tunnel.local_subnets]
+    used += [prefix for alias in aliases for prefix in (alias.subnet, alias.shown)] + ground.place.networks()
+    taken = Ranges([(prefix, None) for prefix in used])
     for tunnel in ground.config.tunnels:
         for remote in tunnel.remote_subnets:
             ours = [prefix for prefix in ground.place.networks() if prefix.overlaps(remote)]
             if not ours:
                 continue
             message = "tunnel %s leads to %s, which overlaps %s of this site" % (tunnel.name, remote, ours[0])
-            free = propose(taken, remote.length) if len(remote.address) == IPV4_BYTES else None
+            free = free_networks(remote.length, taken, 1) if len(remote.address) == IPV4_BYTES else []
             remedy = "give one site other addresses"
-            if free is not None:
+            if free:
                 remedy = (
                     "let the peer appear as %s: there config alias with subnet %s, as %s and side local, here"
-                    " remote_subnet %s" % (free, remote, free, free)
+                    " remote_subnet %s" % (free[0], remote, free[0], free[0])
                 )
             found.append(Finding("overlap", ERROR, message, remedy, tunnel.name))
     return found
-
-
-def check_alias_subnet(ground: Ground) -> list[Finding]:
-    """A translated network that the other end cannot reach, since no route leads to it."""
-    found = []
-    for alias in ground.config.aliases:
-        tunnel = ground.config.get(alias.tunnel)
-        if tunnel is None or alias.side != REMOTE:
-            continue
-        if not [subnet for subnet in tunnel.remote_subnets if _holds(subnet, alias.shown)]:
-            message = "alias '%s' lets the peer's network appear as %s, which is in no remote_subnet of tunnel %s"
-            remedy = "add to the tunnel: list remote_subnet '%s'" % alias.shown
-            found.append(Finding("alias-unrouted", ERROR, message % (alias.name, alias.shown, tunnel.name), remedy,
-                                 alias.name))  # fmt: skip
-    return found
-
-
-def _holds(outer: Prefix, inner: Prefix) -> bool:
-    return outer.length <= inner.length and outer.contains(inner.address)
 
 
 def check_offload(ground: Ground) -> list[Finding]:
@@ -310,6 +284,5 @@ CHECKS: tuple[Callable[[Ground], list[Finding]], ...] = (
     check_mac_inwards,
     check_pptp_helper,
     check_overlap,
-    check_alias_subnet,
     check_offload,
 )

@@ -11,9 +11,10 @@ client without its requests has no answers. An ESP packet that comes after ten m
 
 from __future__ import annotations
 
-from isthmus.config.forced import BOUND, INTERFACE, MAC
+from isthmus.config.forced import BOUND, INTERFACE, MAC, format_mac
 from isthmus.config.passthrough import ALLOW, BLOCK, HELPER, IPSEC, L2TP, PPTP
 from isthmus.policy.chain import Chain
+from isthmus.policy.spans import FAMILIES, format_span, join, pieces
 from isthmus.wire.addr import IPV4_BYTES, format_ip
 
 TYPE_CHECKING = False
@@ -130,23 +131,24 @@ def _classes(configs: list[PassthroughConfig], leaves: bool) -> list[str]:
     side, name = ("saddr", "iifname") if leaves else ("daddr", "oifname")
     rules = []
     macs, names, everybody = [], [], ""
-    prefixes: list[tuple[Prefix, str]] = []
-    for config in configs:
+    covers: list[tuple[Prefix, int]] = []
+    for number, config in enumerate(configs):
         if not config.sources:
             everybody = everybody or config.name
         for source in config.sources:
             if source.kind in (MAC, BOUND):
-                macs.append((":".join(["%02x" % byte for byte in source.mac]), config.name))
+                macs.append((format_mac(source.mac), config.name))
             if source.kind == INTERFACE:
                 names.append(('"%s"' % source.ifname, config.name))
             elif source.prefix is not None and not (leaves and source.kind == BOUND):
-                prefixes.append((source.prefix, config.name))
+                covers.append((source.prefix, number))
     if leaves and macs:  # whom a packet goes to is not known by MAC before it leaves (clash.py says so)
         rules.append("ether saddr vmap { %s }" % _rows(macs))
-    for word, size in (("ip", 4), ("ip6", 16)):
-        spans = [row for row in prefixes if len(row[0].address) == size]
+    for word, size in FAMILIES:
+        spans = join([(low, high, owners[:1]) for low, high, owners in pieces(covers, size)])  # the first in the file
         if spans:
-            rules.append("%s %s vmap { %s }" % (word, side, _rows(first_matches(spans))))
+            rows = [(format_span(low, high, size), configs[owners[0]].name) for low, high, owners in spans]
+            rules.append("%s %s vmap { %s }" % (word, side, _rows(rows)))
     if names:
         rules.append("%s vmap { %s }" % (name, _rows(names)))
     if everybody:
@@ -162,37 +164,6 @@ def _rows(pairs: list[tuple[str, str]]) -> str:
             seen.append(key)
             rows.append("%s : goto pass_to_%s" % (key, name))
     return ", ".join(rows)
-
-
-def first_matches(spans: list[tuple[Prefix, str]]) -> list[tuple[str, str]]:
-    """Prefixes of one family that may overlap, each with a name -> ranges that do not, with the first one's name.
-
-    The maps of nft take no overlap. Ranges are text, "10.0.0.1" or "10.0.0.1-10.0.0.9", in ascending order.
-    """
-    size = len(spans[0][0].address)
-    edges = set()
-    bounds = []
-    for prefix, name in spans:
-        low = int.from_bytes(prefix.address, "big")
-        high = low + (1 << 8 * size - prefix.length)
-        edges.add(low)
-        edges.add(high)
-        bounds.append((low, high, name))
-    steps = sorted(edges)
-    found: list[tuple[int, int, str]] = []
-    for index in range(len(steps) - 1):
-        low, high = steps[index], steps[index + 1]
-        winner = [name for start, end, name in bounds if start <= low and high <= end][:1]
-        if winner and found and found[-1][1] == low and found[-1][2] == winner[0]:
-            found[-1] = (found[-1][0], high, winner[0])
-        elif winner:
-            found.append((low, high, winner[0]))
-    return [(_range(low, high - 1, size), name) for low, high, name in found]
-
-
-def _range(low: int, high: int, size: int) -> str:
-    first, last = format_ip(low.to_bytes(size, "big")), format_ip(high.to_bytes(size, "big"))
-    return first if low == high else "%s-%s" % (first, last)
 
 
 def shadow_chains(uplinks: list[str], peers: list[bytes] | None = None) -> list[Chain]:
