@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from isthmus.config.alias import AliasConfig
 from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX, Source
+from isthmus.config.model import load
 from isthmus.config.passthrough import PassthroughConfig
+from isthmus.kernel.flows import Flow
 from isthmus.wire.addr import Prefix, parse_ip, parse_prefix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from isthmus.config.model import Config
 
 
 def source(text: str) -> Source:
@@ -39,3 +45,23 @@ def alias(name: str, tunnel: str, subnet: str, shown: str, side: str = "local", 
         pairs.append((host, parse_ip(address)))
     values = {"tunnel": tunnel, "subnet": parse_prefix(subnet), "as": parse_prefix(shown), "side": side, "name": pairs}
     return AliasConfig(name, values)
+
+
+def config_of(text: str) -> Config:
+    """The configuration of a file, which must be right."""
+    loaded = load("/etc/config/isthmus", lambda path: text.encode())
+    if loaded.config is None:
+        raise AssertionError("; ".join([error.message for error in loaded.errors]))
+    return loaded.config
+
+
+def flow(
+    protocol: int, source: str, sport: int, destination: str, dport: int, reply_to: str = "", mapped: int = 0,
+    inside: str = "", status: int = 0,
+) -> Flow:
+    """A connection; reply_to, mapped: address and port after NAT of its source; inside: where a port forward leads."""
+    here, there = parse_ip(source), parse_ip(destination)
+    back_to = parse_ip(reply_to) if reply_to else here
+    server = parse_ip(inside) if inside else there
+    family = 2 if len(here) == 4 else 10
+    return Flow(family, protocol, here, sport, there, dport, server, dport, back_to, mapped or sport, status)

@@ -6,6 +6,7 @@ as in config/checks.py: findings(ground) runs them all.
 
 from __future__ import annotations
 
+from isthmus.config.alias import REMOTE
 from isthmus.config.cover import Ranges
 from isthmus.config.forced import MAC
 from isthmus.config.free import free_networks
@@ -259,6 +260,20 @@ def check_overlap(ground: Ground) -> list[Finding]:
     return found
 
 
+def check_forced_dns(ground: Ground) -> list[Finding]:
+    """What is led to a name server already is not led on to that server's real address."""
+    found = []
+    for rule in ground.config.forced:
+        for address in rule.dns:
+            for alias in ground.config.aliases:
+                if alias.side == REMOTE and alias.shown.contains(address):
+                    message = "forced '%s' asks %s for names, in alias '%s' of the peer: no answer comes back"
+                    remedy = "name a server beyond the tunnel that is no part of it, or let the peer itself translate"
+                    message = message % (rule.name, format_ip(address), alias.name)
+                    found.append(Finding("dns-in-alias", ERROR, message, remedy, rule.name))
+    return found
+
+
 def check_offload(ground: Ground) -> list[Finding]:
     """The firewall's flow table takes connections past every chain."""
     firewall, config = ground.firewall, ground.config
@@ -284,5 +299,6 @@ CHECKS: tuple[Callable[[Ground], list[Finding]], ...] = (
     check_mac_inwards,
     check_pptp_helper,
     check_overlap,
+    check_forced_dns,
     check_offload,
 )
