@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-from isthmus import __version__
+from isthmus import __version__, cli_policy
 from isthmus.edge.control import ask, now
 from isthmus.edge.printable import printable
 from isthmus.errors import IsthmusError
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     reload_command.add_argument(
         "--json", action="store_true", dest="json_too", help="print the daemon's answer as JSON"
     )
+    cli_policy.add_parser(commands)
     return parser
 
 
@@ -68,6 +69,8 @@ def _print_status(report: dict[str, Any]) -> None:
     guard = report["guard"]
     if guard["error"] is not None:
         _say("kernel: %s; %s" % (guard["error"]["message"], guard["error"]["remedy"]))
+    for rule in report.get("policy", {}).get("rules", []):
+        _say("[%s] %s  %s: %s" % (cli_policy.SIGNS[rule["state"]], rule["name"], rule["state"].upper(), rule["why"]))
     if not report["tunnels"]:
         _say("no tunnel is configured")
     for tunnel in report["tunnels"]:
@@ -112,6 +115,8 @@ def _print_reload(report: dict[str, Any]) -> None:
     for key in ("started", "changed", "removed", "unchanged"):
         if report[key]:
             _say("%s: %s" % (key, ", ".join(report[key])))
+    for sentence in report.get("exposed", []):
+        _say("exposed: %s" % sentence)
     for warning in report["warnings"]:
         _say("warning: %s" % warning)
 
@@ -135,7 +140,19 @@ def _wait_up(run: str, name: str) -> bool:
     return False
 
 
+def _run_policy(arguments: argparse.Namespace) -> int:
+    as_json = arguments.json or arguments.json_too
+    answer, lines, status = cli_policy.run(arguments, as_json)
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        _say("\n".join(lines))
+    return status
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "policy":
+        return _run_policy(arguments)
     request = {"command": arguments.command}
     name = getattr(arguments, "tunnel", None)
     if name is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from isthmus import __version__, status
+from isthmus import __version__, commands
 from isthmus.config.model import load
 from isthmus.edge import os_cpython as host
 from isthmus.edge.control import SOCKET_NAME, ControlServer, pack_line, unpack_line
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
     from isthmus.config.errors import ConfigError
     from isthmus.kernel.contract import Kernel
+    from isthmus.policy.forwards import Firewall
     from isthmus.wire.addr import Endpoint
 
 CONFIG_DIR = "/etc/config"
 STATE_DIR = "/etc/isthmus/state"
 RUN_DIR = "/var/run/isthmus"
 CONFIG_NAME = "isthmus"
+FIREWALL_NAME = "firewall"
 HOLD_NAME = "hold.sock"
 HOLD_READY_MS = 2_000
 HOLD_FIRST_MS = 10_000  # a first hold is started when the first tunnel is up, or after this
@@ -180,6 +182,7 @@ class Daemon:
         self.loop = Loop()
         self._kernel = kernel
         self._config_path = config_dir + "/" + CONFIG_NAME
+        self._firewall_path = config_dir + "/" + FIREWALL_NAME
         self._secrets_dir = state_dir + "/../secrets"
         self._paused_path = state_dir + "/" + PAUSED_FILE
         self._run_dir = run_dir
@@ -354,7 +357,8 @@ class Daemon:
         """Tunnels taken down by hand stay down over a restart."""
         return read_names(self._paused_path)
 
-    def _write_paused(self) -> None:
+    def write_paused(self) -> None:
+        """Raises IsthmusError."""
         tunnels = self.site.tunnels
         names = [name for name in sorted(tunnels) if tunnels[name].paused]
         try:
@@ -368,7 +372,7 @@ class Daemon:
         answer.
         """
         try:
-            return self._obey_request(request)
+            return commands.obey(self, request)
         except IsthmusError:
             raise
         except Exception as error:  # noqa: BLE001 - as in _guarded()
@@ -376,35 +380,14 @@ class Daemon:
             self.log.once("error", "control", text)
             raise IsthmusError(text, "", "internal") from None
 
-    def _obey_request(self, request: dict[str, Any]) -> dict[str, Any]:
-        """It was held against edge/control.py's COMMANDS."""
-        command = request["command"]
-        now = host.now()
-        if command == "version":
-            return {"version": __version__}
-        if command == "reload":
-            return self.reload()
-        tunnel = status.find(self.site.tunnels, request["tunnel"]) if "tunnel" in request else None
-        if command in ("up", "down") and tunnel is not None:
-            if command == "up":
-                if not tunnel.config.enabled:
-                    text = "option enabled of tunnel %s is off" % tunnel.name
-                    raise IsthmusError(text, "set it to 1, then run: isthmus reload", "disabled")
-                tunnel.resume(now)
-            else:
-                tunnel.pause(now)
-            self.site.obey(now)
-            self._write_paused()
-            return {"tunnel": tunnel.name, "state": tunnel.state()}
-        if command == "rekey" and tunnel is not None:
-            tunnel.renew_now(bool(request.get("ike")))
-            self.site.obey(now)
-            return {"tunnel": tunnel.name, "state": tunnel.state()}
-        self.site.observe(now)
-        self.site.obey(now)
-        if command == "show" and tunnel is not None:
-            return status.show(self, tunnel, now)
-        return status.report(self, tunnel, now)
+    def read_firewall(self) -> Firewall | None:
+        """What the router's own firewall file says; None where there is none."""
+        from isthmus.policy.forwards import parse_firewall  # here: isthmusd starts sooner without it
+
+        try:
+            return parse_firewall(host.read_file(self._firewall_path))
+        except OSError:
+            return None
 
 
 def _describe_mistake(error: Exception) -> str:

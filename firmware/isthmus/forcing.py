@@ -6,14 +6,16 @@ tunnels; this remembers what was chosen, which exceptions are over, and whose co
 
 from __future__ import annotations
 
-from isthmus.facts import facts_of
+from isthmus.facts import facts_of, peers_of
 from isthmus.kernel.contract import KernelError
 from isthmus.policy.closed import closed_text
 from isthmus.policy.desired import next_hop
-from isthmus.policy.ending import Ending
+from isthmus.policy.ending import Concern, Ending
 from isthmus.policy.exposure import find_exposed
-from isthmus.policy.forced import forced_chains, forced_objects
-from isthmus.policy.lane import Lane, choose, lane_numbers, via_names
+from isthmus.policy.forced import forced_objects, homes_of
+from isthmus.policy.guard import is_safe_name
+from isthmus.policy.lane import Lane, choose, lane_numbers
+from isthmus.policy.whole import State, lane_names, policy_chains
 from isthmus.tally import Tally
 from isthmus.wire.addr import IPV6_BYTES
 
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from isthmus.outlet import Outlet
     from isthmus.policy.chain import Chain
     from isthmus.tunnel import Tunnel
-
-    Settled = tuple[ForcedConfig, str, tuple[str, ...]]  # the rule, the tunnel it goes through, its open exceptions
 
 LEAVE_MS = 1_000  # a tunnel that was chosen is left when it has been down so long
 RETURN_MS = 10_000  # one that is preferred is gone back to when it has been up so long
@@ -51,10 +51,13 @@ class Forcing:
         self._kernel = kernel
         self._outlet = outlet
         self._log = log
+        self.plain = False  # the kernel has refused a guard with NAT in it
+        self._uplinks: list[str] = []
+        self._peers: list[bytes] = []
         self._up: list[str] = []
         self._doubts: dict[str, tuple[str, int]] = {}  # rule name -> tunnel that may take over, since when
         self._wall_at = 0
-        self._settled: dict[str, Settled] | None = None
+        self._settled: dict[str, Concern] | None = None
         self._to_end: list[Flow] = []
         self._repairs = 0
 
@@ -77,7 +80,7 @@ class Forcing:
         for rule in config.forced:
             current = self.chosen.get(rule.name)
             chosen[rule.name] = current if current in rule.via else first[rule.name]
-        return self._chains(config, lanes, chosen)
+        return policy_chains(config, self._state(config, lanes, chosen))
 
     def take(self, config: Config) -> list[str]:
         """This is the configuration from now on. Returns a sentence for whoever becomes exposed."""
@@ -97,9 +100,9 @@ class Forcing:
 
     def see(self, tunnels: dict[str, Tunnel], now: int) -> bool:
         """The states of the tunnels now. True when what the kernel should hold may have changed."""
-        if self.config is None or not self.config.forced:
-            had, self.lanes = bool(self.lanes), []
-            return had
+        if self.config is None:
+            return False
+        self._look_around(tunnels)
         self._up = [name for name in sorted(tunnels) if tunnels[name].state() == "up"]
         lanes = make_lanes(self.config, tunnels)
         differs = lanes != self.lanes
@@ -108,6 +111,12 @@ class Forcing:
         for rule in self.config.forced:
             differs = self._consider(rule, wanted[rule.name], now) or differs
         return differs
+
+    def _look_around(self, tunnels: dict[str, Tunnel]) -> None:
+        """Where peers are, and by which interfaces they are reached."""
+        ways = [tunnel.road.way for tunnel in tunnels.values()]
+        self._uplinks = sorted({way.ifname for way in ways if way is not None and is_safe_name(way.ifname)})
+        self._peers = sorted({address for tunnel in tunnels.values() for address in peers_of(tunnel)})
 
     def _consider(self, rule: ForcedConfig, better: str, now: int) -> bool:
         """Whether this rule goes another way from now on: not with each probe that is lost."""
@@ -163,12 +172,20 @@ class Forcing:
 
     def chains(self) -> tuple[list[Chain], list[str]]:
         """For the guard: chains, and names of counters."""
-        return ([], []) if self.config is None else self._chains(self.config, self.lanes, self.chosen)
+        return self._write(False)
 
-    def _chains(self, config: Config, lanes: list[Lane], chosen: dict[str, str]) -> tuple[list[Chain], list[str]]:
+    def boot_chains(self) -> tuple[list[Chain], list[str]]:
+        """The same without what a kernel that has just started may not have yet."""
+        return self._write(True)
+
+    def _write(self, for_boot: bool) -> tuple[list[Chain], list[str]]:
+        if self.config is None:
+            return [], []
+        return policy_chains(self.config, self._state(self.config, self.lanes, self.chosen), for_boot)
+
+    def _state(self, config: Config, lanes: list[Lane], chosen: dict[str, str]) -> State:
         spent = {exception.name for exception in exceptions_of(config) if self.is_spent(exception)}
-        tunnels = [tunnel.ifname for tunnel in config.tunnels]
-        return forced_chains(config.forced, lanes, chosen, config.globals.lans, spent, tunnels)
+        return State(lanes, chosen, spent, self._uplinks, self._peers, self.plain)
 
     def closed(self) -> str:
         """What stands in at boot for a guard that nft does not take; "" where nothing was promised."""
@@ -176,33 +193,41 @@ class Forcing:
 
     def objects(self) -> list[KernelObject]:
         """Rules, and routes of the tunnels' tables."""
-        return forced_objects(self.lanes)
+        if self.config is None:
+            return []
+        return forced_objects(self.lanes, homes_of(self.config.forced, self.config.globals.lans))
 
     def is_spent(self, exception: ExceptionConfig) -> bool:
         """It is over, and stays so whatever the clock says."""
         return _mark(exception) in self.spent
 
+    def is_over(self, exception: ExceptionConfig) -> bool:
+        """It lets nothing pass any more: the kernel sees its end a moment before we remember it."""
+        past = exception.until is not None and self.wall is not None and self.wall >= exception.until
+        return past or self.is_spent(exception)
+
     def settle(self, repairs: int) -> None:
         """The guard stands as wanted: connections that began under other rules end. repairs: how often somebody has
         taken it away, and connections may have begun without it.
         """
-        wanted = self._signatures()
+        wanted = self._concerns()
         before = self._settled
         if before is None:
-            before = wanted if self._stands_in(self.inherited) else {}
+            before = wanted if self.inherited and self._stands_in(self.inherited) else {}
         if repairs != self._repairs:
             before = {}
-        rules = [row[0] for name, row in before.items() if wanted.get(name) != row]
-        rules += [row[0] for name, row in wanted.items() if before.get(name) != row]
-        try:
-            if rules:
-                ending = Ending(rules, self._kernel.local_addresses(), self._kernel.neighbours(), [])
+        changed = [row for name, row in before.items() if wanted.get(name) != row]
+        changed += [row for name, row in wanted.items() if before.get(name) != row]
+        if changed:
+            try:
+                lans = self.config.globals.lans if self.config is not None else []
+                ending = Ending(changed, self._kernel.local_addresses(), self._kernel.neighbours(), lans)
                 found = self._kernel.flows(ending.fits)
-                self._to_end = [flow for flow in found if flow.offloaded] + [f for f in found if not f.offloaded]
-        except KernelError as error:
-            self._log.once("error", "policy", "connections that began under other rules go on: %s; %s" % (
-                error, error.remedy))  # fmt: skip
-            return
+            except KernelError as error:
+                text = "connections that began under other rules go on: %s; %s"
+                self._log.once("error", "policy", text % (error, error.remedy))
+                return
+            self._to_end = [flow for flow in found if flow.offloaded] + [flow for flow in found if not flow.offloaded]
         self._settled = wanted
         self._repairs = repairs
         self.inherited = ""
@@ -216,21 +241,31 @@ class Forcing:
             except KernelError as error:
                 self._log.once("error", "policy", "a connection goes on: %s; %s" % (error, error.remedy))
 
-    def _signatures(self) -> dict[str, Settled]:
+    def _concerns(self) -> dict[str, Concern]:
+        if self.config is None:
+            return {}
+        spent = [_mark(exception) for exception in exceptions_of(self.config) if self.is_spent(exception)]
         found = {}
-        for rule in self.rules:
-            still = tuple([exception.name for exception in rule.exceptions if not self.is_spent(exception)])
-            found[rule.name] = (rule, self.chosen.get(rule.name, ""), still)
+        for rule in self.config.forced:
+            still = [exception.name for exception in rule.exceptions if _mark(exception) not in spent]
+            found["rule " + rule.name] = Concern(rule=rule, state=(self.chosen.get(rule.name, ""), still))
+        for alias in self.config.aliases:
+            tunnel = self.config.get(alias.tunnel)
+            found["alias " + alias.name] = Concern(alias=alias, subnets=tunnel.remote_subnets if tunnel else [])
+        if self.config.passthrough:
+            found["passthrough"] = Concern(passthrough=self.config.passthrough)
+        if self._uplinks and not self.plain:
+            found["peers"] = Concern(peers=self._peers)
         return found
 
     def _stands_in(self, text: str) -> bool:
         """A guard with this text holds the same rules."""
-        return all("\n".join(chain.lines()) in text for chain in self.chains()[0])
+        return all("\n".join(chain.lines()) in text for chain in self.boot_chains()[0])
 
 
 def make_lanes(config: Config, tunnels: dict[str, Tunnel]) -> list[Lane]:
     """One for each tunnel that a rule may go through; usable: its interface is there, with a way to the peer."""
-    names = via_names(config.forced)
+    names = lane_names(config)
     numbers = lane_numbers(names)
     lanes = []
     for name in names:

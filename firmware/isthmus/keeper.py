@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import ENOENT, KernelError
-from isthmus.kernel.objects import KINDS, UNICAST, Policy, Route, Rule, Sa, Session, Tunnel, is_inner
+from isthmus.kernel.objects import KINDS, MAIN_TABLE, UNICAST, Policy, Route, Rule, Sa, Session, Tunnel, is_inner
 from isthmus.policy.guard import REMOVE
 from isthmus.policy.plan import plan
 
@@ -45,11 +45,13 @@ class Keeper:
         self.wanted: list[KernelObject] = []
         self.wanted_sas: set[Key] = set()
         self.settled = False  # every tunnel knows what is its own: what a former life left and nobody wants may go
+        self.configured = False  # the configuration is known
         self.made: set[Mark] = set()  # what this life has wanted: that may go whatever others still have to find out
         self.released: set[Mark] = set()  # of tunnels that are no longer configured
         self.error: IsthmusError | None = None
         self.guard_verified_at: int | None = None
         self.guard_repairs = 0
+        self.guard_refusals = 0  # how often in a row the guard that is wanted could not be put in
         self.repairs = 0
         self._guard_text: str | None = None
         self._guard_digest: bytes | None = None
@@ -137,7 +139,9 @@ class Keeper:
                 self._log.once(
                     "warning", "guard", "somebody changed or removed the nft table isthmus; it is put in place again"
                 )
+            self.guard_refusals += 1
             digest = self._put_guard(self.wanted_guard)
+            self.guard_refusals = 0
         self._know_guard(self.wanted_guard, digest, now)
         return right
 
@@ -226,6 +230,8 @@ class Keeper:
         mark = (item.kind, item.key())
         if self.settled or mark in self.released:
             return True
+        if isinstance(item, Rule) or (isinstance(item, Route) and item.table != MAIN_TABLE):
+            return self.configured  # they follow from the configuration alone, and would cut off whom nothing holds
         if _closes(item):
             return False
         if mark in self.made:

@@ -47,6 +47,7 @@ SOFT = (
 VITAL = (verbs.RESOLVE, verbs.CONNECT, verbs.INITIATE)  # what a tunnel cannot go on without
 MISTAKE, MISTAKE_REMEDY = "a mistake in Isthmus itself", "see the log, and report it"
 
+PLAIN = "networks are not translated, VPN clients get no other ports and no helper"
 WAY_DEBOUNCE_MS = 50  # addresses and routes change in swarms
 
 
@@ -71,7 +72,7 @@ class Site:
         self._now = now
         self._way_at: int | None = None
         self._looked_at: int | None = None
-        self._remembered: str | None = None
+        self._remembered: str | None = ""
         self._verbs = self._make_verbs()
         self._actions = self._make_actions()
 
@@ -431,6 +432,7 @@ class Site:
         self._looked_at = now
         self.keeper.rest(now)
         tunnels = list(self.tunnels.values())
+        self.keeper.configured = self.forcing.config is not None
         self.keeper.settled = not self.guarded and not [t for t in tunnels if t.wanted and t.derived is None]
         ends = [ends_of(tunnel) for tunnel in tunnels]
         many: dict[tuple[bytes, bytes] | None, int] = {}
@@ -448,10 +450,16 @@ class Site:
         self.keeper.wanted_sas = {key for tunnel in tunnels for key in tunnel.children.wanted()}
         if not self.keeper.look(now):
             self.observer.at = now
+        if self.keeper.guard_refusals > 1 and chains and not self.forcing.plain:
+            self.forcing.plain = True
+            self.log.warning("policy", "%s: nft refuses a guard with it" % PLAIN)
+            self.keeper.hurry(now)
         if self.keeper.guard_stands() and not self.guarded:
-            if (text or "") != self._remembered:  # never what nft has not taken: the next boot needs it
-                self._remembered = text or ""
-                self._outlet.remember_guard(self._remembered, self.forcing.closed())
+            if text != self._remembered:  # never what nft has not taken: the next boot needs it
+                self._remembered = text
+                chains, counters = self.forcing.boot_chains()
+                kept = self._guard_of(chains, counters) if text is not None else ""
+                self._outlet.remember_guard(kept, self.forcing.closed())
             self.forcing.settle(self.keeper.guard_repairs)
 
     def _guard_of(self, chains: list[Chain], counters: list[str]) -> str:
@@ -462,8 +470,11 @@ class Site:
         sessions = self.observer.guard_sessions(tunnels, self.keeper.settled)
         return guard_text(sessions, self._peers(), chains, counters)
 
+    def peers_of(self, name: str) -> list[bytes]:
+        """Where the peer of that tunnel may be expected, or has proved itself."""
+        return peers_of(self.tunnels[name])
+
     def _peers(self) -> list[bytes]:
-        """Where peers may be expected, or have proved themselves."""
         return [address for tunnel in self.tunnels.values() for address in peers_of(tunnel)]
 
     def observe(self, now: int) -> None:

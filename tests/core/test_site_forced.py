@@ -6,9 +6,10 @@ from isthmus.config.model import load
 from isthmus.errors import IsthmusError
 from isthmus.forcing import LEAVE_MS, RETURN_MS
 from isthmus.kernel import objects as k
-from isthmus.kernel.contract import EINVAL
+from isthmus.kernel.contract import EINVAL, KernelError
 from isthmus.kernel.flows import IPS_OFFLOAD, Flow
 from isthmus.policy.guard import REMOVE
+from isthmus.policy.lane import CLOSED_TABLE
 from isthmus.wire.addr import parse_ip
 from tests.core.pair import PSK, A, Host, PairTest
 
@@ -58,7 +59,12 @@ class ForcedTest(PairTest):
         return [(verb, kind) for verb, kind, _ in self.a.kernel.log]
 
     def tables(self) -> list[str]:
-        return sorted([r.words() for r in self.a.kernel.dump("route") if r.table != k.MAIN_TABLE])
+        """Routes of the tunnels' tables."""
+        return sorted([r.words() for r in self.a.kernel.dump("route") if r.table not in (k.MAIN_TABLE, CLOSED_TABLE)])
+
+    def marks(self) -> int:
+        """Rules into them."""
+        return len([rule for rule in self.a.kernel.dump("rule") if rule.mark])
 
 
 class RuleTest(ForcedTest):
@@ -67,7 +73,7 @@ class RuleTest(ForcedTest):
         steps = self.steps()
         self.assertTrue("cameras" in self.a.guard_text)
         self.assertTrue(steps.index(("guard", "guard")) < steps.index(("add", "rule")))
-        self.assertEqual(len(self.a.kernel.dump("rule")), 2)
+        self.assertEqual(self.marks(), 2)
         self.assertEqual(len(self.tables()), 2, "both families end in unreachable while the tunnel is down")
 
     def test_the_table_leads_into_the_tunnel_while_it_carries(self) -> None:
@@ -99,7 +105,7 @@ class RuleTest(ForcedTest):
         self.a.site.stop(self.pair.now)
         self.assertTrue("cameras" in self.a.guard_text)
         self.assertIsNotNone(self.a.kernel.guard_get())
-        self.assertEqual(len(self.a.kernel.dump("rule")), 2)
+        self.assertEqual(self.marks(), 2)
 
     def test_rules_that_nft_refuses_change_nothing(self) -> None:
         self.begin(RULE % "")
@@ -121,6 +127,21 @@ class RuleTest(ForcedTest):
         self.pair.run(10_000)
         self.assertTrue("cameras" in self.a.guard_text)
         self.assertTrue("closed" in self.a.closed_text)
+
+
+    def test_a_kernel_without_nat_has_the_rest_of_the_guard(self) -> None:
+        set_guard = self.a.kernel.guard_set
+
+        def without_nat(text: str) -> None:
+            if "masquerade" in text:
+                raise KernelError(EINVAL, "set the guard", kind="guard")
+            set_guard(text)
+
+        self.a.kernel.guard_set = without_nat
+        self.begin(RULE % "")
+        self.assertTrue("cameras" in self.a.guard_text)
+        self.assertEqual(len([line for line in self.a.log.lines if "not translated" in line]), 1)
+        self.assertEqual(self.apply(RULE % " list to '10.0.0.0/8'\n")["changed"], [])
 
 
 class FailoverTest(ForcedTest):
@@ -295,13 +316,22 @@ class RestartTest(ForcedTest):
         self.apply(RULE % " list to '203.0.113.0/24'\n")
         self.assertEqual(self.a.kernel.known_flows, [])
 
+    def test_a_rule_that_went_while_nobody_ran_cuts_nobody_off(self) -> None:
+        self.begin(RULE % "")
+        self.restart()
+        text = site_text("nowhere.example.net", "192.168.20.0/24")
+        self.a.site.apply(self.write(self.a, text), [], self.pair.now)
+        self.pair.run(1_000)
+        self.assertEqual(self.a.tunnel.derived, None, "its name leads nowhere: this site never settles")
+        self.assertEqual((self.a.kernel.dump("rule"), self.tables()), ([], []))
+
     def test_a_file_that_cannot_be_read_leaves_the_guard_of_the_last_run(self) -> None:
         self.begin(RULE % "")
         text, digest = self.a.guard_text, self.a.kernel.guard_get()
         self.restart()
         self.pair.run(60_000)
         self.assertEqual((self.a.guard_text, self.a.kernel.guard_get()), (text, digest))
-        self.assertEqual(len(self.a.kernel.dump("rule")), 2)
+        self.assertEqual(self.marks(), 2)
         self.a.kernel.damage("guard")
         self.pair.run(5_000)
         self.assertEqual(self.a.kernel.guard_get(), digest, "and puts it in place again")

@@ -52,12 +52,13 @@ TUNNEL = (
 """One tunnel's life, in several files: pure as well."""
 
 DAEMON = (
-    "isthmus.daemon", "isthmus.forcing", "isthmus.keeper", "isthmus.lamps", "isthmus.mover", "isthmus.observer",
-    "isthmus.outlet", "isthmus.site", "isthmus.status", "isthmus.tally",
+    "isthmus.commands", "isthmus.daemon", "isthmus.forcing", "isthmus.keeper", "isthmus.lamps", "isthmus.mover",
+    "isthmus.observer", "isthmus.outlet", "isthmus.policy_status", "isthmus.site", "isthmus.status", "isthmus.tally",
 )  # fmt: skip
 """What joins all parts: may import everything but the command line."""
 
-COMMAND_LINE_MAY = ("isthmus", "isthmus.errors", "isthmus.edge.control", "isthmus.edge.printable")
+COMMAND_LINE = ("isthmus.cli", "isthmus.cli_policy")
+COMMAND_LINE_MAY = ("isthmus", "isthmus.cli_policy", "isthmus.errors", "isthmus.edge.control", "isthmus.edge.printable")
 WEB_MAY = ("isthmus.edge.control", "isthmus.errors")
 
 PURE_MODULES = (
@@ -104,8 +105,8 @@ def complaint(module: str, target: str) -> str:
     if module in TUNNEL:
         may = TUNNEL + TUNNEL_MAY
     elif module in DAEMON:
-        return "nothing imports the command line" if is_within(target, "isthmus.cli") else ""
-    elif module == "isthmus.cli":
+        return "nothing imports the command line" if any(is_within(target, name) for name in COMMAND_LINE) else ""
+    elif module in COMMAND_LINE:
         may = COMMAND_LINE_MAY
         return "" if any(target == name or target.rpartition(".")[0] == name for name in may) else f"only {may}"
     else:
@@ -144,7 +145,7 @@ class Directions(unittest.TestCase):
     def test_pure_parts_import_nothing_that_acts(self):
         for name in python_files("firmware/isthmus"):
             module = module_of(name)
-            if module in DAEMON or module == "isthmus.cli" or not (module in TUNNEL or PARTS[part_of(module)][1]):
+            if module in DAEMON + COMMAND_LINE or not (module in TUNNEL or PARTS[part_of(module)][1]):
                 continue
             for line, target, real in imports(parse(name), module):
                 if real and not is_within(target, "isthmus"):
@@ -153,7 +154,7 @@ class Directions(unittest.TestCase):
     def test_pure_parts_open_and_print_nothing(self):
         for name in python_files("firmware/isthmus"):
             module = module_of(name)
-            if module in DAEMON or module == "isthmus.cli" or not (module in TUNNEL or PARTS[part_of(module)][1]):
+            if module in DAEMON + COMMAND_LINE or not (module in TUNNEL or PARTS[part_of(module)][1]):
                 continue
             for node in ast.walk(parse(name)):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -7,12 +7,16 @@ by the kernel, it is judged as if it were new. The router's own IKE and ESP are 
 from __future__ import annotations
 
 from isthmus.config.forced import BOUND, INTERFACE, MAC
+from isthmus.policy.alias import is_concerned
+from isthmus.policy.clients import Place, clients, shadowing
 from isthmus.policy.exposure import needs_ipv6_block
 from isthmus.wire.addr import IPV4_BYTES, Prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from isthmus.config.alias import AliasConfig
     from isthmus.config.forced import ForcedConfig
+    from isthmus.config.passthrough import PassthroughConfig
     from isthmus.kernel.flows import Flow
 
     LocalAddress = tuple[str, bytes, int]  # interface name, address, prefix length
@@ -22,33 +26,64 @@ UDP, ESP, L2TP = 17, 50, 115
 TUNNEL_PORTS = (500, 4500)
 
 
-class Ending:
-    """What to end. rules: those that change, as they were and as they are; prefixes: whose translation changes."""
+class Concern:
+    """One thing that decides over connections; where it differs from before, those that it concerns end.
+
+    rule: a forced rule, with its `state`; alias: with the `subnets` beyond its tunnel; passthrough: all its sections,
+    in order; peers: outer addresses, whose packets no client's connection may own.
+    """
 
     def __init__(
         self,
-        rules: list[ForcedConfig],
-        addresses: list[LocalAddress],
-        neighbours: list[Neighbour],
-        prefixes: list[Prefix],
+        rule: ForcedConfig | None = None,
+        state: object = None,
+        alias: AliasConfig | None = None,
+        subnets: list[Prefix] | None = None,
+        passthrough: list[PassthroughConfig] | None = None,
+        peers: list[bytes] | None = None,
+    ) -> None:
+        self.rule = rule
+        self.state = state
+        self.alias = alias
+        self.subnets = subnets or []
+        self.passthrough = passthrough or []
+        self.peers = peers or []
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Concern) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.rule)
+
+
+class Ending:
+    """What to end. concerns: those that have changed, as they were and as they are."""
+
+    def __init__(
+        self, concerns: list[Concern], addresses: list[LocalAddress], neighbours: list[Neighbour], lans: list[str]
     ) -> None:
         self._own = {address for _, address, _ in addresses}
+        self._place = Place(addresses, lans, neighbours)
+        self._concerns = [concern for concern in concerns if concern.rule is None]
         self._hosts: set[bytes] = set()
-        self._others: set[bytes] = set()  # addresses of hosts whose MAC is another
-        self._prefixes: list[Prefix] = list(prefixes)
+        self._prefixes: list[Prefix] = []
         self._unsure = False  # a source is told by its MAC, and who knows under which addresses it has been seen
         self._all_ipv6 = False
-        for rule in rules:
-            for source in rule.sources:
-                self._all_ipv6 = self._all_ipv6 or (needs_ipv6_block(source) and rule.ipv6 != "free")
-                self._unsure = self._unsure or source.kind in (MAC, BOUND)
-                if source.kind in (MAC, BOUND):
-                    self._hosts |= {address for _, address, mac in neighbours if mac == source.mac}
-                if source.kind == INTERFACE:
-                    self._add_interface(source.ifname, addresses, neighbours)
-                elif source.prefix is not None:
-                    self._add(source.prefix)
+        for concern in concerns:
+            if concern.rule is not None:
+                self._add_rule(concern.rule, addresses, neighbours)
         self._others = {address for _, address, _ in neighbours if address not in self._hosts}
+
+    def _add_rule(self, rule: ForcedConfig, addresses: list[LocalAddress], neighbours: list[Neighbour]) -> None:
+        for source in rule.sources:
+            self._all_ipv6 = self._all_ipv6 or (needs_ipv6_block(source) and rule.ipv6 != "free")
+            if source.kind in (MAC, BOUND):
+                self._unsure = True
+                self._hosts |= {address for _, address, mac in neighbours if mac == source.mac}
+            if source.kind == INTERFACE:
+                self._add_interface(source.ifname, addresses, neighbours)
+            elif source.prefix is not None:
+                self._add(source.prefix)
 
     def _add(self, prefix: Prefix) -> None:
         if prefix.length == 8 * len(prefix.address):
@@ -70,12 +105,22 @@ class Ending:
         for address in (flow.source, flow.reply_source):
             if address in self._hosts or any(prefix.contains(address) for prefix in self._prefixes):
                 return True
+        if any(self._is_of(concern, flow) for concern in self._concerns):
+            return True
         if flow.source in self._own:
             return False
         if self._all_ipv6 and len(flow.source) != IPV4_BYTES:
             return True
         # Whoever has a MAC may have used addresses that nobody remembers: what passes by the chains must not go on.
         return self._unsure and flow.offloaded and flow.source not in self._others
+
+    def _is_of(self, concern: Concern, flow: Flow) -> bool:
+        if concern.alias is not None:
+            ends = [flow.source, flow.destination, flow.reply_source, flow.reply_destination]
+            return is_concerned(concern.alias, concern.subnets, ends)
+        if concern.passthrough:
+            return any(client.is_blocked for client in clients([flow], self._place, concern.passthrough))
+        return bool(shadowing([flow], self._place, concern.peers))
 
     def _is_ike(self, flow: Flow) -> bool:
         if flow.protocol != UDP:

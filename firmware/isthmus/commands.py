@@ -1,0 +1,90 @@
+"""What the control socket's requests do, one function a command; edge/control.py has held them against COMMANDS."""
+
+from __future__ import annotations
+
+from isthmus import __version__, status
+from isthmus.edge import os_cpython as host
+from isthmus.errors import IsthmusError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from isthmus.daemon import Daemon
+
+
+def obey(daemon: Daemon, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer's result. Raises IsthmusError."""
+    return HANDLERS[request["command"]](daemon, request, host.now())
+
+
+def _version(_daemon: Daemon, _request: dict[str, Any], _now: int) -> dict[str, Any]:
+    return {"version": __version__}
+
+
+def _reload(daemon: Daemon, _request: dict[str, Any], _now: int) -> dict[str, Any]:
+    return daemon.reload()
+
+
+def _up(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    tunnel = status.find(daemon.site.tunnels, request["tunnel"])
+    if not tunnel.config.enabled:
+        text = "option enabled of tunnel %s is off" % tunnel.name
+        raise IsthmusError(text, "set it to 1, then run: isthmus reload", "disabled")
+    tunnel.resume(now)
+    daemon.site.obey(now)
+    daemon.write_paused()
+    return {"tunnel": tunnel.name, "state": tunnel.state()}
+
+
+def _down(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    tunnel = status.find(daemon.site.tunnels, request["tunnel"])
+    tunnel.pause(now)
+    daemon.site.obey(now)
+    daemon.write_paused()
+    return {"tunnel": tunnel.name, "state": tunnel.state()}
+
+
+def _rekey(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    tunnel = status.find(daemon.site.tunnels, request["tunnel"])
+    tunnel.renew_now(bool(request.get("ike")))
+    daemon.site.obey(now)
+    return {"tunnel": tunnel.name, "state": tunnel.state()}
+
+
+def _observe(daemon: Daemon, now: int) -> None:
+    daemon.site.observe(now)
+    daemon.site.obey(now)
+
+
+def _show(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    tunnel = status.find(daemon.site.tunnels, request["tunnel"])
+    _observe(daemon, now)
+    return status.show(daemon, tunnel, now)
+
+
+def _status(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    name = request.get("tunnel")
+    tunnel = status.find(daemon.site.tunnels, name) if name is not None else None
+    _observe(daemon, now)
+    return status.report(daemon, tunnel, now)
+
+
+def _policy(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any]:
+    from isthmus import policy_status  # here, as below: isthmusd starts sooner without it
+
+    if not daemon.site.keeper.guard_stands():
+        daemon.site.look(now)
+    return policy_status.report(daemon.site, {}, daemon.read_firewall())
+
+
+HANDLERS = {
+    "version": _version,
+    "reload": _reload,
+    "up": _up,
+    "down": _down,
+    "rekey": _rekey,
+    "show": _show,
+    "status": _status,
+    "policy": _policy,
+}

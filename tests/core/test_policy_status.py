@@ -1,0 +1,85 @@
+"""What `isthmus policy` says of a site in memory: three states, counters, hosts, exceptions and their ends."""
+
+from __future__ import annotations
+
+from isthmus import policy_status, status
+from isthmus.config.policy_values import UtcTime
+from isthmus.kernel.contract import EINVAL
+from isthmus.kernel.flows import Flow
+from isthmus.wire.addr import parse_ip
+from tests.core.test_site_forced import CAMERA, EXCEPTION, NOON, RULE, UNTIL, ForcedTest
+
+PASSTHROUGH = "config passthrough 'vpn'\n option protocol ipsec\n option action block\n list from 'lan0'\n"
+ALIAS = "config alias 'twin'\n option tunnel branch\n option subnet 192.168.10.0/24\n option as 10.66.1.0/24\n"
+
+
+class StatusTest(ForcedTest):
+    def report(self) -> dict:
+        return policy_status.report(self.a.site, {}, None)
+
+    def rule(self) -> dict:
+        return self.report()["rules"][0]
+
+    def test_protected_with_a_tunnel_and_blocked_without(self) -> None:
+        self.begin((RULE % "").replace("free", "block"))
+        self.assertEqual((self.rule()["state"], self.rule()["by"]), ("protected", []))
+        self.a.tunnel.pause(self.pair.now)
+        self.a.site.obey(self.pair.now)
+        rule = self.rule()
+        self.assertEqual((rule["state"], rule["hosts"][0]["state"]), ("blocked", "blocked"))
+        self.assertTrue("tunnel branch is disabled" in rule["why"], rule["why"])
+
+    def test_exposed_says_by_what(self) -> None:
+        self.begin((RULE % "").replace("free", "block") + EXCEPTION % UNTIL)
+        rule = self.rule()
+        self.assertEqual((rule["state"], rule["by"], rule["otherwise"]), ("exposed", ["ntp"], "protected"))
+        self.assertEqual(rule["exceptions"][0]["until_text"], "2026-12-01 12:00")
+        self.a.site.forcing.tell_time(NOON, self.pair.now)
+        rule = self.rule()
+        self.assertEqual((rule["state"], rule["exceptions"][0]["state"]), ("protected", "over"))
+
+    def test_free_ipv6_is_an_exposure_of_hosts_known_by_ipv4(self) -> None:
+        self.begin((RULE % "").replace(" list via", " list from '02:00:00:00:00:50'\n list via"))
+        rule = self.rule()
+        self.assertEqual((rule["state"], rule["by"]), ("exposed", ["ipv6"]))
+        self.assertEqual([host["state"] for host in rule["hosts"]], ["exposed", "protected"])
+
+    def test_without_the_guard_nothing_is_called_protected(self) -> None:
+        self.begin((RULE % "").replace("free", "block"))
+        self.a.kernel.damage("guard")
+        self.a.kernel.fail_next["guard_set"] = EINVAL
+        self.a.site.kernel_changed({"guard"}, self.pair.now)
+        self.pair.now += 2_000
+        self.a.site.handle_timer(self.pair.now)
+        self.assertEqual((self.rule()["state"], self.rule()["by"]), ("exposed", ["guard"]))
+        self.pair.run(5_000)
+        self.assertEqual(self.rule()["state"], "protected")
+
+    def test_counters_and_who_a_mac_is(self) -> None:
+        self.begin((RULE % "").replace("192.168.10.50", "02:00:00:00:00:50"))
+        self.a.kernel.counts["forced_cameras_protected"] = (3, 300)
+        self.a.kernel.known_neighbours = [("lan0", CAMERA, b"\x02\x00\x00\x00\x00\x50")]
+        rule = self.rule()
+        self.assertEqual(rule["protected"], {"packets": 3, "bytes": 300})
+        self.assertEqual(rule["hosts"][0]["addresses"], ["192.168.10.50"])
+
+    def test_brief_is_what_status_has(self) -> None:
+        self.begin(RULE % "")
+        full = self.rule()
+        for name, value in status.brief(self.a.site)[0].items():
+            self.assertEqual(full[name], value)
+
+    def test_passthrough_alias_and_warnings(self) -> None:
+        self.begin("config globals\n list lan lan0\n" + PASSTHROUGH + ALIAS + " list name printer=192.168.10.7\n")
+        client, gateway = parse_ip("192.168.10.60"), parse_ip("203.0.113.9")
+        self.a.kernel.known_flows = [Flow(2, 17, client, 500, gateway, 500, gateway, 500, self.a.wan, 500, 0, 1)]
+        report = self.report()
+        self.assertEqual([one["inside"] for one in report["passthrough"][0]["clients"]], ["192.168.10.60"])
+        self.assertTrue(report["passthrough"][0]["clients"][0]["blocked"])
+        self.assertEqual(report["aliases"][0]["names"][0]["shown"], "10.66.1.7")
+        for warning in report["warnings"]:
+            self.assertTrue(warning["message"] and warning["remedy"], warning)
+
+    def test_utc_is_written_as_it_is_read(self) -> None:
+        for text in ("2026-12-01 12:00", "2028-02-29 23:59", "2027-01-01 00:00", "2031-12-31 07:08"):
+            self.assertEqual(policy_status.format_utc(UtcTime().parse(text)), text)
