@@ -35,6 +35,7 @@ CONFIG_DIR = "/etc/config"
 STATE_DIR = "/etc/isthmus/state"
 RUN_DIR = "/var/run/isthmus"
 CONFIG_NAME = "isthmus"
+HOSTS_NAME = "hosts"
 FIREWALL_NAME = "firewall"
 HOLD_NAME = "hold.sock"
 HOLD_READY_MS = 2_000
@@ -86,10 +87,11 @@ class EmptyFileError(IsthmusError):
 class Edge(Outlet):
     """The real world: UDP ports 500 and 4500, ICMPv6, the resolver, the state directory."""
 
-    def __init__(self, log: Log, state_dir: str, run_dir: str) -> None:
+    def __init__(self, log: Log, state_dir: str, run_dir: str, hosts_path: str) -> None:
         """Raises OSError where UDP 500 or 4500 cannot be had."""
         self._log = log
         self._guard_path = state_dir + "/" + GUARD_FILE
+        self._hosts_path = hosts_path or run_dir + "/" + HOSTS_NAME
         self._closed_path = state_dir + "/" + CLOSED_FILE
         self._spent_path = state_dir + "/" + SPENT_FILE
         self.udp = UdpPort(IKE_PORT)
@@ -151,6 +153,15 @@ class Edge(Outlet):
         except OSError as error:
             self._log.once("warning", "guard", "cannot be kept for the next boot: %s" % (error.strerror or "no disk"))
 
+    def publish_hosts(self, text: str) -> None:
+        """For whoever answers names on this router; it has to be told to read it again."""
+        if text == _read_text(self._hosts_path):
+            return
+        try:
+            host.write_file(self._hosts_path, text.encode(), 0o644)
+        except OSError as error:
+            self._log.once("warning", "alias", "the hosts file cannot be written: %s" % host.describe_os_error(error))
+
     def remember_spent(self, marks: list[str]) -> None:
         """Until the configuration has no such exception any more."""
         try:
@@ -171,13 +182,15 @@ class Edge(Outlet):
 class Daemon:
     """One daemon in one network namespace. `kernel` is the seam; the directories exist."""
 
-    def __init__(self, kernel: Kernel, log: Log, config_dir: str, state_dir: str, run_dir: str) -> None:
+    def __init__(
+        self, kernel: Kernel, log: Log, config_dir: str, state_dir: str, run_dir: str, hosts_path: str = ""
+    ) -> None:
         """Raises OSError where UDP 500 or 4500 cannot be had."""
         self.log = log
         self.started_at = host.now()
         self.config_error: IsthmusError | None = None
         self.config_warnings: list[str] = []
-        self.edge = Edge(log, state_dir, run_dir)
+        self.edge = Edge(log, state_dir, run_dir, hosts_path)
         self.site = Site(kernel, self.edge, log, host.random_bytes, self.started_at)
         self.loop = Loop()
         self._kernel = kernel
@@ -394,15 +407,16 @@ def _describe_mistake(error: Exception) -> str:
     return "a mistake in Isthmus itself, please report it: %s" % host.describe_exception(error)
 
 
-DIRECTORIES = (  # option, where without it, what it holds
-    ("--config", CONFIG_DIR, "the file isthmus"),
-    ("--state", STATE_DIR, "what outlives a reboot"),
-    ("--run", RUN_DIR, "the control socket"),
+DIRECTORIES = (  # option, what it is without it, what it is
+    ("--config", CONFIG_DIR, "directory of the file isthmus"),
+    ("--state", STATE_DIR, "directory of what outlives a reboot"),
+    ("--run", RUN_DIR, "directory of the control socket"),
+    ("--hosts", "", "file for the names that aliases have (without it: hosts, beside the control socket)"),
 )
 
 
 def _directories(words: list[str]) -> list[str]:
-    """The three directories, as the command line has them. Ends the program where it does not say so plainly."""
+    """Directories and file, as the command line has them. Ends the program where it does not say so plainly."""
     found = [default for _, default, _ in DIRECTORIES]
     names = [name for name, _, _ in DIRECTORIES]
     for word in words:
@@ -419,14 +433,14 @@ def _parse_directories(words: list[str]) -> list[str]:
 
     parser = argparse.ArgumentParser(prog="isthmusd", description="Joins this site to others; stays in the foreground.")
     for name, default, what in DIRECTORIES:
-        parser.add_argument(name, default=default, help="directory of %s (default %s)" % (what, default))
+        parser.add_argument(name, default=default, help="%s (default %s)" % (what, default or "none"))
     given = parser.parse_args(words)
-    return [given.config, given.state, given.run]
+    return [given.config, given.state, given.run, given.hosts]
 
 
 def main() -> int:
     """The program. Exit status 0 after a stop in good order, 1 where it could not start."""
-    config, state, run = _directories(sys.argv[1:])
+    config, state, run, hosts = _directories(sys.argv[1:])
     log = Log()
     host.leave_no_core()
     try:
@@ -440,7 +454,7 @@ def main() -> int:
             return 1
         from isthmus.kernel.real import RealKernel
 
-        daemon = Daemon(RealKernel(), log, config, state, run)
+        daemon = Daemon(RealKernel(), log, config, state, run, hosts)
         daemon.start()
     except KernelError as error:
         log.error("isthmusd", "cannot start: %s; %s" % (error, error.remedy))

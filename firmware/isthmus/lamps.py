@@ -2,15 +2,21 @@
 
 A lamp is "ok", "wait" (not yet, and nothing is wrong), "bad" or "off" (the tunnel is taken down). The sentence beside
 it is what it was judged by, so that nobody has to believe a colour.
+Forced rules have three states and no other, and a sentence each.
 """
 
 from __future__ import annotations
 
+from isthmus.policy.exposure import needs_ipv6_block
 from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from isthmus.config.forced import ForcedConfig
     from isthmus.keeper import Keeper
+    from isthmus.site import Site
     from isthmus.tunnel import Tunnel
 
 OK, WAIT, BAD, OFF = "ok", "wait", "bad", "off"
@@ -22,6 +28,8 @@ TRANSLATED = {
     "there": "the peer is behind an address translator, ",
     "both": "both routers are behind address translators, ",
 }
+PROTECTED, BLOCKED, EXPOSED = "protected", "blocked", "exposed"  # states of a forced rule, and no other
+BY_GUARD, BY_IPV6 = "guard", "ipv6"  # what lets it past the tunnel, beside the names of exceptions
 RECEIVING_MS = 10_000  # the probe alone makes the session's counter move every two seconds
 GUARD_MS = 60_000  # verified longer ago than this counts no more
 
@@ -135,3 +143,42 @@ def _guard(tunnel: Tunnel, keeper: Keeper, now: int) -> Lamp:
     known = "" if tunnel.derived is not None else "; this tunnel's ids are not known yet, and nothing can pass for it"
     repaired = ", repaired %d times" % keeper.guard_repairs if keeper.guard_repairs else ""
     return Lamp("guard", OK, "nft table isthmus verified %s ago%s%s" % (ago(now - verified), repaired, known))
+
+
+def rule_state(site: Site, rule: ForcedConfig) -> tuple[str, list[str], str]:
+    """(state, what lets something past the tunnel, state of everything else)."""
+    keeper, forcing = site.keeper, site.forcing
+    tunnel = site.tunnels.get(forcing.chosen.get(rule.name, ""))
+    otherwise = PROTECTED if tunnel is not None and tunnel.state() == "up" else BLOCKED
+    if not keeper.guard_stands() and keeper.error is not None:
+        return EXPOSED, [BY_GUARD], EXPOSED
+    by = [exception.name for exception in rule.exceptions if not forcing.is_over(exception)]
+    if rule.ipv6 == "free" and any(needs_ipv6_block(source) for source in rule.sources):
+        by.append(BY_IPV6)
+    return (EXPOSED if by else otherwise), by, otherwise
+
+
+def brief(site: Site) -> list[dict[str, Any]]:
+    """For `isthmus status`: name, state, by, otherwise, why and tunnel of each rule."""
+    rows = []
+    for rule in site.forcing.rules:
+        state, by, otherwise = rule_state(site, rule)
+        chosen = site.forcing.chosen.get(rule.name)
+        why = _why(site, rule, by, otherwise)
+        rows.append(
+            {"name": rule.name, "state": state, "by": by, "otherwise": otherwise, "why": why, "tunnel": chosen}
+        )
+    return rows
+
+
+def _why(site: Site, rule: ForcedConfig, by: list[str], otherwise: str) -> str:
+    if by == [BY_GUARD]:
+        return "its rules are not in the kernel, or could not be verified: %s" % site.keeper.error
+    name = site.forcing.chosen.get(rule.name, rule.via[0])
+    if otherwise == PROTECTED:
+        text = "everything goes through tunnel %s" % name
+    else:
+        tunnel = site.tunnels.get(name)
+        text = "nothing passes: tunnel %s is %s" % (name, tunnel.state() if tunnel is not None else "not there")
+    words = ["IPv6 of hosts known by their IPv4 address" if word == BY_IPV6 else "exception %s" % word for word in by]
+    return text + (", but for %s" % ", ".join(words) if words else "")

@@ -26,6 +26,10 @@ class Outlet:
         """Keep the guard's text for the next boot, and what stands in where nft does not take it; empty for none."""
         raise NotImplementedError
 
+    def publish_hosts(self, text: str) -> None:
+        """Names of the peers' hosts, as lines for a resolver's hosts file; empty for none."""
+        raise NotImplementedError
+
     def remember_spent(self, marks: list[str]) -> None:
         """Keep which exceptions of forced rules are over."""
         raise NotImplementedError

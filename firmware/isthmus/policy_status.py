@@ -21,13 +21,13 @@ from isthmus.config.alias import LOCAL
 from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.config.policy_values import DAYS, EPOCH
 from isthmus.kernel.contract import KernelError
+from isthmus.lamps import BY_IPV6, EXPOSED, brief
 from isthmus.policy.alias import hosts_text, peer_hosts_text, translate
 from isthmus.policy.clash import Finding, Ground, findings
 from isthmus.policy.clients import Place, clients
 from isthmus.policy.exposure import name_source, needs_ipv6_block
 from isthmus.policy.forced import IPV6_COUNTER, blocked, excepted, protected
 from isthmus.policy.passthrough import COUNTER, describe
-from isthmus.status import BY_IPV6, EXPOSED, brief
 from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False

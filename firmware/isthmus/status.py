@@ -18,21 +18,15 @@ from isthmus.edge import os_cpython as host
 from isthmus.edge.control import error_answer
 from isthmus.errors import IsthmusError
 from isthmus.facts import outer_of
-from isthmus.lamps import lamps
-from isthmus.policy.exposure import needs_ipv6_block
+from isthmus.lamps import brief, lamps
 from isthmus.wire.addr import format_endpoint, format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from isthmus.config.forced import ForcedConfig
     from isthmus.daemon import Daemon
-    from isthmus.site import Site
     from isthmus.tunnel import Tunnel
-
-PROTECTED, BLOCKED, EXPOSED = "protected", "blocked", "exposed"
-BY_GUARD, BY_IPV6 = "guard", "ipv6"  # beside the names of exceptions
 
 
 class UnknownTunnelError(IsthmusError):
@@ -180,42 +174,3 @@ def show(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
         "loss_percent": tunnel.probe.loss_percent(),
     }
     return result
-
-
-def rule_state(site: Site, rule: ForcedConfig) -> tuple[str, list[str], str]:
-    """(state, what lets something past the tunnel, state of everything else)."""
-    keeper, forcing = site.keeper, site.forcing
-    tunnel = site.tunnels.get(forcing.chosen.get(rule.name, ""))
-    otherwise = PROTECTED if tunnel is not None and tunnel.state() == "up" else BLOCKED
-    if not keeper.guard_stands() and keeper.error is not None:
-        return EXPOSED, [BY_GUARD], EXPOSED
-    by = [exception.name for exception in rule.exceptions if not forcing.is_over(exception)]
-    if rule.ipv6 == "free" and any(needs_ipv6_block(source) for source in rule.sources):
-        by.append(BY_IPV6)
-    return (EXPOSED if by else otherwise), by, otherwise
-
-
-def brief(site: Site) -> list[dict[str, Any]]:
-    """For `isthmus status`: name, state, by, otherwise, why and tunnel of each rule."""
-    rows = []
-    for rule in site.forcing.rules:
-        state, by, otherwise = rule_state(site, rule)
-        chosen = site.forcing.chosen.get(rule.name)
-        why = _why(site, rule, by, otherwise)
-        rows.append(
-            {"name": rule.name, "state": state, "by": by, "otherwise": otherwise, "why": why, "tunnel": chosen}
-        )
-    return rows
-
-
-def _why(site: Site, rule: ForcedConfig, by: list[str], otherwise: str) -> str:
-    if by == [BY_GUARD]:
-        return "its rules are not in the kernel, or could not be verified: %s" % site.keeper.error
-    name = site.forcing.chosen.get(rule.name, rule.via[0])
-    if otherwise == PROTECTED:
-        text = "everything goes through tunnel %s" % name
-    else:
-        tunnel = site.tunnels.get(name)
-        text = "nothing passes: tunnel %s is %s" % (name, tunnel.state() if tunnel is not None else "not there")
-    words = ["IPv6 of hosts known by their IPv4 address" if word == BY_IPV6 else "exception %s" % word for word in by]
-    return text + (", but for %s" % ", ".join(words) if words else "")

@@ -130,6 +130,9 @@ class Host(Outlet):
         self.guard_text = text
         self.closed_text = closed
 
+    def publish_hosts(self, text: str) -> None:
+        self.hosts_text = text
+
     def remember_spent(self, marks: list[str]) -> None:
         self.spent = list(marks)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from isthmus import policy_status, status
+from isthmus import policy_status
 from isthmus.config.policy_values import UtcTime
 from isthmus.kernel.contract import EINVAL
 from isthmus.kernel.flows import Flow
+from isthmus.lamps import brief
 from isthmus.wire.addr import parse_ip
 from tests.core.test_site_forced import CAMERA, EXCEPTION, NOON, RULE, UNTIL, ForcedTest
 
@@ -66,7 +67,7 @@ class StatusTest(ForcedTest):
     def test_brief_is_what_status_has(self) -> None:
         self.begin(RULE % "")
         full = self.rule()
-        for name, value in status.brief(self.a.site)[0].items():
+        for name, value in brief(self.a.site)[0].items():
             self.assertEqual(full[name], value)
 
     def test_passthrough_alias_and_warnings(self) -> None:
