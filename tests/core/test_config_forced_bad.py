@@ -109,7 +109,13 @@ ERRORS = (
     ("out-of-range", 3, "port", rule(more=b"list port tcp:70000\n"), ("1 to 65535",)),
     ("out-of-range", 3, "port", rule(more=b"list port udp:0\n"), ("1 to 65535",)),
     ("out-of-range", 3, "port", rule(more=b"list port udp:20-10\n"), ("10-20",)),
-    ("wrong-type", 3, "router_port", rule(more=b"list router_port gre\n"), ("stand here", "tcp, udp, icmp")),
+    (
+        "wrong-type",
+        3,
+        "router_port",
+        rule(more=b"list router_port gre\n"),
+        ("stand here", "tcp, udp, icmp; with a port"),
+    ),
     # dns
     ("via-loop", 3, "dns", rule(more=b"list dns 192.168.10.1\n"), ("this side of the tunnel", "behind the tunnel")),
     ("via-loop", 3, "dns", rule(sources=(b"172.20.0.0/24",), more=b"list dns 172.20.0.1\n"), ("this side",)),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from isthmus.config.reader import Draft
     from isthmus.config.sections import Sections
 
-MAX_ALL_SOURCES = 4096  # of all rules together: what a small router's nft sets and our own checks take easily
+MAX_ALL_SOURCES = 2048  # of all rules together: what a small router's memory takes without haste
 MAX_LANES = 127  # tunnels that rules go through: the mark has seven bits for them (policy/lane.py)
 TUNNEL_PREFIX = "ist-"
 
@@ -187,6 +187,8 @@ def mixed(draft: Draft, option: str, prefix: Prefix, able: list[int], line: int)
 
 def check_dns(draft: Draft, sections: Sections) -> None:
     """The name server lies where the tunnel leads, and not on this side."""
+    if not draft.values.get("dns"):
+        return
     able, seen = families_of(draft.values.get("from") or []), []
     vias = [sections.tunnels[name] for name in draft.values.get("via") or [] if name in sections.tunnels]
     inside = Ranges([(prefix, via) for via in vias for prefix in via.values.get("remote_subnet") or []])
@@ -282,9 +284,9 @@ def _is_open(asked: list[Draft], closed: list[Draft], sections: Sections) -> boo
     decided: set[object] = set()
     for draft in asked:
         for source in _of_kind(draft, MAC, BOUND):
-            if source.mac not in decided and draft not in closed:
+            if source.host not in decided and draft not in closed:
                 return True
-            decided.add(source.mac)
+            decided.add(source.host)
     # Where the file does not say which networks are the site's own, some host's address is in none of the rules.
     site = sections.site
     if [draft for draft in closed if draft.values["ipv6"] == "block" and _is_blind(draft)]:

@@ -104,7 +104,7 @@ def check_order(sections: Sections) -> None:
         for source, line in draft.items("from") if draft.ok else []:
             row = (index, source, line)
             if source.kind in (MAC, BOUND, INTERFACE):
-                named.setdefault(source.mac or source.ifname, []).append(row)
+                named.setdefault(source.host, []).append(row)
             else:
                 networks.append(row)
             if source.kind == BOUND:

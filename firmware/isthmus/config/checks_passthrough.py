@@ -105,7 +105,7 @@ def check_contradictions(sections: Sections) -> None:
             if source.kind == PREFIX:
                 networks.append(row)
             else:
-                named.setdefault(source.mac or source.ifname, []).append(row)
+                named.setdefault(source.host, []).append(row)
     for rows in named.values():
         meet_named(rows, order.meet)
     meet_networks(networks, order.meet)

@@ -15,6 +15,9 @@ PROTOCOL_WORDS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 50: "es
                   136: "udplite"}  # fmt: skip
 
 
+SMALL_PRIME = 1073741789  # below 2**30: a small integer everywhere
+
+
 class Source:
     """Hosts, by what tells them apart. kind: INTERFACE (ifname), MAC (mac, 6 bytes), PREFIX (prefix) or BOUND.
 
@@ -27,11 +30,23 @@ class Source:
         self.mac = mac
         self.prefix = prefix
 
+    @property
+    def host(self) -> object:
+        """What stands for the MAC address or the interface in a dictionary; another for each."""
+        return int.from_bytes(self.mac, "big") if self.mac else self.ifname
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Source) and self.__dict__ == other.__dict__
+        return (
+            isinstance(other, Source)
+            and self.mac == other.mac
+            and self.prefix == other.prefix
+            and self.kind == other.kind
+            and self.ifname == other.ifname
+        )
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.ifname, self.mac, self.prefix))
+        # As with Prefix: numbers, of which there are more than of MicroPython's hashes of bytes.
+        return hash(self.prefix) ^ int.from_bytes(self.mac, "big") % SMALL_PRIME ^ hash(self.ifname) % SMALL_PRIME
 
     def __str__(self) -> str:
         """As it is written in the file."""

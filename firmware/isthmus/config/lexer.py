@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from isthmus.errors import IsthmusError
 
-# Bounds for the memory of a small router; 200 tunnels of 20 lines each and 4000 forced hosts still fit.
+# Bounds for the memory of a small router; 100 tunnels of 20 lines each and 2000 forced hosts still fit.
 MAX_BYTES = 256 * 1024
-MAX_COMMANDS = 8000
+MAX_COMMANDS = 4800
 
 _SPACE = b" \t\n\v\f\r"  # isspace() in the C locale
 _WORD_ENDS = b" \t"

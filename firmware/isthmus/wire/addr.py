@@ -14,6 +14,7 @@ IPV4_BYTES = 4
 IPV6_BYTES = 16
 
 _HEX = b"0123456789abcdefABCDEF"
+_HASHES = 1073741789  # the largest prime below 2**30, which a small integer holds everywhere
 _MAPPED = b"\x00" * 10 + b"\xff\xff"  # RFC 4291 section 2.5.5.2, ::ffff:a.b.c.d
 
 
@@ -205,7 +206,8 @@ class Prefix:
         return isinstance(other, Prefix) and self.address == other.address and self.length == other.length
 
     def __hash__(self) -> int:
-        return hash((self.address, self.length))
+        # Numbers: MicroPython's hash of bytes has 8 or 16 bits, and a thousand hosts would look like one another.
+        return (int.from_bytes(self.address, "big") * 129 + self.length) % _HASHES
 
     def __str__(self) -> str:
         return "%s/%d" % (format_ip(self.address), self.length)
