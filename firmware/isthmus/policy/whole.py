@@ -7,6 +7,7 @@ from isthmus.policy.alias import AliasTunnel, alias_chains
 from isthmus.policy.far import Far, far_chains
 from isthmus.policy.forced import forced_chains
 from isthmus.policy.lane import via_names
+from isthmus.policy.outward import outward_chains
 from isthmus.policy.passthrough import passthrough_chains, shadow_chains
 
 TYPE_CHECKING = False
@@ -54,6 +55,8 @@ def policy_chains(config: Config, state: State, for_boot: bool = False) -> tuple
         marks = {lane.name: lane.mark for lane in state.lanes}
         ends = {tunnel.name: AliasTunnel(tunnel.ifname, marks.get(tunnel.name, 0)) for tunnel in config.tunnels}
         chains = chains + alias_chains(config.aliases, ends) + shadow_chains(state.uplinks, state.peers)
+        outward = [tunnel.ifname for tunnel in config.tunnels if tunnel.internet]
+        chains += outward_chains(outward, tunnels, lans)
     return chains, counters
 
 
