@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from isthmus import __version__, commands
+from isthmus.config.here import check_here
 from isthmus.config.model import load
 from isthmus.edge import os_cpython as host
 from isthmus.edge.control import SOCKET_NAME, ControlServer, pack_line, unpack_line
@@ -19,6 +20,7 @@ from isthmus.kernel.contract import KernelError
 from isthmus.offer import IKE_PORT, NAT_PORT
 from isthmus.outlet import Outlet
 from isthmus.site import Site
+from isthmus.surroundings import look_around
 from isthmus.wire.addr import IPV6_BYTES
 
 TYPE_CHECKING = False
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from isthmus.config.errors import ConfigError
+    from isthmus.config.model import Loaded
     from isthmus.kernel.contract import Kernel
     from isthmus.policy.forwards import Firewall
     from isthmus.wire.addr import Endpoint
@@ -200,6 +203,7 @@ class Daemon:
         self._paused_path = state_dir + "/" + PAUSED_FILE
         self._run_dir = run_dir
         self._stopping = False
+        self._has_started = False
         self._reload_wanted = False
         self._hold_at: int | None = None
         self._resting: dict[int, int] = {}  # descriptors that are not looked at until then
@@ -230,6 +234,7 @@ class Daemon:
             self.log.error("config", "no tunnel is started; the guard stands; %s" % error.remedy)
         except Exception as error:  # noqa: BLE001 - as in _guarded()
             self.log.error("config", "no tunnel is started; the guard stands; %s" % _describe_mistake(error))
+        self._has_started = True
         self.log.notice(
             "isthmusd", "version %s started, tunnels configured: %d" % (__version__, len(self.site.tunnels))
         )
@@ -342,7 +347,8 @@ class Daemon:
 
         Returns {"started", "changed", "removed", "unchanged", "exposed", "warnings": [text]}. Raises IsthmusError.
         """
-        loaded = load(self._config_path, host.read_file, self._secrets_dir)
+        loaded = load(self._config_path, host.read_file, self._secrets_dir, host.wall_seconds())
+        self._hold_against_router(loaded)
         for error in loaded.errors:
             self.log.error("config", str(error))
         config = loaded.config
@@ -365,6 +371,24 @@ class Daemon:
         self.log.level = config.globals.log_level
         report["warnings"] = self.config_warnings
         return report
+
+    def _hold_against_router(self, loaded: Loaded) -> None:
+        """Rules that fit no router like this one: refused when somebody changes them, and told while the router starts.
+
+        At boot interfaces come up after us, and the rules hold for them by name.
+        """
+        if loaded.config is None or not loaded.config.forced:
+            return
+        try:
+            here = look_around(self._kernel, loaded.config, host.interface_names())
+        except (KernelError, OSError) as error:
+            self.log.warning("config", "the rules could not be held against this router's interfaces: %s" % error)
+            return
+        errors, warnings = check_here(loaded.config, here, self._config_path)
+        if self._has_started and errors:
+            loaded.config = None
+            loaded.errors += errors
+        loaded.warnings += warnings if self._has_started else errors + warnings
 
     def _read_paused(self) -> list[str]:
         """Tunnels taken down by hand stay down over a restart."""

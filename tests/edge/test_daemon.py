@@ -215,6 +215,29 @@ class Life(DaemonTest):
         self.assertEqual(daemon.site.tunnels["another"].retry_at, None)
         self.assertIsNotNone(self.kernel.guard_get())
 
+    RULE = "config forced 'guests'\n list from '%s'\n list via 'branch'\n"
+
+    def test_a_rule_that_fits_no_interface_is_refused_when_it_is_changed(self) -> None:
+        self.configure("", TUNNEL % "" + self.RULE % "lo0")
+        daemon = self.start()
+        # At boot the interface may still be to come: the rule stands.
+        self.assertEqual([rule.name for rule in daemon.site.forcing.config.forced], ["guests"])
+        self.assertIn("no interface 'lo0'", " ".join(daemon.config_warnings))
+        self.configure("", TUNNEL % "" + self.RULE % "br-nowhere")
+        with self.assertRaises(IsthmusError) as caught:
+            daemon.reload()
+        self.assertIn("br-nowhere", str(caught.exception))
+        self.assertIn("mend the file", caught.exception.remedy)
+        self.assertEqual([str(source) for source in daemon.site.forcing.config.forced[0].sources], ["lo0"])
+        self.configure("", TUNNEL % "" + self.RULE % "192.168.77.0/24")
+        daemon.reload()
+        self.assertIn("no interface of this router has an address", " ".join(daemon.config_warnings))
+
+    def test_an_exception_that_is_over_is_told(self) -> None:
+        over = "config exception 'x'\n list rule 'guests'\n list to '9.9.9.9'\n option until '2021-01-01 00:00'\n"
+        self.configure("", TUNNEL % "" + self.RULE % "192.168.77.0/24" + over)
+        self.assertIn("its time was over", " ".join(self.start().config_warnings))
+
     def test_everything_answers_in_json(self) -> None:
         daemon = self.start()
         for request in ({"command": "status"}, {"command": "show", "tunnel": "branch"}, {"command": "version"}):

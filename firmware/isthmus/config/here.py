@@ -61,7 +61,8 @@ class _Check:
                 remedy = "name only interfaces behind which this site's own hosts are"
                 self.errors.append(self._entry("lan-is-uplink", message % ifname, remedy, 0, "globals", "lan", ifname))
             elif ifname not in self.here.ifnames:
-                self._unknown(ifname, 0, "globals", "lan")
+                # Nothing gets out for that: its hosts only cannot be reached by forced ones.
+                self.warnings.append(self._unknown(ifname, 0, "globals", "lan"))
 
     def rule(self, rule: ForcedConfig) -> None:
         """Sources are on this side of the router, and the name server is on the other."""
@@ -84,7 +85,7 @@ class _Check:
             )
             self._refuse("uplink-source", rule, "from", message % ifname, remedy, ifname)
         elif ifname not in self.here.ifnames:
-            self._unknown(ifname, rule.line, "forced '%s'" % rule.name, "from")
+            self.errors.append(self._unknown(ifname, rule.line, "forced '%s'" % rule.name, "from"))
 
     def _prefix(self, rule: ForcedConfig, source: Source, prefix: Prefix) -> None:
         for ifname, address, _ in self.outside:
@@ -102,14 +103,14 @@ class _Check:
             place = "forced '%s'" % rule.name
             self.warnings.append(self._entry("no-such-network", message, remedy, rule.line, place, "from", str(source)))
 
-    def _unknown(self, ifname: str, line: int, section: str, option: str) -> None:
+    def _unknown(self, ifname: str, line: int, section: str, option: str) -> ConfigError:
         known = [name for name in self.here.ifnames if name != "lo" and not name.startswith("ist-")]
         guess = nearest(ifname, known)
         message = "there is no interface %s on this router" % quote(ifname)
         remedy = "did you mean %s?" % guess if guess else "name one of these, or leave it if it is still to come"
         entry = self._entry("unknown-interface", message, remedy, line, section, option, ifname)
         entry.allowed = ", ".join(known[:20])
-        self.errors.append(entry)
+        return entry
 
     def _refuse(self, code: str, rule: ForcedConfig, option: str, message: str, remedy: str, found: str) -> None:
         self.errors.append(self._entry(code, message, remedy, rule.line, "forced '%s'" % rule.name, option, found))

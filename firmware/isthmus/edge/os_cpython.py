@@ -42,6 +42,11 @@ def wall_seconds() -> int:
     return int(time.time())
 
 
+def interface_names() -> list[str]:
+    """Names of all interfaces of this network namespace."""
+    return [name for _, name in socket.if_nameindex()]
+
+
 def random_bytes(count: int) -> bytes:
     """Randomness fit for keys."""
     return os.urandom(count)
