@@ -22,7 +22,7 @@ link set eth0 up
 addr add 10.%(n)d.0.2/24 dev eth0
 addr add fd00:%(n)d::2/64 dev eth0 nodad
 route add default via 10.%(n)d.0.1
--6 route add default via fd00:%(n)d::1
+route add default via fd00:%(n)d::1
 """
 ROUTER = """
 link set lo up
@@ -32,9 +32,11 @@ addr add 10.1.0.1/24 dev lan0
 addr add 10.2.0.1/24 dev wan0
 addr add fd00:1::1/64 dev lan0 nodad
 addr add fd00:2::1/64 dev wan0 nodad
-"""
+addr add fe80::1/64 dev lan0 nodad
+addr add fe80::1/64 dev wan0 nodad
+"""  # a router asks for a neighbour from its link-local address
 OFFLOAD = """
-table inet offload {
+table inet bypass {
     flowtable past {
         hook ingress priority 0; devices = { lan0, wan0 };
     }
