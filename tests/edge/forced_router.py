@@ -146,6 +146,8 @@ class Router:
         self.sysctl("net.ipv4.ip_forward", "1")
         self.sysctl("net.ipv4.icmp_ratelimit", "0")
         self.sysctl("net.ipv6.icmp.ratelimit", "0")
+        for name in ("tcp_timeout_syn_sent", "udp_timeout", "icmp_timeout", "generic_timeout", "gre_timeout"):
+            self.sysctl("net.netfilter.nf_conntrack_" + name, "5")  # source ports come round again
         self.number = 0
         self.ends: dict[str, socket.socket] = {}
         for place in PLACES:
@@ -166,6 +168,11 @@ class Router:
         path = Path("/proc/sys").joinpath(*parts)
         if path.exists():
             path.write_text(value)
+
+    def close(self) -> None:
+        for sock in list(self.ends.values()) + self.inside:
+            sock.close()
+        os.close(self.home)
 
     def enter(self) -> None:
         """Back into it, where another module of tests has led this process elsewhere."""
@@ -242,7 +249,7 @@ class Router:
         self.number += 1
         src, dst = parse_ip(source), parse_ip(destination)
         mac = mac or (MAC if place in {"lan", "guest"} else GATEWAY_MAC)
-        sport = sport or 20000 + self.number % 20000
+        sport = sport or 20000 + self.number % 40000
         if protocol in {ICMP, ICMP6}:
             protocol = ICMP if len(src) == 4 else ICMP6
         canary = CANARY + struct.pack("!I", self.number)

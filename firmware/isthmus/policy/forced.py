@@ -207,14 +207,15 @@ class _Writer:
     def _dispatch(self, hook: str) -> list[str]:
         """One look-up for each class of sources."""
         sources = self.sources
+        lines = []
+        if sources.bound and hook in {ARRIVE, ACROSS}:
+            addresses = [format_ip(address) for address in sources.bound_addresses()]
+            lines.append("ip saddr %s jump forced_claimed" % one_of(addresses))
         rows = [(_mac(mac), self._list(hook, numbers)) for mac, numbers in sources.macs]
         if sources.bound:
             self._write_bound(hook)
             rows += [(_mac(mac), "bound_" + hook) for mac, _ in sources.bound_macs]
-        lines = _vmap("ether saddr", rows)
-        if sources.bound and hook in {ARRIVE, ACROSS}:
-            addresses = [format_ip(address) for address in sources.bound_addresses()]
-            lines.append("ip saddr %s jump forced_claimed" % one_of(addresses))
+        lines += _vmap("ether saddr", rows)
         for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
             rows = [(format_span(low, high, size), self._list(hook, numbers)) for low, high, numbers in found]
             lines += _vmap("%s saddr" % word, rows)
@@ -315,7 +316,7 @@ class _Writer:
         for address in rule.dns:
             word = "ip" if len(address) == IPV4_BYTES else "ip6"
             lines.append("dnat %s to %s" % (word, format_ip(address)))
-        return lines
+        return lines + ["accept"]  # without a resolver of its family it has none of another rule's either
 
     def _write_ipv6(self, hook: str) -> None:
         """Hosts known by their IPv4 address alone have IPv6 addresses that nobody knows: the IPv6 of all LANs stays."""
