@@ -6,6 +6,7 @@ from isthmus.config.alias import AliasConfig
 from isthmus.config.cover import Ranges
 from isthmus.config.forced import Source
 from isthmus.config.free import free_networks
+from isthmus.config.model import load
 from isthmus.config.passthrough import PassthroughConfig
 from isthmus.wire.addr import parse_ip, parse_prefix
 from tests.core.config_site import FIRST, MAC, load_text, rule
@@ -318,6 +319,29 @@ class OverlapTest(unittest.TestCase):
         loaded = load_text(text)
         self.assertEqual([str(entry) for entry in loaded.errors], [])
         self.assertEqual([each.via for each in loaded.config.forced], [["t"]])
+
+    def tunnels(self, *rows):
+        """The file of some tunnels: (name, peer, network behind it)."""
+        text = b""
+        for name, peer, subnet in rows:
+            text += b"config tunnel " + name + b"\noption psk 'geheim-geheim-geheim'\noption remote " + peer
+            text += b"\nlist remote_subnet " + subnet + b"\n"
+        return load("x", lambda path: text)
+
+    def test_tunnels_in_a_circle(self):
+        inside = (b"b", b"10.1.0.1", b"10.2.0.0/16")
+        self.assertEqual(self.tunnels((b"a", b"192.0.2.1", b"10.1.0.0/16"), inside).errors, [])  # one inside the other
+        circles = (
+            ((b"a", b"10.2.0.1", b"10.1.0.0/16"), inside),
+            ((b"a", b"10.3.0.1", b"10.1.0.0/16"), (b"c", b"10.2.0.1", b"10.3.0.0/16"), inside),
+            ((b"a", b"10.2.0.1", b"10.1.0.0/16"), inside, (b"outer", b"10.2.0.2", b"10.9.0.0/16")),
+        )
+        for rows in circles:
+            errors = self.tunnels(*rows).errors
+            self.assertEqual([entry.code for entry in errors], ["tunnels-in-circle"], rows)
+            self.assertEqual((errors[0].section, errors[0].option), ("tunnel 'b'", "remote"))
+            self.assertIn("tunnel 'a'", str(errors[0]))
+            self.assertNotIn("outer", str(errors[0]))
 
     def test_free_networks(self):
         for length, taken, found in (

@@ -262,6 +262,13 @@ WARNINGS = (
         ("no remote_subnet of tunnel 'branch'",),
     ),
     ("dns-far", 3, "dns", rule(more=b"list dns 9.9.9.9\n"), ("9.9.9.9", "option internet '1'")),
+    (
+        "no-effect",
+        3,
+        "to",
+        rule(more=b"list to 192.168.10.128/25\n"),
+        ("local_subnet 192.168.10.0/24", "always go there"),
+    ),
     ("repeated-item", 2, "from", rule(sources=(MAC + b"1", b"AA-BB-CC-DD-EE-1")), ("twice",)),
     ("repeated-item", 4, "from", rule(b"a") + rule(b"b"), ("forced 'a' already (line 14)", "changes nothing")),
     (

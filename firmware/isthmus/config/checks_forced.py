@@ -156,6 +156,15 @@ def check_ipv6(draft: Draft, sections: Sections) -> None:
 # --- to, port, dns ----------------------------------------------------------------------------------------------------
 
 
+def check_destinations(draft: Draft, sections: Sections) -> None:
+    """Forced hosts reach the site's own networks without a tunnel, whatever the rule says."""
+    for prefix, line in draft.items("to"):
+        near = sections.local.holding(prefix)
+        if near is not None and sections.remote.touching(prefix) is None:
+            message = "%s lies in local_subnet %s: hosts of this site may always go there" % (prefix, near[0])
+            draft.warn("no-effect", "to", message, "remove the line, or name networks beyond the tunnel", line)
+
+
 def check_families(draft: Draft, sections: Sections) -> None:
     """Sources and destinations share a family, or the rule holds nothing."""
     del sections
@@ -229,6 +238,7 @@ RULE_CHECKS: tuple[Callable[[Draft, Sections], None], ...] = (
     check_via,
     check_sources,
     check_ipv6,
+    check_destinations,
     check_families,
     check_dns,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from isthmus.config.cover import IPV4_BYTES, family_of
 from isthmus.config.errors import quote
-from isthmus.config.sections import WIDEST
+from isthmus.config.sections import WIDEST, host
+from isthmus.wire.addr import is_ip, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,4 +100,37 @@ def _overlap(sections: Sections, outer: tuple[int, Prefix, int], inner: tuple[in
     draft.complain("overlapping-tunnels", "remote_subnet", message, remedy, quote(str(second[1])), line=second[2])
 
 
-OVERLAP_CHECKS: tuple[Callable[[Sections], None], ...] = (check_everything, check_two_sites, check_remote_subnets)
+def check_circles(sections: Sections) -> None:
+    """No tunnels that lead through one another: the packets of each would go into the next for ever.
+
+    One tunnel inside another is fine. What is left when tunnels that lead through none, or that none leads through,
+    are taken away again and again, goes round in a circle.
+    """
+    through: dict[str, set[str]] = {}
+    for draft in sections.of["tunnel"]:
+        held = [
+            sections.remote.holding(host(parse_ip(text))) for text in draft.values.get("remote") or [] if is_ip(text)
+        ]
+        names = {str(getattr(found[1], "name", "")) for found in held if found is not None}
+        through[draft.name] = {name for name in names if name != draft.name}
+    before = -1
+    while before != len(through):
+        before = len(through)
+        led_to = {name for names in through.values() for name in names}
+        through = {name: names for name, names in through.items() if name in led_to and names}
+        through = {name: {each for each in names if each in through} for name, names in through.items()}
+    circle = [draft for draft in sections.of["tunnel"] if draft.name in through]
+    if circle:
+        message = "the peers of %s are reached through one another: no packet would ever leave"
+        remedy = "take the peer's address out of the other tunnel's remote_subnet"
+        last = circle[-1]
+        titles = " and ".join([draft.title for draft in circle[:5]])
+        last.complain("tunnels-in-circle", "remote", message % titles, remedy, quote(", ".join(last.values["remote"])))
+
+
+OVERLAP_CHECKS: tuple[Callable[[Sections], None], ...] = (
+    check_everything,
+    check_two_sites,
+    check_remote_subnets,
+    check_circles,
+)
