@@ -129,5 +129,6 @@ def _test(run_directory: str, rule: str | None, talks: bool) -> tuple[dict[str, 
     for row in answer["rules"]:
         lines.append("%s  %s: %s" % (row["name"], row["verdict"].upper(), row["text"]))
         lines += ["    " + step for step in row["evidence"]]
+    lines += ["note: " + note for note in answer["notes"]]
     held = answer["rules"] and all(row["verdict"] in ("protected", "blocked") for row in answer["rules"])
     return answer, lines, 0 if held and not answer["running"] else 1

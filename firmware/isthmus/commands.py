@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from isthmus.daemon import Daemon
 
 
+class UnknownRuleError(IsthmusError):
+    """No forced rule of that name is configured."""
+
+    code = "unknown-rule"
+
+
 def obey(daemon: Daemon, request: dict[str, Any]) -> dict[str, Any]:
     """The answer's result. Raises IsthmusError."""
     return HANDLERS[request["command"]](daemon, request, host.now())
@@ -75,7 +81,23 @@ def _policy(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any
 
     if not daemon.site.keeper.guard_stands():
         daemon.site.look(now)
-    return policy_status.report(daemon.site, {}, daemon.read_firewall())
+    tests = daemon.selftest.results(now) if daemon.selftest is not None else {}
+    return policy_status.report(daemon.site, tests, daemon.read_firewall())
+
+
+def _policy_test(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    if not request.get("look"):
+        rules = daemon.site.forcing.rules
+        names = [rule.name for rule in rules]
+        name = request.get("rule")
+        if name is not None and name not in names:
+            raise UnknownRuleError("no forced rule is called %s" % name, status.suggest(name, names))
+        if not names:
+            raise UnknownRuleError("no forced rule is configured", "add a section: config forced 'NAME'")
+        daemon.start_selftest(names if name is None else [name], now)
+    if daemon.selftest is None:
+        return {"running": False, "text": "nothing has been tested yet", "rules": [], "notes": []}
+    return daemon.selftest.answer()
 
 
 HANDLERS = {
@@ -87,4 +109,5 @@ HANDLERS = {
     "show": _show,
     "status": _status,
     "policy": _policy,
+    "policy-test": _policy_test,
 }

@@ -11,17 +11,14 @@ from isthmus import __version__, commands
 from isthmus.config.here import check_here
 from isthmus.config.model import load
 from isthmus.edge import os_cpython as host
-from isthmus.edge.control import SOCKET_NAME, ControlServer, pack_line, unpack_line
+from isthmus.edge.control import SOCKET_NAME, ControlServer, pack_line
 from isthmus.edge.log import Log
 from isthmus.edge.loop import Loop
-from isthmus.edge.os_cpython_udp import Holder, UdpPort
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
-from isthmus.offer import IKE_PORT, NAT_PORT
-from isthmus.outlet import Outlet
+from isthmus.real_outlet import RealOutlet, read_names, read_text
 from isthmus.site import Site
 from isthmus.surroundings import look_around
-from isthmus.wire.addr import IPV6_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,27 +27,22 @@ if TYPE_CHECKING:
 
     from isthmus.config.errors import ConfigError
     from isthmus.config.model import Loaded
+    from isthmus.edge.os_cpython_udp import UdpPort
     from isthmus.kernel.contract import Kernel
     from isthmus.policy.forwards import Firewall
-    from isthmus.wire.addr import Endpoint
+    from isthmus.selftest import SelfTest
 
 CONFIG_DIR = "/etc/config"
 STATE_DIR = "/etc/isthmus/state"
 RUN_DIR = "/var/run/isthmus"
 CONFIG_NAME = "isthmus"
-HOSTS_NAME = "hosts"
 FIREWALL_NAME = "firewall"
-HOLD_NAME = "hold.sock"
-HOLD_READY_MS = 2_000
 HOLD_FIRST_MS = 10_000  # a first hold is started when the first tunnel is up, or after this
 HOLD_RETRY_MS = 1_000  # a hold that ends is started again after this
 MAPPING_PAUSE_MS = 250
 ROUNDS = 8  # of the loop before timers: to find the next one among hundreds of tunnels is dearer than a datagram
 BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
-GUARD_FILE = "guard.nft"
-CLOSED_FILE = "closed.nft"
 PAUSED_FILE = "paused.json"
-SPENT_FILE = "spent.json"
 
 
 class RefusedError(IsthmusError):
@@ -63,123 +55,11 @@ class RefusedError(IsthmusError):
         super().__init__("\n".join([str(error) for error in errors]))
 
 
-def read_names(path: str) -> list[str]:
-    """The texts in a list that a former life has written, none where that is not one."""
-    try:
-        names = unpack_line(host.read_file(path))
-    except (OSError, ValueError, RuntimeError):  # the last for lists in lists without end
-        return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-
-def _read_text(path: str) -> str:
-    """The whole file, "" where there is none."""
-    try:
-        return host.read_file(path).decode()
-    except (OSError, ValueError):
-        return ""
-
-
 class EmptyFileError(IsthmusError):
     """What a power cut may leave is not taken for the wish to end every promise."""
 
     code = "empty-file"
     remedy = "if they are to go, write a file that says something else: config globals; then run: isthmus reload"
-
-
-class Edge(Outlet):
-    """The real world: UDP ports 500 and 4500, ICMPv6, the resolver, the state directory."""
-
-    def __init__(self, log: Log, state_dir: str, run_dir: str, hosts_path: str) -> None:
-        """Raises OSError where UDP 500 or 4500 cannot be had."""
-        self._log = log
-        self._guard_path = state_dir + "/" + GUARD_FILE
-        self._hosts_path = hosts_path or run_dir + "/" + HOSTS_NAME
-        self._closed_path = state_dir + "/" + CLOSED_FILE
-        self._spent_path = state_dir + "/" + SPENT_FILE
-        self.udp = UdpPort(IKE_PORT)
-        self.holder = Holder(run_dir + "/" + HOLD_NAME)
-        self.nat = self._open_nat()
-        self.ports = {IKE_PORT: self.udp, NAT_PORT: self.nat}
-        self.icmp = host.EchoSocket()
-        self.icmp4 = host.Echo4Socket()
-        self.resolver = host.Resolver()
-
-    def _open_nat(self) -> UdpPort:
-        """UDP 4500, from the hold that a former isthmusd has left, or new."""
-        end = host.now() + HOLD_READY_MS
-        while True:
-            try:
-                return UdpPort(NAT_PORT, True, self.holder.take())
-            except OSError as error:
-                if not host.is_taken(error) or host.now() >= end:
-                    raise
-                host.rest(BRAKE_MS)  # a hold that has just been started is not to be found yet
-
-    def send(self, data: bytes, source: Endpoint, destination: Endpoint, probe: bool = False) -> None:
-        """Lost where the system refuses: the engine sends again."""
-        try:
-            self.ports[source[1]].send(data, source, destination, probe)
-        except OSError as error:
-            if not probe:  # one that is too large for the interface is refused here
-                self._log.once("info", "ike", "cannot send to the peer: %s" % (error.strerror or "refused"))
-
-    def hold(self) -> None:
-        """See that UDP 4500 outlives us; without that the tunnels work all the same, as long as we do."""
-        try:
-            self.holder.keep(self.nat)
-        except OSError as error:
-            self._log.once("warning", "hold", "isthmus-hold cannot be started: %s" % (error.strerror or "refused"))
-
-    def close(self) -> None:
-        """Give everything back."""
-        self.holder.stop()
-        for part in (self.udp, self.nat, self.icmp, self.icmp4):
-            part.close()
-
-    def resolve(self, name: str) -> None:
-        """Beside the loop."""
-        self.resolver.ask(name)
-
-    def probe(self, message: bytes, address: bytes, ifname: str) -> None:
-        """Lost where the interface is not there or not up yet."""
-        try:
-            (self.icmp if len(address) == IPV6_BYTES else self.icmp4).send(message, address, ifname)
-        except OSError:
-            return
-
-    def remember_guard(self, text: str, closed: str) -> None:
-        """For the next boot, by isthmus-guard or by us."""
-        try:
-            host.write_file(self._closed_path, closed.encode())
-            host.write_file(self._guard_path, text.encode())
-        except OSError as error:
-            self._log.once("warning", "guard", "cannot be kept for the next boot: %s" % (error.strerror or "no disk"))
-
-    def publish_hosts(self, text: str) -> None:
-        """For whoever answers names on this router; it has to be told to read it again."""
-        if text == _read_text(self._hosts_path):
-            return
-        try:
-            host.write_file(self._hosts_path, text.encode(), 0o644)
-        except OSError as error:
-            self._log.once("warning", "alias", "the hosts file cannot be written: %s" % host.describe_os_error(error))
-
-    def remember_spent(self, marks: list[str]) -> None:
-        """Until the configuration has no such exception any more."""
-        try:
-            host.write_file(self._spent_path, pack_line(marks))
-        except OSError as error:
-            text = "which exceptions are over cannot be kept for the next start: %s"
-            self._log.once("warning", "policy", text % host.describe_os_error(error))
-
-    def spent_exceptions(self) -> list[str]:
-        """What remember_spent() was given last."""
-        return read_names(self._spent_path)
-
-    def remembered_guard(self) -> list[str]:
-        """What remember_guard() was given last: the guard and what stands in for it; empty for nothing."""
-        return [_read_text(path) for path in (self._guard_path, self._closed_path)]
 
 
 class Daemon:
@@ -193,7 +73,7 @@ class Daemon:
         self.started_at = host.now()
         self.config_error: IsthmusError | None = None
         self.config_warnings: list[str] = []
-        self.edge = Edge(log, state_dir, run_dir, hosts_path)
+        self.edge = RealOutlet(log, state_dir, run_dir, hosts_path)
         self.site = Site(kernel, self.edge, log, host.random_bytes, self.started_at)
         self.loop = Loop()
         self._kernel = kernel
@@ -205,6 +85,7 @@ class Daemon:
         self._stopping = False
         self._has_started = False
         self._reload_wanted = False
+        self.selftest: SelfTest | None = None
         self._hold_at: int | None = None
         self._resting: dict[int, int] = {}  # descriptors that are not looked at until then
 
@@ -264,6 +145,8 @@ class Daemon:
     def turn(self) -> None:
         """One turn of the loop."""
         timers = [self.site.get_timer()] + list(self._resting.values()) + ([self._hold_at] if self._hold_at else [])
+        if self.selftest is not None and self.selftest.end_at is not None:
+            timers.append(self.selftest.end_at)
         timer = min(timers)
         fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()), ROUNDS)
         if self._hold_at is not None and (host.now() >= self._hold_at or self._is_one_up()):
@@ -274,6 +157,8 @@ class Daemon:
         if self._reload_wanted:
             self._reload_wanted = False
             self._guarded("config", self.reload)
+        if self.selftest is not None and self.selftest.end_at is not None and host.now() >= self.selftest.end_at:
+            fine = self._guarded("self-test", self.selftest.finish, host.now()) and fine
         fine = self._guarded("timer", self.site.handle_timer, host.now(), host.wall_seconds()) and fine
         if not fine:
             host.rest(BRAKE_MS)
@@ -355,7 +240,7 @@ class Daemon:
         if config is None:
             self.config_error = RefusedError(loaded.errors)
             raise self.config_error
-        if not config.tunnels and self.site.forcing.holds() and not _read_text(self._config_path).strip():
+        if not config.tunnels and self.site.forcing.holds() and not read_text(self._config_path).strip():
             self.config_error = EmptyFileError("%s is empty, and forced rules stand" % self._config_path)
             raise self.config_error
         try:
@@ -416,6 +301,14 @@ class Daemon:
             text = _describe_mistake(error)
             self.log.once("error", "control", text)
             raise IsthmusError(text, "", "internal") from None
+
+    def start_selftest(self, names: list[str], now: int) -> None:
+        """Send probes as the hosts of these rules. Raises IsthmusError."""
+        if self.selftest is None:
+            from isthmus.selftest import SelfTest  # here: isthmusd starts sooner without it
+
+            self.selftest = SelfTest(self.site, self.loop, self.log, host.random_bytes)
+        self.selftest.start(names, now)
 
     def read_firewall(self) -> Firewall | None:
         """What the router's own firewall file says; None where there is none."""

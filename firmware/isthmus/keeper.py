@@ -215,11 +215,12 @@ class Keeper:
 
     def _close_only(self, unknown: list[str], actual: list[KernelObject]) -> bool:
         """Where the guard does not stand, or the kernel does not tell what it holds, only what closes is put in, and
-        nothing is taken away.
+        nothing is taken away: but for rules of policy routing, which would cut off whom nothing holds any more.
         """
         wanted = [item for item in self.wanted if _closes(item) and item.kind not in unknown]
         for verb, item in plan(wanted, actual):
-            if verb != "remove":
+            lets_go = verb != "remove" or (isinstance(item, Rule) and self.guard_stands() and self._may_go(item))
+            if lets_go:
                 self._step(verb, item)
         return False
 
@@ -230,8 +231,8 @@ class Keeper:
         mark = (item.kind, item.key())
         if self.settled or mark in self.released:
             return True
-        if isinstance(item, Rule) or (isinstance(item, Route) and item.table != MAIN_TABLE):
-            return self.configured  # they follow from the configuration alone, and would cut off whom nothing holds
+        if self.configured and (isinstance(item, Rule) or (isinstance(item, Route) and item.table != MAIN_TABLE)):
+            return True  # they follow from the configuration alone, and would cut off whom nothing holds
         if _closes(item):
             return False
         if mark in self.made:

@@ -40,10 +40,13 @@ def find(tunnels: dict[str, Tunnel], name: str) -> Tunnel:
     tunnel = tunnels.get(name)
     if tunnel is not None:
         return tunnel
-    names = sorted(tunnels)
+    raise UnknownTunnelError("no tunnel is called %s" % name, suggest(name, sorted(tunnels)))
+
+
+def suggest(name: str, names: list[str]) -> str:
+    """What may have been meant."""
     guess = nearest(name, names)
-    remedy = "did you mean %s?" % guess if guess else "configured: %s" % (", ".join(names) or "none")
-    raise UnknownTunnelError("no tunnel is called %s" % name, remedy)
+    return "did you mean %s?" % guess if guess else "configured: %s" % (", ".join(names) or "none")
 
 
 def _seconds(now: int, then: int | None) -> int | None:

@@ -15,6 +15,7 @@ from isthmus.kernel.contract import EINVAL, KernelError
 from isthmus.kernel.null import NullKernel
 from isthmus.kernel.ways import Way
 from isthmus.policy.guard import guard_text
+from isthmus.real_outlet import GUARD_FILE
 from isthmus.wire.addr import Prefix
 from tests.edge.world import Folder, own_network
 
@@ -75,7 +76,7 @@ class Life(DaemonTest):
     def test_the_guard_stands_after_the_first_turns_and_is_kept(self) -> None:
         self.start()
         self.assertIsNotNone(self.kernel.guard_get())
-        kept = self.path / "state" / module.GUARD_FILE
+        kept = self.path / "state" / GUARD_FILE
         self.assertIn("table inet isthmus", kept.read_text())
         self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
 
@@ -125,7 +126,7 @@ class Life(DaemonTest):
         self.assertGreaterEqual(calls[3] - calls[0], 3 * module.MAPPING_PAUSE_MS / 1000 - 0.02)
 
     def test_a_spoiled_guard_file_stops_nobody(self) -> None:
-        (self.path / "state" / module.GUARD_FILE).write_text(guard_text([]) + "# spoiled\n")
+        (self.path / "state" / GUARD_FILE).write_text(guard_text([]) + "# spoiled\n")
         self.start()
         self.assertIsNotNone(self.kernel.guard_get())
         self.assertTrue(self.said("guard of the last run"))

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CPYTHON_ONLY = (
     ("firmware/isthmus/edge/os_cpython.py", "what differs between interpreters; MicroPython gets its own os_*.py"),
     ("firmware/isthmus/edge/os_cpython_udp.py", "the same, for UDP: ancillary data, and processes that share sockets"),
+    ("firmware/isthmus/edge/os_cpython_trial.py", "the same, for the self-test: a tap device, and packet sockets"),
     ("firmware/isthmus/hold.py", "a process of its own, as small as CPython allows"),
     ("firmware/isthmus/kernel/real*.py", "pyroute2's CPython face and its exceptions"),
 )
