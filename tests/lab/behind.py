@@ -85,7 +85,7 @@ class Behind(Topology):
         self.gate.ip(
             "link set lo up\n" + f"address add {GATE}/24 dev eth0\naddress add {GATE6}/64 dev eth0 nodad\n"
             f"address add {GATE_INNER}/32 dev lo\nlink set eth0 up\nroute add default via 192.0.2.1\n"
-            "route add ::/0 via 2001:db8:c::1\n")
+            f"route add 10.8.0.0/24 via 192.0.2.1 src {GATE_INNER}\nroute add ::/0 via 2001:db8:c::1\n")
         self.client_2.ip(f"link set lo up\naddress add {CLIENT_2}/24 dev eth0\nlink set eth0 up\n"
                          "route add default via 192.168.11.1\n")
         for client, address6, inner, gateway in zip(self.clients, CLIENTS6, INNER, ("192.168.10.1", "192.168.11.1")):

@@ -99,7 +99,8 @@ class Ending:
 
     def fits(self, flow: Flow) -> bool:
         """True where this flow has to end."""
-        here = flow.source in self._own or flow.destination in self._own
+        # What a port forward sends on has our address as well, and answers from another.
+        here = flow.source in self._own or (flow.destination in self._own and flow.reply_source in self._own)
         if here and (flow.protocol in (ESP, L2TP) or self._is_ike(flow)):
             return False
         for address in (flow.source, flow.reply_source):

@@ -6,6 +6,7 @@ All the while a stream runs through the routers' own tunnel, and none of it is l
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -15,6 +16,7 @@ from tests.edge.pptp import PPTP_PORT, Call
 from tests.lab.behind import CLIENTS, CLIENTS6, GATE, GATE6, GATE_INNER, INNER, LANS, Behind, Charon, count_esp
 from tests.lab.interop import tree
 from tests.lab.namespace import LabError, wait_until
+from tests.lab.natted import forget_flows
 from tests.lab.ping import Stream
 from tests.lab.report import check
 from tests.lab.site import Site, three_lines
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from tests.lab.report import Report
 
+ONLY = os.environ.get("ISTHMUS_PASSTHROUGH", "").split()  # steps to run, for who works on one of them
 NO_ANSWER_S = 3.0
 UP_S = 60.0
 GLOBALS = "config globals\n" + "".join(f"\tlist lan '{name}'\n" for name in LANS)
@@ -84,8 +87,16 @@ class Story:
         """Router A's configuration from now on, in force when this returns."""
         self.a.write(GLOBALS + TUNNEL + "".join(sections))
         self.a.ask("reload")
-        names = [section.split("'")[1] for section in sections]
-        wait_until("the sections are there", lambda: [row["name"] for row in self.rows()] == names, 30, 0.1)
+        wanted = {section.split("'")[1]: "'block'" in section for section in sections}
+        wait_until("the sections are in the kernel", lambda: self.in_kernel() == wanted, 30, 0.1)
+
+    def in_kernel(self) -> dict[str, bool]:
+        """The sections that have a chain, and whether it drops."""
+        found = {}
+        for part in self.lab.router_a.run("nft", "list", "table", "inet", "isthmus").split("\tchain pass_to_")[1:]:
+            name, _, rules = part.partition("}")[0].partition(" {")
+            found[name] = "drop" in rules
+        return found
 
     def rows(self) -> list[dict[str, Any]]:
         """What router A says of its passthrough sections."""
@@ -137,7 +148,8 @@ def run(report: Report) -> None:
                 own.wait_answer()
                 first = own.sent
                 for step in (nat_t, blocked, raw_esp, called, l2tp, pptp):
-                    step(story)
+                    if not ONLY or step.__name__ in ONLY:
+                        step(story)
                 with report.case("passthrough.own_tunnel_all_the_while") as facts:
                     end = own.sent
                     own.stop()
@@ -159,7 +171,7 @@ def nat_t(story: Story) -> None:
         seen = sorted({(client["inside"], client["service"]) for client in row["clients"]})
         facts.note("clients told", seen)
         check({(inside, "NAT-T") for inside in CLIENTS} <= set(seen), f"the router tells of {seen}")
-        check(row["packets"] > 10, f"{row['packets']} packets counted")
+        check(row["packets"] > 3, f"{row['packets']} packets counted")
 
 
 def blocked(story: Story) -> None:
@@ -167,8 +179,8 @@ def blocked(story: Story) -> None:
     with story.report.case("passthrough.block_ends_what_stands") as facts:
         begin = time.monotonic()
         story.apply(BLOCK)
+        facts.note("seconds until the block was in force", round(time.monotonic() - begin, 1))
         check(story.passing() == [False, False], "a blocked client's tunnel carries")
-        facts.note("seconds until the block was in force and shown", round(time.monotonic() - begin, 1))
         story.disconnect()
         for charon in story.charons:
             charon.begin("to4")
@@ -184,6 +196,7 @@ def blocked(story: Story) -> None:
 def raw_esp(story: Story) -> None:
     """IPv6 is not translated, so charon uses ESP without UDP."""
     with story.report.case("passthrough.two_clients_by_raw_esp"):
+        story.apply(ALLOW)
         story.connect("6")
         in_udp, raw = count_esp(story.lab.gate)
         check((in_udp, raw) == (0, 4), f"the gate has {in_udp} SAs in UDP and {raw} without")
@@ -198,12 +211,14 @@ def called(story: Story) -> None:
     """From outside: OpenWrt's firewall lets IKE and ESP in, a block inwards does not, outwards goes on."""
     with story.report.case("passthrough.from_outside"):
         story.apply(ALLOW)
+        forget_flows(story.lab.router_a)  # of the clients' own calls, whose answers the gate's ESP would be
         story.gate.begin("c0-6")
         wait_until("the gate has called client 0", story.charons[0].children, UP_S, 0.1)
         check(answers(story.lab.gate, INNER[0]), "or the block below would prove nothing")
         story.apply(SECTION.format("vpn", "ipsec", "in", "block"))
         check(not answers(story.lab.gate, INNER[0]), "ESP from outside passes")
         story.disconnect()
+        forget_flows(story.lab.router_a)
         story.gate.begin("c0-6")
         time.sleep(NO_ANSWER_S)
         check(not story.charons[0].children(), "IKE from outside has got in")
@@ -310,6 +325,8 @@ def pptp(story: Story) -> None:
                 codes = [row["code"] for row in story.a.ask("policy")["warnings"]]
                 check("pptp-without-helper" in codes, f"told: {codes}")
         with story.report.case("passthrough.pptp_with_the_helper"):
+            # OpenWrt's kmod-nf-nathelper-extra brings it; elsewhere the kernel does not ask for it by itself.
+            story.lab.router_a.run("modprobe", "nf_nat_pptp")
             story.apply(SECTION.format("old", "pptp", "out", "helper"))
             with two_calls(story, listener) as calls:
                 got = [works(story, call) for call in calls]
