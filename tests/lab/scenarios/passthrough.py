@@ -129,7 +129,8 @@ def answers(namespace: Any, address: str) -> bool:
     with Stream(namespace, address, 10) as stream:
         end = time.monotonic() + NO_ANSWER_S
         while time.monotonic() < end:
-            if stream.sent and len(stream.list_lost(0, stream.sent)) < stream.sent:
+            sent = stream.sent
+            if len(stream.list_lost(0, sent)) < sent:
                 return True
             time.sleep(0.05)
     return False
