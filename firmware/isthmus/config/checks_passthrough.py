@@ -40,7 +40,7 @@ def check_helper(draft: Draft, sections: Sections) -> None:
         message = "the encryption of PPTP has been broken since 2012: whoever records a connection can read it"
         remedy = "let these clients use IPsec or WireGuard"
         if action != HELPER:
-            remedy += "; if it must be PPTP, option action 'helper' lets more than one client work at a time"
+            remedy += "; if it must be PPTP, option action 'helper' is what brings its answers back through NAT"
         draft.warn("broken-protocol", "protocol", message, remedy)
 
 

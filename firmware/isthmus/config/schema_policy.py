@@ -103,7 +103,7 @@ PASSTHROUGH = SectionSpec(
         ),
         OptionSpec(
             "action", OPTION, values.Choice(("allow", "block", "helper")), "allow",
-            "helper: allow, and let the kernel's PPTP helper follow the calls, so that several clients work.",
+            "helper: allow, with the kernel's PPTP helper, without which NAT brings no answer back.",
             see=("protocol",),
         ),
     ],

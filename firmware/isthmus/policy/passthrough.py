@@ -7,6 +7,10 @@ no passthrough rule ever touches its own tunnels. `allow` is counted and otherwi
 Who is meant is found as for forced rules: the MAC goes before the address, the address before the interface, and
 that before a section without `from`; among equals the first in the file wins. The packets of whoever began decide: a
 client without its requests has no answers. An ESP packet that comes after ten minutes of silence begins anew.
+
+The tracking tells GRE apart by the call ids of both ends, which only the helper learns: without it nothing of a PPTP
+call comes back through NAT. Two clients with one call id need the module nf_nat_pptp as well, which the kernel does
+not ask for by itself (OpenWrt: kmod-nf-nathelper-extra brings both).
 """
 
 from __future__ import annotations
