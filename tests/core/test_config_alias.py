@@ -108,6 +108,13 @@ ERRORS = (
         ("overlaps option subnet 172.20.1.0/24 of alias 'x'",),
     ),
     (
+        "alias-overlap",
+        3,
+        "as",
+        alias(b"172.21.0.0/16", b"172.20.0.0/16") + alias(b"172.20.1.0/24", name=b"y"),
+        ("overlaps option subnet 172.20.1.0/24 of alias 'y'",),
+    ),
+    (
         "duplicate-alias",
         6,
         "subnet",
@@ -142,6 +149,7 @@ ERRORS = (
     ("bad-name", 4, "name", alias(more=b"list name " + b"a" * 64 + b"=192.168.10.1\n"), ("no name of a host",)),
     ("bad-name", 4, "name", alias(more=b"list name a..b=192.168.10.1\n"), ("no name of a host",)),
     ("bad-address", 4, "name", alias(more=b"list name printer=192.168.10\n"), ("not an IPv4",)),
+    ("missing-option", 0, "protocol", b"config passthrough p\noption action helper\n", ("protocol is missing",)),
     (
         "helper",
         2,
@@ -228,6 +236,16 @@ class AliasTest(unittest.TestCase):
         self.assertIsInstance(found, AliasConfig)
         self.assertIsInstance(other, PassthroughConfig)
         self.assertNotEqual(load_text(alias(shown=b"10.66.3.0/24")).config.aliases, load_text(alias()).config.aliases)
+
+    def test_names_of_hosts(self):
+        long = b".".join([b"a" * 63] * 3 + [b"b" * 61])
+        self.assertEqual(len(long), 253)
+        for name in (b"0", b"9z", b"a-0", b"a" * 63, long):
+            found = load_text(alias(more=b"list name " + name + b"=192.168.10.1\n")).config.aliases[0]
+            self.assertEqual(found.names, [(name.decode(), parse_ip("192.168.10.1"))])
+        for name in (b"-a", b"a-", b"", b"a.", long + b"c", b"\xc3\xa4", b"a b"):
+            loaded = load_text(alias(more=b"list name '" + name + b"=192.168.10.1'\n"))
+            self.assertEqual([entry.code for entry in loaded.errors], ["bad-name"], repr(name))
 
     def check(self, entry, line, option, parts):
         self.assertEqual((entry.line, entry.option), (FIRST + line, option), str(entry))

@@ -90,6 +90,28 @@ class GoodRuleTest(unittest.TestCase):
         )
         self.assertTrue(loaded.config.get("x").internet)
 
+    def test_ports_in_ports(self):
+        every, some, one, other = Ports(6, 0, 0), Ports(6, 5, 9), Ports(6, 9, 9), Ports(17, 5, 9)
+        for outer, inner, covers, overlaps in (
+            (every, some, True, True),
+            (some, every, False, True),
+            (every, every, True, True),
+            (some, one, True, True),
+            (some, Ports(6, 5, 5), True, True),
+            (some, Ports(6, 4, 9), False, True),
+            (some, Ports(6, 9, 10), False, True),
+            (some, Ports(6, 1, 5), False, True),
+            (some, Ports(6, 1, 4), False, False),
+            (some, Ports(6, 10, 11), False, False),
+            (some, other, False, False),
+            (every, other, False, False),
+            (every, Ports(17, 0, 0), False, False),
+        ):
+            found = (outer.covers(inner), outer.overlaps(inner), inner.overlaps(outer))
+            self.assertEqual(found, (covers, overlaps, overlaps), "%s in %s" % (inner, outer))
+        self.assertNotEqual(every, some)
+        self.assertNotEqual(every, "tcp")
+
     def test_values_are_equal_by_what_they_say(self):
         text = rule() + exception(b"list to 9.9.9.9\n")
         one, two = only_rule(text), only_rule(b"\n\n" + text)

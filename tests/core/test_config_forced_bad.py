@@ -3,7 +3,7 @@
 import unittest
 
 from isthmus.config.model import load
-from tests.core.config_site import FIRST, MAC, PATH, exception, load_text, rule
+from tests.core.config_site import FIRST, MAC, PATH, exception, load_text, only_rule, rule
 
 # code, line from FIRST on, option, text, parts of the whole sentence
 ERRORS = (
@@ -116,6 +116,13 @@ ERRORS = (
         rule(more=b"list router_port gre\n"),
         ("stand here", "tcp, udp, icmp; with a port"),
     ),
+    ("wrong-type", 3, "port", rule(more=b"list port 0\n"), ("names no protocol that",)),
+    ("wrong-type", 3, "port", rule(more=b"list port 0:80\n"), ("names no protocol that",)),
+    ("wrong-type", 3, "port", rule(more=b"list port 256\n"), ("names no protocol",)),
+    ("wrong-type", 3, "port", rule(more=b"list port tcp:5-\n"), ("no port after the colon",)),
+    ("out-of-range", 3, "port", rule(more=b"list port tcp:5-70000\n"), ("1 to 65535",)),
+    ("unknown-tunnel", 2, "via", rule(via=(b"x" * 32,)), ("no tunnel",)),
+    ("bad-name", 2, "via", rule(via=(b"x" * 33,)), ("33 characters",)),
     # dns
     ("via-loop", 3, "dns", rule(more=b"list dns 192.168.10.1\n"), ("this side of the tunnel", "behind the tunnel")),
     ("via-loop", 3, "dns", rule(sources=(b"172.20.0.0/24",), more=b"list dns 172.20.0.1\n"), ("this side",)),
@@ -173,6 +180,20 @@ EXCEPTIONS = (
         exception(b"list port tcp\nlist port udp:1-1000\nlist port udp:1001-65535\n"),
         ("tcp",),
     ),
+    (
+        "wrong-type",
+        5,
+        "until",
+        exception(b"option until '12026-12-01 12:00'\nlist to 9.9.9.9\n"),
+        ("2026-12-01 12:00",),
+    ),
+    (
+        "wrong-type",
+        5,
+        "until",
+        exception(b"option until '2026-12-01 12:000'\nlist to 9.9.9.9\n"),
+        ("2026-12-01 12:00",),
+    ),
     ("wrong-type", 5, "until", exception(b"option until tomorrow\nlist to 9.9.9.9\n"), ("2026-12-01 12:00", "UTC")),
     ("wrong-type", 5, "until", exception(b"option until 2026-12-01\nlist to 9.9.9.9\n"), ("write 2026-12-01 00:00",)),
     (
@@ -186,6 +207,7 @@ EXCEPTIONS = (
     ("unknown-option", 5, "from", exception(b"list from br-lan\nlist to 9.9.9.9\n"), ("no such option",)),
 )
 
+FREE = b"list to 10.0.0.0/8\n"  # so that nothing is said of IPv6
 TWO = rule(b"a", (b"192.168.10.0/24",), more=b"list to 10.0.0.0/8\nlist port tcp:1-1000\n")  # 5 lines
 
 # Two rules: code, line, text, parts
@@ -210,6 +232,9 @@ CONTRADICTIONS = (
 
 # Rules that say nothing against each other
 FINE = (
+    rule(b"a", (b"172.20.0.0/16", b"172.20.1.0/24"), more=FREE) + rule(b"b", (b"172.21.0.0/16",), (b"backup",), FREE),
+    rule(b"a", more=b"list to 10.0.0.0/8\nlist to 2001:db8:99::/48\n") + exception(b"list to 10.1.0.0/16\n", of=b"a"),
+    rule(b"a", more=b"list port 255\nlist port 1\n"),
     rule(b"a") + rule(b"b", (MAC + b"2",), (b"backup",)),
     rule(b"a") + rule(b"b", (b"br-lan",), (b"backup",)),  # the MAC address is asked first
     rule(b"a", (b"br-lan",)) + rule(b"b", (b"2001:db8:10::/64",), (b"backup",)),  # and the network before the interface
@@ -284,6 +309,14 @@ WARNINGS = (
         "from",
         rule(b"a", (b"192.168.10.5@" + MAC + b"1",)) + rule(b"b", (b"192.168.10.6@" + MAC + b"1",), (b"backup",)),
         ("192.168.10.6@aa:bb:cc:dd:ee:01",),
+    ),
+    (
+        "overlapping-rules",
+        5,
+        "from",
+        rule(b"a", (b"br-x",), more=b"list to 10.1.0.0/16\n")
+        + rule(b"b", (b"br-x",), (b"backup",), b"list port tcp\n"),
+        ("br-x is held",),
     ),
     (
         "expired",
@@ -366,6 +399,34 @@ class BadRuleTest(unittest.TestCase):
         narrow = rule(b"b", more=b"list port udp\n")
         self.assertEqual([entry.code for entry in load_text(shut + narrow).errors], ["lockout"])
         self.assertEqual(load_text(shut + rule(b"b", more=b"list port tcp\n")).errors, [])
+
+    def test_when_an_exception_is_over(self):
+        text = rule() + exception(b"option until '2026-11-15 12:00'\nlist to 9.9.9.9\n")
+        end = only_rule(text).exceptions[0].until
+        for later, words in (
+            (0, "a moment ago"),
+            (3599, "59 minutes ago"),
+            (86400, "1 day ago"),
+            (2 * 86400, "2 days ago"),
+        ):
+            self.assertIn("over " + words, str(load_text(text, now_s=end + later).warnings[0]))
+        self.assertEqual(load_text(text, now_s=end - 1).warnings, [])
+
+    def test_one_family_alone_is_swallowed(self):
+        """Half of a promise is none."""
+        both = rule(more=b"list to 10.0.0.0/8\nlist to 2001:db8:99::/48\n")
+        four, six = rule(sources=(b"192.168.10.5",)), rule(sources=(b"2001:db8:10::/64",))
+        for text in (
+            both + exception(b"list to 10.0.0.0/9\nlist to 10.128.0.0/9\n"),
+            both + exception(b"list to 2001:db8:99::/48\n"),
+            four + exception(b"list to 0.0.0.0/0\n"),
+            six + exception(b"list to ::/0\n"),
+        ):
+            self.assertEqual([entry.code for entry in load_text(text).errors], ["exception-swallows"], text.decode())
+
+    def test_a_wrong_rule_is_not_compared(self):
+        text = rule(via=(b"nowhere",)) + exception(b"list to 0.0.0.0/1\n") + exception(b"list to 128.0.0.0/1\n", b"y")
+        self.assertEqual([entry.code for entry in load_text(text).errors], ["unknown-tunnel"])
 
     def test_no_clock_no_talk_of_time(self):
         text = rule() + exception(b"option until '2026-11-15 12:00'\nlist to 9.9.9.9\n")

@@ -13,6 +13,7 @@ ROUTER = Here(
         ("br-lan", parse_ip("192.168.10.1"), 24),
         ("br-lan", parse_ip("fe80::1"), 64),
         ("br-lan", parse_ip("2001:db8:10::1"), 64),
+        ("br-guest", parse_ip("172.22.0.1"), 24),
         ("eth1", parse_ip("172.30.7.9"), 24),
     ],
     ["eth1"],
@@ -46,6 +47,7 @@ class HereTest(unittest.TestCase):
             entry = errors[0]
             self.assertEqual((entry.file, entry.line, entry.section), ("isthmus", FIRST, "forced 'cameras'"))
             self.assertEqual(entry.option, option)
+            self.assertEqual(entry.allowed, "br-lan, br-guest, eth1" if code == "unknown-interface" else "")
             self.assertTrue(entry.remedy)
             for part in parts:
                 self.assertIn(part, str(entry))
@@ -60,7 +62,14 @@ class HereTest(unittest.TestCase):
             self.assertEqual(check(lans), ([], []))  # nothing is forced: nothing hangs on it
 
     def test_what_is_right(self):
-        sources = (b"br-lan", b"192.168.10.0/24", b"2001:db8:10::/64", MAC + b"1", b"192.168.10.5@" + MAC + b"2")
+        sources = (
+            b"br-lan",
+            b"192.168.10.0/24",
+            b"2001:db8:10::/64",
+            MAC + b"1",
+            b"192.168.10.5@" + MAC + b"2",
+            b"172.22.0.0/24",
+        )
         self.assertEqual(check(rule(sources=sources, more=b"list dns 10.53.0.1\n")), ([], []))
 
     def test_a_network_that_is_nowhere(self):
