@@ -85,6 +85,13 @@ def _policy(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any
     return policy_status.report(daemon.site, tests, daemon.read_firewall())
 
 
+def _policy_explain(daemon: Daemon, request: dict[str, Any], _now: int) -> dict[str, Any]:
+    from isthmus.policy_explain import explain_packet
+
+    port = request.get("port") or ""
+    return explain_packet(daemon.site, request["source"], request["destination"], port, host.wall_seconds())
+
+
 def _policy_test(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
     if not request.get("look"):
         rules = daemon.site.forcing.rules
@@ -109,5 +116,6 @@ HANDLERS = {
     "show": _show,
     "status": _status,
     "policy": _policy,
+    "policy-explain": _policy_explain,
     "policy-test": _policy_test,
 }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from isthmus import policy_status
 from isthmus.config.policy_values import UtcTime
+from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import EINVAL
 from isthmus.kernel.flows import Flow
+from isthmus.kernel.ways import Way
 from isthmus.lamps import brief
-from isthmus.wire.addr import parse_ip
+from isthmus.policy_explain import explain_packet
+from isthmus.wire.addr import parse_ip, parse_prefix
+from tests.core.pair import LAN_A
 from tests.core.test_site_forced import CAMERA, EXCEPTION, NOON, RULE, UNTIL, ForcedTest
 
 PASSTHROUGH = "config passthrough 'vpn'\n option protocol ipsec\n option action block\n list from 'lan0'\n"
@@ -84,3 +88,38 @@ class StatusTest(ForcedTest):
     def test_utc_is_written_as_it_is_read(self) -> None:
         for text in ("2026-12-01 12:00", "2028-02-29 23:59", "2027-01-01 00:00", "2031-12-31 07:08"):
             self.assertEqual(policy_status.format_utc(UtcTime().parse(text)), text)
+
+
+class ExplainTest(ForcedTest):
+    def explain(self, source: str, destination: str, port: str = "") -> dict:
+        return explain_packet(self.a.site, source, destination, port, NOON - 1000)
+
+    def test_a_packet_is_filled_up_with_what_the_router_knows(self) -> None:
+        lans = "config globals\n list lan lan0\n"
+        self.begin(lans + (RULE % "").replace("free", "block") + EXCEPTION % UNTIL)
+        mac = b"\x02\x00\x00\x00\x00\x50"
+        self.a.kernel.known_neighbours = [("lan0", CAMERA, mac)]
+        self.a.kernel.ways.insert(0, (parse_prefix("192.168.10.0/24"), Way(LAN_A, "lan0", 1500)))
+        found = self.explain("192.168.10.50", "198.51.100.7", "443")
+        self.assertEqual((found["verdict"], found["rule"], found["tunnel"]), ("protected", "cameras", "branch"))
+        self.assertEqual((found["packet"]["arrives"], found["packet"]["mac"]), ("lan0", "02:00:00:00:00:50"))
+        self.assertEqual((found["packet"]["protocol"], found["packet"]["port"]), (6, 443))
+        self.assertTrue(len(found["steps"]) > 1)
+        found = self.explain("192.168.10.50", "203.0.113.9", "udp:123")
+        self.assertEqual((found["verdict"], found["exception"]), ("exposed", "ntp"))
+        self.assertEqual(self.explain("02:00:00:00:00:50", "198.51.100.7")["verdict"], "protected")
+        self.assertEqual(self.explain("192.168.10.60", "198.51.100.7", "icmp")["verdict"], "free")
+        self.assertEqual(self.explain("lan0", "192.168.10.1")["verdict"], "router")
+        for answer in (found, self.explain("192.168.10.60", "198.51.100.7")):
+            self.assertTrue(answer["why"])
+
+    def test_what_is_no_packet_is_refused_with_a_remedy(self) -> None:
+        self.begin(RULE % "")
+        for source, destination, port in (
+            ("x" * 40, "198.51.100.7", ""), ("192.168.10.50", "nowhere", ""), ("192.168.10.50", "2001:db8::1", ""),
+            ("192.168.10.50", "198.51.100.7", "70000"), ("192.168.10.50", "198.51.100.7", "zzz:1"),
+            ("02:00:00:00:00:77", "198.51.100.7", ""), ("nolan", "198.51.100.7", ""),
+        ):  # fmt: skip
+            with self.assertRaises(IsthmusError) as caught:
+                self.explain(source, destination, port)
+            self.assertTrue(caught.exception.remedy, (source, destination, port))

@@ -113,6 +113,12 @@ class PolicyTest(Folder):
         rule = json.loads(self.ask("policy", "--json")[1])["rules"][0]
         self.assertEqual((rule["name"], rule["state"], rule["tunnel"]), ("cameras", "blocked", "branch"))
         self.assertIn("cameras  BLOCKED", self.ask("status")[1])
+        status, out, _ = self.ask("policy", "explain", "192.168.10.50@02:00:00:00:00:50", "198.51.100.7", "443")
+        self.assertEqual(status, 0)
+        self.assertIn("1. A packet from 192.168.10.50 arrives on br-lan", out)
+        self.assertIn("=> BLOCKED: ", out)
+        status, _, err = self.ask("policy", "explain", "192.168.10.50", "elsewhere")
+        self.assertEqual((status, err.count("\n")), (1, 1))
         kept = (self.path / "state" / "guard.nft").read_text()
         self.assertIn("forced_across", kept)
         self.assertEqual(self.ask("down", "branch")[0], 0)

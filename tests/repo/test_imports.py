@@ -53,9 +53,8 @@ TUNNEL = (
 
 DAEMON = (
     "isthmus.commands", "isthmus.daemon", "isthmus.forcing", "isthmus.keeper", "isthmus.lamps", "isthmus.mover",
-    "isthmus.observer", "isthmus.outlet", "isthmus.policy_status", "isthmus.real_outlet",
-    "isthmus.selftest", "isthmus.site", "isthmus.status",
-    "isthmus.surroundings", "isthmus.tally",
+    "isthmus.observer", "isthmus.outlet", "isthmus.policy_explain", "isthmus.policy_status", "isthmus.real_outlet",
+    "isthmus.selftest", "isthmus.site", "isthmus.status", "isthmus.surroundings", "isthmus.tally",
 )  # fmt: skip
 """What joins all parts: may import everything but the command line."""
 

@@ -50,6 +50,10 @@ COMMANDS = {
     "down": ([_TUNNEL], "take a tunnel down; its guard stays"),
     "rekey": ([_TUNNEL, Field("ike", bool, False)], "renew a tunnel's keys now: those of ESP, or those of IKE"),
     "reload": ([], "read the configuration again and apply what differs"),
+    "policy-explain": (
+        [Field("source", str, True), Field("destination", str, True), Field("port", str, False)],
+        "what happens to one packet, step by step",
+    ),
     "policy-test": (
         [Field("rule", str, False), Field("look", bool, False)],
         "send probes as the hosts of one rule, or all; look: how far that is, and what it has shown",
