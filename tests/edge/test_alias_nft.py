@@ -21,6 +21,7 @@ from tests.edge.nets import Net, forget_connections, join
 
 SAME = "192.168.1.0/24"
 A_SHOWN, B_SHOWN = "10.66.1.0/24", "10.66.2.0/24"
+SAME6, A_SHOWN6, B_SHOWN6 = "fd00:1::/64", "fd00:a::/64", "fd00:b::/64"
 HOST_A, HOST_B = "192.168.1.20", "192.168.1.30"
 A_AT_B, B_AT_A = "10.66.1.20", "10.66.2.30"
 PORT = 8000
@@ -53,13 +54,19 @@ class Sites:
             join(host, "eth0", router, "br-lan")
             host.ip("address add %s/24 dev eth0" % own, "address add %s/24 dev eth0" % twin,
                     "route add default via 192.168.1.1 src " + own)  # fmt: skip
-            router.ip("address add 192.168.1.1/24 dev br-lan")
+            router.ip("address add 192.168.1.1/24 dev br-lan", "address add fd00:1::1/64 dev br-lan nodad")
+            last = own.rpartition(".")[2]
+            host.ip("address add fd00:1::%s/64 dev eth0 nodad" % last, "route add ::/0 via fd00:1::1")
         self.a, self.b = self.nets["router_a"], self.nets["router_b"]
         join(self.a, "ist-b", self.b, "ist-a")
         self.a.ip("address add fe80::a/64 dev ist-b nodad", "route add %s via inet6 fe80::b dev ist-b" % B_SHOWN)
         self.b.ip("address add fe80::b/64 dev ist-a nodad", "route add %s via inet6 fe80::a dev ist-a" % A_SHOWN)
+        self.a.ip("route add %s via fe80::b dev ist-b" % B_SHOWN6)
+        self.b.ip("route add %s via fe80::a dev ist-a" % A_SHOWN6)
         for router in (self.a, self.b):
-            router.sysctl("net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=1")
+            router.sysctl(
+                "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.rp_filter=1"
+            )
         self.servers = [Answers(net, name) for name, net in self.nets.items()]
 
     @classmethod
@@ -85,9 +92,9 @@ class Answers:
 
     def __init__(self, net: Net, name: str) -> None:
         self.name = name
-        self.sock = net.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.sock = net.socket(socket.AF_INET6, socket.SOCK_STREAM)  # for both families
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind(("", PORT))
+        self.sock.bind(("::", PORT))
         self.sock.listen()
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
@@ -99,8 +106,8 @@ class Answers:
             except OSError:
                 return
             with connection:
-                here = connection.getsockname()[0]
-                connection.sendall(("%s seen %s at %s" % (self.name, address[0], here)).encode())
+                seen, here = [end[0].replace("::ffff:", "") for end in (address, connection.getsockname())]
+                connection.sendall(("%s seen %s at %s" % (self.name, seen, here)).encode())
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -135,7 +142,8 @@ class Joined(unittest.TestCase):
 
     def ask(self, client: str, address: str) -> str:
         """What a TCP server at the address says, "" if nobody does."""
-        with self.nets[client].socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with self.nets[client].socket(family, socket.SOCK_STREAM) as sock:
             sock.settimeout(1.0)
             try:
                 sock.connect((address, PORT))
@@ -259,6 +267,38 @@ class RemoteTest(Joined):
             self.nets["router_a"].nft("delete table inet isthmus\n" + text)
             answering.sendto(b"two", client)
             self.assertEqual(sock.recvfrom(10), (b"two", (B_AT_A, 7000)))
+
+
+class Ipv6Test(Joined):
+    """The same for IPv6, which has checksums of its own to keep right."""
+
+    def assert_joined6(self) -> None:
+        for client, address, answer in (
+            ("host_a", "fd00:b::30", "host_b seen fd00:a::20 at fd00:1::30"),
+            ("host_b", "fd00:a::20", "host_a seen fd00:b::30 at fd00:1::20"),
+            ("host_a", "fd00:b::1", "router_b seen fd00:a::20 at fd00:1::1"),
+            ("host_b", "fd00:a::1", "router_a seen fd00:b::30 at fd00:1::1"),
+        ):
+            with self.subTest(client=client, address=address):
+                self.assertIn(" 1 received", self.ping(client, address))
+                self.assertEqual(self.ask(client, address), answer)
+        sock = self.nets["host_a"].socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        with sock:
+            sock.settimeout(3.0)
+            sock.connect(("fd00:b::30", 9))
+            sock.send(b"x")
+            self.assertRaises(ConnectionRefusedError, sock.recv, 10)
+
+    def test_control(self) -> None:
+        self.assertEqual(self.ask("host_a", "fd00:b::30"), "")
+
+    def test_side_local(self) -> None:
+        self.apply([alias("ours", "b", SAME6, A_SHOWN6)], [alias("ours", "a", SAME6, B_SHOWN6)])
+        self.assert_joined6()
+
+    def test_side_remote(self) -> None:
+        self.apply([alias("ours", "b", SAME6, A_SHOWN6), alias("theirs", "b", SAME6, B_SHOWN6, "remote")], [])
+        self.assert_joined6()
 
 
 class NamesTest(Joined):
