@@ -52,7 +52,7 @@ def table(report: dict[str, Any]) -> list[str]:
     """What `isthmus policy` prints."""
     lines: list[str] = []
     for rule in report["rules"]:
-        lines += _rule(rule)
+        lines += _rule(rule, report["shown"])
     if report["ipv6_blocked"]["packets"]:
         lines.append("IPv6 of hosts known by their IPv4 address alone: %s dropped" % _count(report["ipv6_blocked"]))
     for section in report["passthrough"]:
@@ -60,7 +60,8 @@ def table(report: dict[str, Any]) -> list[str]:
         for client in section["clients"]:
             way = "->" if client["direction"] == "out" else "<-"
             over = "  (from before it was blocked)" if client["blocked"] else ""
-            lines.append("    %-6s %s %s %s%s" % (client["service"], client["inside"], way, client["outside"], over))
+            ends = [_also(client[end], report["shown"]) for end in ("inside", "outside")]
+            lines.append("    %-6s %s %s %s%s" % (client["service"], ends[0], way, ends[1], over))
     for alias in report["aliases"]:
         lines.append("alias %s: %s appears %s tunnel %s as %s" % (
             alias["name"], alias["subnet"], "beyond" if alias["side"] == "local" else "here, from",
@@ -72,7 +73,12 @@ def table(report: dict[str, Any]) -> list[str]:
     return lines or ["no forced rule, passthrough or alias is configured"]
 
 
-def _rule(rule: dict[str, Any]) -> list[str]:
+def _also(address: str, shown: dict[str, str]) -> str:
+    """An address, and what an alias calls its host."""
+    return "%s [%s]" % (address, shown[address]) if address in shown else address
+
+
+def _rule(rule: dict[str, Any], shown: dict[str, str]) -> list[str]:
     lines = ["[%s] %s  %s: %s" % (SIGNS[rule["state"]], rule["name"], rule["state"].upper(), rule["why"])]
     lines.append("    via %s; protected %s, blocked %s" % (
         ", ".join(rule["via"]), _count(rule["protected"]), _count(rule["blocked"])))  # fmt: skip
@@ -86,7 +92,9 @@ def _rule(rule: dict[str, Any]) -> list[str]:
         lines.append("    exception %s is %s: to %s%s%s, %s" % (
             exception["name"], exception["state"], where, by, until, _count(exception)))  # fmt: skip
     for host in rule["hosts"][:MOST_LINES]:
-        known = [address for address in host["addresses"] if address != host["source"]]
+        known = [
+            _also(address, shown) for address in host["addresses"] if address != host["source"] or address in shown
+        ]
         seen = " (seen as %s)" % ", ".join(known) if known else ""
         by = " by %s" % ", ".join(host["by"]) if host["by"] else ""
         lines.append("    %-10s %s%s%s" % (host["state"], host["source"], seen, by))

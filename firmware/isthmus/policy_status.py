@@ -22,13 +22,13 @@ from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.config.policy_values import DAYS, EPOCH
 from isthmus.kernel.contract import KernelError
 from isthmus.lamps import BY_IPV6, EXPOSED, brief
-from isthmus.policy.alias import hosts_text, peer_hosts_text, translate
+from isthmus.policy.alias import hosts_text, peer_hosts_text, shown_as, translate
 from isthmus.policy.clash import Finding, Ground, findings
 from isthmus.policy.clients import Place, clients
 from isthmus.policy.exposure import name_source, needs_ipv6_block
 from isthmus.policy.forced import IPV6_COUNTER, blocked, excepted, protected
 from isthmus.policy.passthrough import COUNTER, describe
-from isthmus.wire.addr import format_ip
+from isthmus.wire.addr import format_ip, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def report(site: Site, tests: dict[str, dict[str, Any]], firewall: Firewall | No
     """All of it. tests: rule -> what its last self-test has shown."""
     config = site.forcing.config
     if config is None:
-        return {"rules": [], "ipv6_blocked": _counted({}, ""), "passthrough": [], "aliases": [], "warnings": []}
+        nothing: dict[str, Any] = {"rules": [], "passthrough": [], "aliases": [], "shown": {}, "warnings": []}
+        nothing["ipv6_blocked"] = _counted({}, "")
+        return nothing
     seen = Seen(site, True)
     counts = site.forcing.tally.read()
     rows = brief(site)
@@ -75,11 +77,13 @@ def report(site: Site, tests: dict[str, dict[str, Any]], firewall: Firewall | No
         row.update(_rule(site, rule, counts))
         row["hosts"] = [_host(source, row, seen) for source in rule.sources]
         row["test"] = tests.get(rule.name)
+    passing = _passthrough(config, counts, seen)
     return {
         "rules": rows,
         "ipv6_blocked": _counted(counts, IPV6_COUNTER),
-        "passthrough": _passthrough(config, counts, seen),
+        "passthrough": passing,
         "aliases": [_alias(alias) for alias in config.aliases],
+        "shown": _shown(config, rows, passing),
         "warnings": [finding_answer(finding) for finding in warnings(site, firewall, seen)],
     }
 
@@ -185,6 +189,23 @@ def _alias(alias: AliasConfig) -> dict[str, Any]:
         "names": names,
         "hosts": peer_hosts_text([alias], "") if alias.side == LOCAL else hosts_text([alias]),
     }
+
+
+def _shown(config: Config, rules: list[dict[str, Any]], passing: list[dict[str, Any]]) -> dict[str, str]:
+    """Address -> how else the host is called, of each that the answer names."""
+    texts: set[str] = set()
+    for rule in rules:
+        for host in rule["hosts"]:
+            texts.update(host["addresses"])
+    for section in passing:
+        for client in section["clients"]:
+            texts.update((client["inside"], client["outside"]))
+    found = {}
+    for text in sorted(texts) if config.aliases else []:
+        words = shown_as(parse_ip(text), config.aliases)
+        if words:
+            found[text] = words
+    return found
 
 
 def warnings(site: Site, firewall: Firewall | None, seen: Seen) -> list[Finding]:

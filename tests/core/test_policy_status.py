@@ -82,6 +82,7 @@ class StatusTest(ForcedTest):
         self.assertEqual([one["inside"] for one in report["passthrough"][0]["clients"]], ["192.168.10.60"])
         self.assertTrue(report["passthrough"][0]["clients"][0]["blocked"])
         self.assertEqual(report["aliases"][0]["names"][0]["shown"], "10.66.1.7")
+        self.assertEqual(report["shown"], {"192.168.10.60": "10.66.1.60 beyond tunnel branch"})
         for warning in report["warnings"]:
             self.assertTrue(warning["message"] and warning["remedy"], warning)
 
