@@ -92,7 +92,7 @@ def _policy_explain(daemon: Daemon, request: dict[str, Any], _now: int) -> dict[
     return explain_packet(daemon.site, request["source"], request["destination"], port, host.wall_seconds())
 
 
-def _policy_test(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+def _policy_test(daemon: Daemon, request: dict[str, Any], _now: int) -> dict[str, Any]:
     if not request.get("look"):
         rules = daemon.site.forcing.rules
         names = [rule.name for rule in rules]
@@ -101,7 +101,7 @@ def _policy_test(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str,
             raise UnknownRuleError("no forced rule is called %s" % name, status.suggest(name, names))
         if not names:
             raise UnknownRuleError("no forced rule is configured", "add a section: config forced 'NAME'")
-        daemon.start_selftest(names if name is None else [name], now)
+        daemon.start_selftest(names if name is None else [name])
     if daemon.selftest is None:
         return {"running": False, "text": "nothing has been tested yet", "rules": [], "notes": []}
     return daemon.selftest.answer()

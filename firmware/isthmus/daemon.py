@@ -158,7 +158,7 @@ class Daemon:
             self._reload_wanted = False
             self._guarded("config", self.reload)
         if self.selftest is not None and self.selftest.end_at is not None and host.now() >= self.selftest.end_at:
-            fine = self._guarded("self-test", self.selftest.finish, host.now()) and fine
+            fine = self._guarded("self-test", self.selftest.finish) and fine
         fine = self._guarded("timer", self.site.handle_timer, host.now(), host.wall_seconds()) and fine
         if not fine:
             host.rest(BRAKE_MS)
@@ -302,13 +302,13 @@ class Daemon:
             self.log.once("error", "control", text)
             raise IsthmusError(text, "", "internal") from None
 
-    def start_selftest(self, names: list[str], now: int) -> None:
+    def start_selftest(self, names: list[str]) -> None:
         """Send probes as the hosts of these rules. Raises IsthmusError."""
         if self.selftest is None:
             from isthmus.selftest import SelfTest  # here: isthmusd starts sooner without it
 
             self.selftest = SelfTest(self.site, self.loop, self.log, host.random_bytes)
-        self.selftest.start(names, now)
+        self.selftest.start(names)
 
     def read_firewall(self) -> Firewall | None:
         """What the router's own firewall file says; None where there is none."""

@@ -54,6 +54,7 @@ class Forcing:
         self.plain = False  # the kernel has refused a guard with NAT in it
         self._uplinks: list[str] = []
         self._peers: list[bytes] = []
+        self._written: dict[bool, tuple[Config, State, tuple[list[Chain], list[str]]]] = {}
         self._up: list[str] = []
         self._doubts: dict[str, tuple[str, int]] = {}  # rule name -> tunnel that may take over, since when
         self._wall_at = 0
@@ -181,11 +182,15 @@ class Forcing:
     def _write(self, for_boot: bool) -> tuple[list[Chain], list[str]]:
         if self.config is None:
             return [], []
-        return policy_chains(self.config, self._state(self.config, self.lanes, self.chosen), for_boot)
+        state = self._state(self.config, self.lanes, self.chosen)
+        known = self._written.get(for_boot)  # hundreds of hosts are many lines, and every look asks for them
+        if known is None or known[0] is not self.config or known[1] != state:
+            known = self._written[for_boot] = (self.config, state, policy_chains(self.config, state, for_boot))
+        return known[2]
 
     def _state(self, config: Config, lanes: list[Lane], chosen: dict[str, str]) -> State:
         spent = {exception.name for exception in exceptions_of(config) if self.is_spent(exception)}
-        return State(lanes, chosen, spent, self._uplinks, self._peers, self.plain)
+        return State(lanes, dict(chosen), spent, self._uplinks, self._peers, self.plain)
 
     def closed(self) -> str:
         """What stands in at boot for a guard that nft does not take; "" where nothing was promised."""

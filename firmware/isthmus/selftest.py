@@ -1,11 +1,12 @@
 """`isthmus policy test`: probes as the forced hosts, and where they leave. One at a time, beside the loop.
 
-    test = SelfTest(...); test.start(names, now) sends; the loop calls test.see() when something is seen; after a second
+    test = SelfTest(...); test.start(names) sends; the loop calls test.see() when something is seen; after a second
     test.finish() judges. Nothing waits.
 """
 
 from __future__ import annotations
 
+from isthmus.edge import os_cpython as host
 from isthmus.edge import os_cpython_trial as hands
 from isthmus.errors import IsthmusError
 from isthmus.policy.clients import Place
@@ -50,7 +51,7 @@ class SelfTest:
         self._eyes: hands.Eyes | None = None
         self._injectors: dict[str, hands.Injector] = {}
 
-    def start(self, names: list[str], now: int) -> None:
+    def start(self, names: list[str]) -> None:
         """Send the probes of these rules. Raises IsthmusError."""
         if self.end_at is not None:
             raise IsthmusError("a test is under way", "wait two seconds, then try again", "busy")
@@ -78,7 +79,7 @@ class SelfTest:
         except IsthmusError:
             self._close()
             raise
-        self.end_at = now + LISTEN_MS
+        self.end_at = host.now() + LISTEN_MS
         self.text = "%d probes of rules %s are on their way" % (len(self._probes), ", ".join(names))
 
     def _ground(self) -> Ground:
@@ -119,7 +120,7 @@ class SelfTest:
         elif who != probe.source and who not in self._own and (ifname, who) not in probe.answered:
             probe.answered.append((ifname, who))  # an error that quotes it
 
-    def finish(self, now: int) -> None:
+    def finish(self) -> None:
         """Judge, and put everything away."""
         self.end_at = None  # first: a mistake of ours below is not made again and again
         self.see()
@@ -132,7 +133,7 @@ class SelfTest:
         for name in self._names:
             probes = [probe for probe in self._probes if probe.rule == name]
             verdict = judge(name, probes, devices.get(forcing.chosen.get(name, ""), ""), lans, way_out)
-            self.rows[name] = (verdict, now)
+            self.rows[name] = (verdict, host.now())
             if verdict.verdict == LEAK:
                 self._log.error("policy", "self-test: rule %s leaks: %s" % (name, verdict.text))
         self.text = "done"

@@ -190,10 +190,10 @@ class PolicyTest(Folder):
         site = Site(kernel, Deaf(), log, random_bytes, now())
         site.forcing.take(load("test", lambda _: (TUNNEL + RULE).encode()).config)
         test = SelfTest(site, loop, log, random_bytes)
-        test.start(["cameras"], now())
+        test.start(["cameras"])
         while now() < test.end_at:
             loop.turn(50)
-        test.finish(now())
+        test.finish()
         return test.answer()["rules"][0]
 
 

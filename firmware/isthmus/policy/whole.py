@@ -40,6 +40,12 @@ class State:
         self.peers = peers
         self.plain = plain
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.plain)
+
 
 def policy_chains(config: Config, state: State, for_boot: bool = False) -> tuple[list[Chain], list[str]]:
     """(chains, names of counters). for_boot: nobody will be there to mend a text that is refused."""
