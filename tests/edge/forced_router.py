@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.kernel import objects
-from isthmus.policy.forced import forced_chains, forced_objects
+from isthmus.policy.forced import forced_chains, forced_objects, homes_of
 from isthmus.policy.guard import REMOVE, guard_text
 from isthmus.policy.lane import choose
 from isthmus.wire.addr import format_ip, parse_ip
@@ -208,18 +208,20 @@ class Router:
             if chain.name in without:
                 chain.rules = []
         self.nft(guard_text([], [], chains + list(extra), counters))
-        self.set_lanes(forced_objects(lanes) if routed else [])
+        self.set_lanes(forced_objects(lanes, homes_of(rules, list(lans))) if routed else [])
 
     def set_lanes(self, wanted: list) -> None:
         for flag, family, size in (("-4", objects.AF_INET, 4), ("-6", objects.AF_INET6, 16)):
-            lines = ["rule del priority 690" for rule in run("ip", flag, "rule").splitlines() if rule[:4] == "690:"]
+            there = [rule[:3] for rule in run("ip", flag, "rule").splitlines()]
+            lines = ["rule del priority " + number for number in there if number in {"690", "691"}]
             flushed = subprocess.run(["ip", flag, "route", "flush", "table", "all", "proto", "115"],
                                      capture_output=True, timeout=60, check=False)  # fmt: skip
             del flushed  # an empty table is an error to ip
             for item in wanted:
                 if isinstance(item, objects.Rule) and item.family == family:
-                    lines.append("rule add priority %d fwmark 0x%x/0x%x table %d" % (
-                        item.priority, item.mark, item.mask, item.table))  # fmt: skip
+                    lines.append("rule add priority %d fwmark 0x%x/0x%x table %d%s" % (
+                        item.priority, item.mark, item.mask, item.table, " iif " + item.iif if item.iif else "",
+                    ))  # fmt: skip
                 elif isinstance(item, objects.Route) and len(item.destination.address) == size:
                     words = "unreachable default"
                     if item.oif:

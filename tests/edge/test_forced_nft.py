@@ -6,8 +6,8 @@ import socket
 import struct
 
 from tests.core.forced_samples import exception, rule
-from tests.edge.forced_case import DSTNAT, GRE, KINDS, ROUTER, ROUTER_WAN, Case, everything, only4
-from tests.edge.forced_router import FAR, FAR6, HOST, HOST6, MAC, OTHER, TCP, UDP, Packet, checksum, run
+from tests.edge.forced_case import DSTNAT, GRE, KINDS, MAC2, ROUTER, ROUTER_WAN, Case, everything, only4
+from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, MAC, OTHER, TCP, UDP, Packet, checksum, run
 
 
 class HeldTest(Case):
@@ -32,11 +32,22 @@ class HeldTest(Case):
             for gone in ("forced_arrive", "forced_across"):
                 with self.subTest(kind, gone=gone):
                     self.free(everything())
-                    self.router.on([rule("r", [source])], up=(), without=(gone,))
+                    self.router.on([rule("r", [source])], up=(), without=(gone,), routed=gone == "forced_across")
                     self.assert_fates(everything())
         # Both gone: the packets are seen again, so the test can tell.
-        self.router.on([rule("r", ["br-lan"])], up=(), without=("forced_arrive", "forced_across"))
+        self.router.on([rule("r", ["br-lan"])], up=(), without=("forced_arrive", "forced_across"), routed=False)
         self.assert_fates([self.packet(HOST, FAR)], "wan")
+
+    def test_without_the_guard_nothing_leaves_the_sites_networks(self) -> None:
+        """`nft flush ruleset`, until the daemon has put it back."""
+        for kind, source in KINDS.items():
+            self.free(everything())
+            self.router.on([rule("r", [source])])
+            self.router.nft("flush ruleset\n")
+            with self.subTest(kind):
+                self.assert_fates(everything())
+                self.assert_fates([self.packet(FREE, FAR, mac=MAC2), self.packet(HOST, FAR, place="guest")])
+                self.assertIn("router", self.router.send([self.packet(FREE, ROUTER, TCP, 22, mac=MAC2)])[0])
 
     def test_marks_of_others_open_nothing(self) -> None:
         self.free(everything())

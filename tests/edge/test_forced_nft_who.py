@@ -153,7 +153,8 @@ class SpoofTest(Case):
         wrong = [(HOST, MAC2), ("192.168.10.51", MAC), (FREE, MAC)]
         self.free([self.packet(source, FAR, mac=mac) for source, mac in wrong + [(HOST, MAC)]])
         for without in ((), ("forced_arrive",), ("forced_across",)):
-            self.router.on([rule("r", [HOST + "@" + MAC])], without=without)
+            routed = "forced_arrive" not in without  # else the third layer would do it
+            self.router.on([rule("r", [HOST + "@" + MAC])], without=without, routed=routed)
             self.assert_fates([self.packet(source, FAR, mac=mac) for source, mac in wrong])
             if not without:
                 right = [self.packet(HOST, FAR), self.packet(ULA6, FAR6), self.packet(HOST6, FAR6)]
@@ -198,7 +199,7 @@ class Ipv6Test(Case):
         for source in (HOST + "/32", "192.168.10.0/24"):
             self.free([self.packet(s, FAR6) for s in (HOST6, ULA6, TEMPORARY6)])
             for without in ((), ("forced_arrive",), ("forced_across",)):
-                self.router.on([rule("r", [source])], without=without)
+                self.router.on([rule("r", [source])], without=without, routed="forced_arrive" not in without)
                 self.assert_fates([self.packet(s, FAR6) for s in (HOST6, ULA6, TEMPORARY6)])
             self.router.on([rule("r", [source])])
             self.assert_fates([self.packet(FREE6, FAR6, TCP, 443, mac=MAC2)])

@@ -158,9 +158,9 @@ class _Walk:
         where = self._way(packet.destination, packet)
         if where in self.homes or self.world.is_own(packet.destination):
             return self._unforced(packet, "What a tunnel brings is not asked.")
-        if self._way(packet.source, packet) in self.homes:
-            return self.out.end(BLOCKED, "Its source is a host of this site: the peer sends back what it was sent, and "
-                                         "that does not leave once more. It is dropped.")  # fmt: skip
+        if self._way(packet.source, packet) != packet.ifname:
+            return self.out.end(BLOCKED, "Its source is not at home beyond that tunnel: what the peer was sent does not "
+                                         "come back and leave once more. It is dropped.")  # fmt: skip
         return self._unforced(packet, "What a tunnel brings is not asked.")
 
     def _lies(self, packet: Packet) -> bool:

@@ -5,7 +5,7 @@ tunnel's own route table (lane.py). `forced_across` (forward) asks again whose p
 interfaces and never from the mark, and drops what is about to leave by anything but the tunnel. It alone keeps the
 promise before the daemon runs and after it has died. `forced_in` keeps forced hosts away from what this router would
 fetch for them (DNS relay, proxies, UPnP), `forced_dns` brings their questions to the resolver inside the tunnel.
-`forced_seen` marks what the guard has let pass from the site's own networks: all else is led nowhere (lane.py).
+`forced_home` marks what the guard has seen from the site's own networks: all else is led nowhere (lane.py).
 
 `forced_arrive` stands behind every DNAT (priority -100, alias.py -90): both layers see the same destination, and who
 restores marks at -150 (mwan3, QoS) does not overwrite ours.
@@ -34,7 +34,6 @@ ARRIVE, ACROSS, IN, DNS = "arrive", "across", "in", "dns"
 # hook -> base chain: hook of the kernel, kind, priority. nat: ahead of every firewall's DNAT (-100).
 HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80), (IN, "input", "filter", -300),
          (ACROSS, "forward", "filter", -300))  # fmt: skip
-SEEN_AT = -89  # behind forced_arrive
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
 DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
 IGMP = 2
@@ -88,12 +87,22 @@ def forced_objects(lanes: list[Lane], homes: list[str] | None = None) -> list[Ke
             size = len(everywhere.address)
             wanted.append(objects.Rule(family, RULE_PRIORITY, lane.mark, MARK_MASK, lane.table))
             wanted.append(objects.Route(everywhere, BACKSTOP_METRIC, objects.UNREACHABLE, table=lane.table))
-            hop = lane.next_hop
-            if lane.usable and (hop is None or len(hop) in {size, IPV6_BYTES}):
+            if _leads(lane, size):
+                hop = lane.next_hop
                 wanted.append(
                     objects.Route(everywhere, ROUTE_METRIC, objects.UNICAST, lane.ifname, hop, table=lane.table)
                 )
     return wanted
+
+
+def _leads(lane: Lane, size: int) -> bool:
+    """Whether its table leads through the tunnel for addresses of that size: not IPv6 by an IPv4 next hop."""
+    return lane.usable and (lane.next_hop is None or len(lane.next_hop) in {size, IPV6_BYTES})
+
+
+def leads_everywhere(lane: Lane) -> bool:
+    """For both families."""
+    return _leads(lane, IPV4_BYTES) and _leads(lane, IPV6_BYTES)
 
 
 def protected(rule: str) -> str:
@@ -160,22 +169,18 @@ class _Writer:
                 self._write_verdict(hook, number)
             base = self._opening(hook) + self._dispatch(hook)
             self.chains.append(Chain("forced_" + hook, base, place, kind, priority))
-        seen = "meta mark & 0x%08x == 0 meta mark set meta mark | 0x%08x" % (MARK_MASK, SEEN_MARK)
-        self.chains.append(Chain("forced_seen", on("iifname", self.homes, seen), "prerouting", "filter", SEEN_AT))
         return self.chains, counters
 
     # What stands at the head of the base chains
 
     def _write_shared(self) -> None:
         """Chains that check where a packet comes from, the same for every rule."""
-        back = on("fib daddr oifname", self.homes, "accept")
-        back += on("fib daddr type unicast fib saddr oifname", self.homes, "counter drop")
-        self.chains.append(Chain("forced_back", back))
         # A relay on this router might act on what a host asks before it has an address.
         self.chains.append(Chain("forced_nameless", [
             "udp dport 67 accept", "meta l4proto %d accept" % IGMP, "counter drop",
         ]))  # fmt: skip
-        home = ["ip saddr 0.0.0.0 goto forced_nameless", "fib saddr . iif oif missing counter drop"]
+        seen = "meta mark & 0x%08x == 0 meta mark set meta mark | 0x%08x" % (MARK_MASK, SEEN_MARK)
+        home = [seen, "ip saddr 0.0.0.0 goto forced_nameless", "fib saddr . iif oif missing counter drop"]
         self.chains.append(Chain("forced_home", home))
         if [rule for rule in self.rules if rule.to]:
             # Until it is forwarded its header names this router, and no `to` can know where it goes (RFC 791 3.1).
@@ -188,14 +193,18 @@ class _Writer:
     def _opening(self, hook: str) -> list[str]:
         """Who is not asked: what a tunnel brings, and the router itself.
 
-        Except for what left through a tunnel and is sent back by the peer, to leave once more, in the clear.
+        Except for what left through a tunnel and is sent back by the peer, to leave once more, in the clear: what goes
+        from a tunnel to no LAN must come from beyond that tunnel.
         """
         tunnels = quoted(self.tunnels)
-        if hook == ARRIVE:
-            rows = ["%s : accept" % LOOPBACK] + ["%s : goto forced_back" % name for name in tunnels]
-            opening = ["iifname vmap { %s }" % ", ".join(rows)] + on("iifname", self.homes, "jump forced_home")
+        if hook == ACROSS:
+            back = on("oifname", self.homes, "accept") + ["fib saddr . iif oif missing counter drop", "accept"]
+            self.chains.append(Chain("forced_back", back))
+            opening = on("iifname", self.tunnels, "goto forced_back")
         else:
             opening = ["iifname %s accept" % one_of([LOOPBACK] + tunnels)]
+        if hook == ARRIVE:
+            opening += on("iifname", self.homes, "jump forced_home")
         if hook in {ARRIVE, ACROSS} and [rule for rule in self.rules if rule.to]:
             opening.append("ip hdrlength != 5 jump forced_options")
         if hook == DNS:
@@ -292,10 +301,11 @@ class _Writer:
         if self.homes:
             lines = on("iifname !=", self.homes, "fib saddr . iif oif missing " + _drop(rule))
         lines += on("fib daddr oifname", self.lans, "accept") + self._exceptions(rule)
-        mark = self.lane[number].mark
-        lines.append("meta mark set meta mark & 0x%08x | 0x%08x" % (MARK_MASK ^ 0xFFFFFFFF, mark))
-        # What the lane's table answers with `unreachable` never comes to the second layer: counted here.
-        lines.append('fib daddr . mark oif missing fib daddr type unicast counter name "%s"' % blocked(rule.name))
+        lane = self.lane[number]
+        lines.append("meta mark set meta mark & 0x%08x | 0x%08x" % (MARK_MASK ^ 0xFFFFFFFF, lane.mark))
+        if not leads_everywhere(lane):
+            # What the lane's table answers with `unreachable` never comes to the second layer: counted here.
+            lines.append('fib daddr . mark oif missing fib daddr type unicast counter name "%s"' % blocked(rule.name))
         lines.append("accept")
         return lines
 
