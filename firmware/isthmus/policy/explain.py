@@ -159,8 +159,8 @@ class _Walk:
         if where in self.homes or self.world.is_own(packet.destination):
             return self._unforced(packet, "What a tunnel brings is not asked.")
         if self._way(packet.source, packet) != packet.ifname:
-            return self.out.end(BLOCKED, "Its source is not at home beyond that tunnel: what the peer was sent does not "
-                                         "come back and leave once more. It is dropped.")  # fmt: skip
+            return self.out.end(BLOCKED, "Its source is not at home beyond that tunnel: what the peer was sent does "
+                                         "not come back and leave once more. It is dropped.")  # fmt: skip
         return self._unforced(packet, "What a tunnel brings is not asked.")
 
     def _lies(self, packet: Packet) -> bool:
