@@ -214,6 +214,11 @@ TWO = rule(b"a", (b"192.168.10.0/24",), more=b"list to 10.0.0.0/8\nlist port tcp
 CONTRADICTIONS = (
     (
         4,
+        rule(b"a", (b"192.168.10.5@" + MAC + b"1",)) + rule(b"b", (b"192.168.10.5@" + MAC + b"1",), (b"backup",)),
+        ("192.168.10.5@aa:bb:cc:dd:ee:01 is held",),
+    ),
+    (
+        4,
         rule(b"a") + rule(b"b", via=(b"backup",)),
         ("forced 'a' already (line 14)", "via branch", "put this rule first"),
     ),
@@ -232,6 +237,9 @@ CONTRADICTIONS = (
 
 # Rules that say nothing against each other
 FINE = (
+    rule(b"a", (b"172.20.0.0/16",), more=FREE) + rule(b"b", (b"172.21.0.0/16",), (b"backup",), FREE),
+    rule(via=(b"Az_09",)) + b"config tunnel Az_09\noption remote z.example\noption psk geheim-geheim-geheim\n"
+    b"list remote_subnet 10.55.0.0/16\n",
     rule(b"a", (b"172.20.0.0/16", b"172.20.1.0/24"), more=FREE) + rule(b"b", (b"172.21.0.0/16",), (b"backup",), FREE),
     rule(b"a", more=b"list to 10.0.0.0/8\nlist to 2001:db8:99::/48\n") + exception(b"list to 10.1.0.0/16\n", of=b"a"),
     rule(b"a", more=b"list port 255\nlist port 1\n"),
