@@ -26,9 +26,9 @@ What the kernel finds out for itself, so that nobody is surprised by it:
 What is ours: SAs and policies whose reqid lies in 0x69000000-0x69ffffff; addresses on `lo` and tunnels whose local
 address lies in fd69:7374:686d::/48, and tunnels that a policy of ours vouches for; the sessions of those tunnels, their
 links, and on them the link-local addresses, the addresses of metric 115, and the permanent neighbours; routes with
-protocol number 115 of the main table and of the tables 0x69000001-0x6900007f, and those of the main table into that
-prefix which the kernel did not make itself; rules with protocol number 115 by mark alone into one of those tables; the
-nft table `inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not list.
+protocol number 115 of the main table and of the tables 0x69000000-0x6900007f, and those of the main table into that
+prefix which the kernel did not make itself; rules with protocol number 115, by mark and arrival alone, into one of
+those tables; the nft table `inet isthmus`. add() and replace() refuse (EINVAL) what dump() would not list.
 """
 from __future__ import annotations
 
