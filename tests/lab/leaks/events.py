@@ -12,6 +12,7 @@ from isthmus.errors import IsthmusError
 from tests.lab.capture import Capture
 from tests.lab.leaks import fw4
 from tests.lab.leaks import network as net
+from tests.lab.leaks.oracle import LEAK
 from tests.lab.leaks.story import FREE_RATE, TUNNEL_B
 from tests.lab.namespace import wait_until
 from tests.lab.report import check
@@ -261,14 +262,15 @@ def foreign_flush(story: Story) -> None:
     with story.report.case("leak.L10_flush_ruleset") as facts:
         story.pause()
         story.oracle.forget()
-        before, begin, last = story.oracle.counts["leak"], time.monotonic(), 0.0
+        first = before = story.oracle.counts[LEAK]
+        begin, last = time.monotonic(), 0.0
         story.net.a.nft("flush ruleset\n")
         while time.monotonic() - begin < HEAL_S * 2:
-            seen = story.oracle.look()["leak"]
+            seen = story.oracle.look()[LEAK]
             if seen > before:
                 before, last = seen, time.monotonic() - begin
             time.sleep(0.01)
-        facts.note("packets that leaked until it was repaired", story.oracle.counts["leak"])
+        facts.note("packets that leaked until it was repaired", before - first)
         facts.note("seconds until the last of them", round(last, 2))
         check("isthmus" in story.net.a.run("nft", "list", "tables"), "the guard is not back")
         check(last < HEAL_S, f"packets leaked for {last:.2f} s")
