@@ -69,6 +69,7 @@ def helper_opens(story: Story) -> None:
     story.ftp = stimuli.Ftp(story)
     with story.control("L33"):
         story.ftp.call()
+    story.ftp.announce_next()
     fw4.load(story.net.a)
 
 

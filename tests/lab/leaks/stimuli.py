@@ -218,8 +218,8 @@ class Ftp:
             self.client = socket.create_connection((net.SECRET, FTP_PORT), timeout=10)
         self.control, _ = self.server.accept()
         self.control.settimeout(10)
-        self.announced = [self.announce(port) for port in self.PORTS]
         self.used = 0
+        self.announced = self.announce(self.PORTS[0])
 
     def announce(self, port: int) -> int:
         """Say PORT, and what the sink reads after the router's helper has translated it."""
@@ -231,16 +231,20 @@ class Ftp:
         return int(numbers[4]) << 8 | int(numbers[5])
 
     def call(self) -> None:
-        """The sink calls back on the next announced port."""
+        """The sink calls back on the announced port."""
         with self.story.net.sink:
             item = socket.socket()
         with item:
             item.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             item.bind((net.SECRET, 20))
             item.setblocking(False)
-            item.connect_ex((net.WAN_A, self.announced[self.used]))
-            self.used += 1
+            item.connect_ex((net.WAN_A, self.announced))
             time.sleep(0.3)
+
+    def announce_next(self) -> None:
+        """The next port: the helper remembers one at a time."""
+        self.used += 1
+        self.announced = self.announce(self.PORTS[self.used])
 
     def close(self) -> None:
         """End it."""

@@ -122,7 +122,8 @@ class Story:
         """Of both daemons, for a test that failed."""
         for line in self.oracle.leaks:
             print("    leak: " + line, flush=True)
-        self.a.print_log()
+        for site in (self.a, self.b):
+            site.print_log()
 
     # What a test asks for
 
