@@ -27,6 +27,7 @@ SLOTS = 1 << 19  # of 20 ms: nearly 3 hours
 MIRROR_SHARE = 8  # one in so many canaries is answered
 COUNT, MIRRORING = 0, 8
 FIRST = 16
+NUMBER = struct.Struct("Q")  # native: written in one piece
 
 
 class Arrivals:
@@ -68,12 +69,12 @@ class Arrivals:
     @property
     def count(self) -> int:
         """How many have arrived so far."""
-        number: int = struct.unpack_from("=Q", self.memory, COUNT)[0]
+        number: int = NUMBER.unpack_from(self.memory, COUNT)[0]
         return number
 
     def mirror(self, on: bool) -> None:
         """Answer a share of them, or none."""
-        struct.pack_into("=Q", self.memory, MIRRORING, int(on))
+        NUMBER.pack_into(self.memory, MIRRORING, int(on))
 
     def gaps(self, begin: float, end: float, shortest: float = 0.2) -> float:
         """Seconds between two moments (monotonic) in which nothing came for `shortest` seconds or longer."""
@@ -97,7 +98,7 @@ class Arrivals:
             now = time.monotonic()
             packets = bpf.statistics(counter)[0]
             total += packets
-            struct.pack_into("=Q", self.memory, COUNT, total)
+            NUMBER.pack_into(self.memory, COUNT, total)
             current = min(int((now - self.start) / STEP_S), SLOTS - 1)
             while slot <= current:
                 self.memory[FIRST + slot] = min(packets, 255)
@@ -107,7 +108,7 @@ class Arrivals:
 
     def answer(self, mirror: socket.socket) -> None:
         """Mirror what has come, or throw it away."""
-        wanted = struct.unpack_from("=Q", self.memory, MIRRORING)[0]
+        wanted = NUMBER.unpack_from(self.memory, MIRRORING)[0]
         for _ in range(100):
             try:
                 frame = mirror.recv(bpf.KEEP)

@@ -74,7 +74,7 @@ def probe_inner(story: Story, address: str) -> int:
     with stimuli.Listener(story.net.w, "eth0", there) as listener:
         listener.take(0)
         stimuli.throw(story.net.w, [*segments, ping], "wan0", "w", 3)
-        return len(listener.take())
+        return sum(frame[22:38] == there for frame in listener.take())  # an error that quotes it says nothing of it
 
 
 def probe_by_arp(story: Story, address: str) -> int:

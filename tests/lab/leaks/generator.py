@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.lab.namespace import Namespace
 
 RATE, MASK, SENT, KINDS = 0, 8, 16, 24  # places of 64-bit numbers in the shared memory; from KINDS on one a kind
+NUMBER = struct.Struct("Q")  # native: written in one piece, so that nobody reads half of it
 EVERYTHING = (1 << 63) - 1
 MOST_AT_ONCE = 50  # what a starved sender missed is not made up for
 STEP_S = 0.01
@@ -84,11 +85,11 @@ class Canaries:
         wait_until("the canaries go on", lambda: self.sent >= target, count / rate * 8 + 20)
 
     def _get(self, place: int) -> int:
-        number: int = struct.unpack_from("=Q", self.memory, place)[0]
+        number: int = NUMBER.unpack_from(self.memory, place)[0]
         return number
 
     def _set(self, place: int, number: int) -> None:
-        struct.pack_into("=Q", self.memory, place, number)
+        NUMBER.pack_into(self.memory, place, number)
 
     # The process
 

@@ -220,7 +220,7 @@ class Story:
         self.h1.fly(RATE)
         self.net.isp.ip("link set wan-b up\naddress replace 2001:db8:b::1/64 dev wan-b nodad\n")
         self.net.a.ip("link set wan1 down\nlink set wan0 up\n" + net.UPLINK_A)
-        self.net.isp.nft("table inet drop\ndelete table inet drop\n")
+        self.net.isp.nft("table inet lossy\ndelete table inet lossy\n")
         fw4.load(self.net.a)
         self.b.write(self.text_b)
         self.a.write(self.text)
