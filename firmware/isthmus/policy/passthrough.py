@@ -179,6 +179,9 @@ def shadow_chains(uplinks: list[str], peers: list[bytes] | None = None) -> list[
     511 at random, 500 among them. ESP has no ports: beside a client's to the same address the kernel drops ours and
     hands the peer's to the client. So it is the client's that is dropped.
 
+    Nor is what we send to a peer ever translated: after a change of uplink the firewall would masquerade what still
+    bears the old address, and that entry, refreshed by all that the peer sends, would own the new address for good.
+
     uplinks: interfaces that lead to peers; peers: their outer addresses, 4 or 16 bytes.
     """
     if not uplinks:
@@ -188,8 +191,10 @@ def shadow_chains(uplinks: list[str], peers: list[bytes] | None = None) -> list[
     addresses = sorted({address for address in peers or [] if len(address) == IPV4_BYTES})
     known = "ip daddr { %s }" % ", ".join([format_ip(address) for address in addresses])
     matches = ["udp sport { %s }" % ports, "udp dport { %s }" % ports]
-    chains = []
+    chains, own = [], []
     if addresses:
+        local = "udp sport { %d, %d } %s fib saddr type local" % (IKE_PORT, NATT_PORT, known)
+        own = [match + " snat ip to ip saddr" for match in ("meta l4proto %d %s" % (ESP, known), local)]
         matches.append("meta l4proto udp " + known)
         rule = "meta l4proto %d %s %s ip saddr %s counter drop" % (ESP, leaves, known, PRIVATE)
         chains.append(Chain("unshadow_esp", [rule], "forward"))
@@ -197,7 +202,7 @@ def shadow_chains(uplinks: list[str], peers: list[bytes] | None = None) -> list[
     rule = "meta l4proto udp %s ip saddr %s fib saddr type != local jump shadow" % (leaves, PRIVATE)
     return chains + [
         Chain("shadow", ["%s %s" % (match, away) for match in matches]),
-        Chain("unshadow", [rule], "postrouting", "nat", BEFORE_SRCNAT),
+        Chain("unshadow", own + [rule], "postrouting", "nat", BEFORE_SRCNAT),
     ]
 
 
