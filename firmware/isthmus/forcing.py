@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from isthmus.tunnel import Tunnel
 
 LEAVE_MS = 1_000  # a tunnel that was chosen is left when it has been down so long
+MOVED_MS = 5_000  # the guard follows a tunnel to another uplink when it has been there so long
 RETURN_MS = 10_000  # one that is preferred is gone back to when it has been up so long
 CLOCK_MS = 60_000  # how often the wall clock is asked while an exception waits for its end
 FLOWS_A_TURN = 100  # to end in one go: the loop has other things to do
@@ -52,6 +53,8 @@ class Forcing:
         self._outlet = outlet
         self._log = log
         self.plain = False  # the kernel has refused a guard with NAT in it
+        self._ways: dict[str, str] = {}  # tunnel -> the interface that leads to its peer
+        self._moving: dict[str, int] = {}  # tunnel that is reached by another one now -> since when
         self._uplinks: list[str] = []
         self._peers: list[bytes] = []
         self._written: dict[bool, tuple[Config, State, tuple[list[Chain], list[str]]]] = {}
@@ -103,21 +106,35 @@ class Forcing:
         """The states of the tunnels now. True when what the kernel should hold may have changed."""
         if self.config is None:
             return False
-        self._look_around(tunnels)
         self._up = [name for name in sorted(tunnels) if tunnels[name].state() == "up"]
+        differs = self._look_around(tunnels, now)
         lanes = make_lanes(self.config, tunnels)
-        differs = lanes != self.lanes
+        differs = differs or lanes != self.lanes
         self.lanes = lanes
         wanted = choose(self.config.forced, _only_up(lanes, self._up))
         for rule in self.config.forced:
             differs = self._consider(rule, wanted[rule.name], now) or differs
         return differs
 
-    def _look_around(self, tunnels: dict[str, Tunnel]) -> None:
-        """Where peers are, and by which interfaces they are reached."""
-        ways = [tunnel.road.way for tunnel in tunnels.values()]
-        self._uplinks = sorted({way.ifname for way in ways if way is not None and is_safe_name(way.ifname)})
+    def _look_around(self, tunnels: dict[str, Tunnel], now: int) -> bool:
+        """Where peers are, and by which interfaces they are reached. One that moves is followed later: no new
+        guard is on its way when every moment counts. True when an interface has changed.
+        """
+        moving = {}
+        for name, tunnel in tunnels.items():
+            ifname = tunnel.road.way.ifname if tunnel.road.way is not None else ""
+            if not is_safe_name(ifname) or ifname == self._ways.get(name):
+                continue
+            since = self._moving.get(name, now)
+            if name not in self._ways or now - since >= MOVED_MS:
+                self._ways[name] = ifname
+            else:
+                moving[name] = since
+        self._moving = moving
+        self._ways = {name: ifname for name, ifname in self._ways.items() if name in tunnels}
+        before, self._uplinks = self._uplinks, sorted(set(self._ways.values()))
         self._peers = sorted({address for tunnel in tunnels.values() for address in peers_of(tunnel)})
+        return before != self._uplinks
 
     def _consider(self, rule: ForcedConfig, better: str, now: int) -> bool:
         """Whether this rule goes another way from now on: not with each probe that is lost."""
@@ -160,7 +177,8 @@ class Forcing:
 
     def get_timer(self) -> int | None:
         """When see() and tell_time() want to be called."""
-        timers = [since + self._patience(self.chosen[name]) for name, (_, since) in self._doubts.items()]
+        timers = [since + MOVED_MS for since in self._moving.values()]
+        timers += [since + self._patience(self.chosen[name]) for name, (_, since) in self._doubts.items()]
         for exception in exceptions_of(self.config):
             if exception.until is not None and not self.is_spent(exception):
                 left = CLOCK_MS if self.wall is None else max(0, 1000 * (exception.until - self.wall))
@@ -195,6 +213,11 @@ class Forcing:
     def closed(self) -> str:
         """What stands in at boot for a guard that nft does not take; "" where nothing was promised."""
         return "" if self.config is None else closed_text(self.config.forced, self.config.globals.lans)
+
+    def lans_first(self, addresses: list[tuple[str, bytes, int]]) -> list[tuple[str, bytes, int]]:
+        """(interface, address, length): other sites know this router by its address in a LAN, not on an uplink."""
+        lans = self.config.globals.lans if self.config is not None else []
+        return [row for row in addresses if row[0] in lans] + [row for row in addresses if row[0] not in lans]
 
     def objects(self) -> list[KernelObject]:
         """Rules, and routes of the tunnels' tables."""

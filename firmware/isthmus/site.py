@@ -385,7 +385,7 @@ class Site:
         others = [(it.name, it.derived) for it in self.tunnels.values() if it is not tunnel and it.derived is not None]
         try:
             way = self.kernel.way_to(address) if address is not None else None
-            addresses = self.kernel.local_addresses()
+            addresses = self.forcing.lans_first(self.kernel.local_addresses())
         except KernelError as error:
             tunnel.found_way(None, [], error, [], self._now)
         else:

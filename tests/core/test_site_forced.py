@@ -8,6 +8,7 @@ from isthmus.forcing import LEAVE_MS, RETURN_MS
 from isthmus.kernel import objects as k
 from isthmus.kernel.contract import EINVAL, KernelError
 from isthmus.kernel.flows import IPS_OFFLOAD, Flow
+from isthmus.kernel.ways import Way
 from isthmus.policy.guard import REMOVE
 from isthmus.policy.lane import CLOSED_TABLE
 from isthmus.wire.addr import parse_ip
@@ -142,6 +143,26 @@ class RuleTest(ForcedTest):
         self.assertTrue("cameras" in self.a.guard_text)
         self.assertEqual(len([line for line in self.a.log.lines if "not translated" in line]), 1)
         self.assertEqual(self.apply(RULE % " list to '10.0.0.0/8'\n")["changed"], [])
+
+
+class UplinkTest(ForcedTest):
+    def test_a_second_uplinks_address_is_not_taken_for_the_lans(self) -> None:
+        self.a.kernel.uplinks.insert(0, ("wan1", parse_ip("203.0.113.50"), 24))
+        self.begin("config globals\n list lan lan0\n")
+        sources = {r.prefsrc for r in self.a.kernel.dump("route") if r.oif == "ist-branch"}
+        self.assertEqual(sources, {parse_ip("192.168.10.1")})
+
+    def test_a_move_to_another_uplink_waits_for_no_guard(self) -> None:
+        self.begin(RULE % "")
+        self.assertTrue('oifname { "wan0" }' in self.a.guard_text)
+        self.a.kernel.ways[0] = (self.a.kernel.ways[0][0], Way(self.a.wan, "wan1", 1500))
+        sets = self.steps().count(("guard", "guard"))
+        self.a.kernel.tell("way")
+        self.assertTrue(self.pair.run(1_000, lambda: self.a.tunnel.road.way.ifname == "wan1"))
+        self.pair.run(3_000)
+        self.assertEqual(self.steps().count(("guard", "guard")), sets)
+        self.assertTrue(self.pair.run(60_000, lambda: 'oifname { "wan1" }' in self.a.guard_text))
+        self.assertEqual(self.a.tunnel.state(), "up")
 
 
 class FailoverTest(ForcedTest):
