@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 # Options that ask nothing new of the peer: what is agreed stays when they change.
 SOFT = (
-    "local_subnets", "remote_subnets", "mtu", "dpd_ms",
+    "local_subnets", "remote_subnets", "internet", "mtu", "dpd_ms",
     "child_lifetime_ms", "ike_lifetime_ms", "lifetime_bytes", "lifetime_packets", "reauth_ms",
 )  # fmt: skip
 

@@ -332,6 +332,15 @@ class CommandTest(SiteTest):
         subnets = [str(r.destination) for r in self.a.kernel.dump("route") if r.type == k.UNICAST]
         self.assertTrue("192.168.30.0/24" in subnets)
 
+    def test_letting_the_peer_on_to_the_internet_asks_nothing_of_it(self) -> None:
+        self.bring_up()
+        spis, sent, guard = self.a.spis(), self.pair.sent, self.a.kernel.guard_get()
+        extra = " option internet 1\n"
+        self.a.site.apply(make_config("198.51.100.1", "192.168.20.0/24", extra=extra), [], self.pair.now)
+        self.pair.run(1_000)
+        self.assertEqual((self.a.spis(), self.pair.sent), (spis, sent))
+        self.assertNotEqual(self.a.kernel.guard_get(), guard)
+
     def test_a_removed_tunnel_leaves_nothing(self) -> None:
         self.bring_up()
         empty = make_config("198.51.100.1", "192.168.20.0/24")
