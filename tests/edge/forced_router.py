@@ -28,7 +28,7 @@ from tests.edge.world import CLONE_NEWNET, own_network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ETH_IP, ETH_IP6, ETH_ALL, ETH_VLAN = 0x0800, 0x86DD, 3, 0x8100
+ETH_IP, ETH_IP6, ETH_ALL = 0x0800, 0x86DD, 3
 ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
 PLACES = {"lan": "br-lan", "guest": "br-guest", "wan": "wan0", "x": "ist-x", "y": "ist-y"}
 ROUTER_MAC = bytes.fromhex("0200000000f0")
@@ -246,8 +246,8 @@ class Router:
 
     def packet(self, source: str, destination: str, protocol: int = UDP, dport: int = 9, sport: int = 0,
                mac: str = "", place: str = "lan", options: bytes = b"", data: bytes = b"",
-               next_header: int = -1, prefix: bytes = b"", vlan: int = 0) -> Packet:  # fmt: skip
-        """prefix: extension headers, the first of which is next_header; vlan: a tag for the frame."""
+               next_header: int = -1, prefix: bytes = b"", kind: int = 0) -> Packet:  # fmt: skip
+        """prefix: extension headers, the first of which is next_header; kind: type of an ICMP message, not echo."""
         self.number += 1
         src, dst = parse_ip(source), parse_ip(destination)
         mac = mac or (MAC if place in {"lan", "guest"} else GATEWAY_MAC)
@@ -256,13 +256,17 @@ class Router:
             protocol = ICMP if len(src) == 4 else ICMP6
         canary = CANARY + struct.pack("!I", self.number)
         body = segment(protocol, src, dst, sport, dport, (data or b"") + canary)
+        if kind:
+            total = struct.unpack("!H", body[2:4])[0] + (body[0] - kind << 8)  # RFC 1624: the sum changes by as much
+            total = (total & 0xFFFF) + (total >> 16)
+            body = bytes([kind]) + body[1:2] + struct.pack("!H", total & 0xFFFF) + body[4:]
         if len(src) == 4:
-            whole, kind = ipv4(src, dst, protocol, body, options), ETH_IP
+            whole, ether = ipv4(src, dst, protocol, body, options), ETH_IP
         else:
             first = protocol if next_header < 0 else next_header
-            whole, kind = ipv6(src, dst, first, prefix + body), ETH_IP6
+            whole, ether = ipv6(src, dst, first, prefix + body), ETH_IP6
         words = "%d %s > %s protocol %d port %d from %s" % (self.number, source, destination, protocol, dport, mac)
-        return Packet(place, self.frame(whole, kind, mac, dst, vlan), self.number, words)
+        return Packet(place, self.frame(whole, ether, mac, dst), self.number, words)
 
     def icmp_error(self, source: str, destination: str, about: Packet, mac: str = MAC) -> Packet:
         """IPv4: "too big", about a packet of somebody else's."""
@@ -272,7 +276,7 @@ class Router:
         whole = ipv4(parse_ip(source), parse_ip(destination), ICMP, body)
         return Packet("lan", self.frame(whole, ETH_IP, mac), self.number, "ICMP error from %s" % source)
 
-    def frame(self, whole: bytes, kind: int, mac: str, destination: bytes = b"\1\1\1\1", vlan: int = 0) -> bytes:
+    def frame(self, whole: bytes, kind: int, mac: str, destination: bytes = b"\1\1\1\1") -> bytes:
         to = ROUTER_MAC
         if len(destination) == 4 and 224 <= destination[0] < 240:
             to = b"\x01\x00\x5e" + bytes([destination[1] & 0x7F]) + destination[2:]
@@ -280,8 +284,7 @@ class Router:
             to = b"\xff" * 6
         elif len(destination) == 16 and destination[0] == 0xFF:
             to = b"\x33\x33" + destination[12:]
-        tag = struct.pack("!HH", ETH_VLAN, vlan) if vlan else b""
-        return to + mac_of(mac) + tag + struct.pack("!H", kind) + whole
+        return to + mac_of(mac) + struct.pack("!H", kind) + whole
 
     def send(self, packets: list[Packet]) -> list[set[str]]:
         """Where each came out: places, "router" for the router itself; "PLACE error" inside an ICMP error."""

@@ -34,6 +34,27 @@ class RouterTest(Case):
             for sock in joined:
                 sock.close()
 
+    def test_a_group_that_they_join_is_not_asked_of_the_uplink(self) -> None:
+        """By a multicast proxy: each join would carry an address of the host's choice to the outside."""
+        joins = [(HOST6, "ff02::16", 58, 143), ("fe80::50", "ff02::1", 58, 131), ("fe80::50", "ff02::2", 58, 132)]
+
+        def packets() -> list[Packet]:
+            return [self.packet(source, to, protocol, kind=kind) for source, to, protocol, kind in joins]
+
+        self.assertIn("router", self.seen_without(packets())[1])
+        for source in (HOST + "/32", HOST + "@02:00:00:00:01:50", "br-lan"):
+            self.router.on([rule("r", [source])])
+            self.assert_fates(packets())
+            self.assert_fates([self.packet("fe80::50", "ff02::1", ICMP)], "router", "lan")
+
+    def test_everywhere_is_everywhere_however_it_is_written(self) -> None:
+        rows = [(HOST, ROUTER, TCP, 3128), (HOST6, ROUTER6, TCP, 3128)]
+        for to, held in ((["0.0.0.0/0"], (True, False)), (["0.0.0.0/1", "128.0.0.0/1", "::/0"], (True, True)),
+                         (["10.0.0.0/8"], (False, False))):  # fmt: skip
+            self.router.on([rule("r", ["br-lan"], to=to)])
+            for row, is_held in zip(rows, held):
+                self.assert_fates([self.packet(*row)], *(() if is_held else ("router",)))
+
     def test_what_they_need_they_get(self) -> None:
         for source in KINDS.values():
             self.router.on([rule("r", [source], router_port=["tcp:22", "tcp:80", "udp:123"])], up=())

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from isthmus.policy.forced import is_active
 from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP
-from isthmus.policy.sources import NAMELESS, Sources, is_whole
+from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import find_piece
-from isthmus.wire.addr import IPV4_BYTES, format_ip
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROTECTED, BLOCKED, EXPOSED = "protected", "blocked", "exposed"
 FREE, INSIDE, ROUTER = "free", "inside", "router"  # as it likes; to the site's own networks; to this router itself
 
-DNS_PORT, DOT_PORT, IGMP = 53, 853, 2
+DNS_PORT, DOT_PORT = 53, 853
 DHCP_PORTS = (67, 547)
 PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
 
@@ -166,7 +166,7 @@ class _Walk:
     def _lies(self, packet: Packet) -> bool:
         """Whether its source is not one of a host there."""
         if packet.source == NAMELESS:
-            if (packet.protocol == UDP and packet.port == DHCP_PORTS[0]) or packet.protocol == IGMP:
+            if packet.protocol == UDP and packet.port == DHCP_PORTS[0]:
                 return False
             self.out.end(BLOCKED, "Who has no address yet may ask for one by DHCP, and nothing else. It is dropped.")
             return True
@@ -274,7 +274,7 @@ class _Walk:
             ports = self.rules[number].router_ports
         elif self._is_ipv6_of_lan(packet):
             blocking = [self.rules[index] for index in self.sources.blocking]
-            held = [rule for rule in blocking if not rule.to and _is_of(rule.ports, packet)]
+            held = [rule for rule in blocking if IPV6_BYTES in wide_families(rule) and _is_of(rule.ports, packet)]
             if held:
                 self._say(_UNKNOWN_IPV6 % held[0].name)
                 ports = [port for port in blocking[0].router_ports if _is_allowed_by_all(port, blocking)]
@@ -353,7 +353,7 @@ def _reaches_router(rule: ForcedConfig, packet: Packet) -> bool:
     """Whether a rule is about a packet to the router itself."""
     if rule.dns and packet.is_dns and not is_whole(rule):
         return True
-    return not rule.to and _is_of(rule.ports, packet)
+    return len(packet.source) in wide_families(rule) and _is_of(rule.ports, packet)
 
 
 def _is_allowed_by_all(port: Ports, rules: list[ForcedConfig]) -> bool:

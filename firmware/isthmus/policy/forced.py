@@ -19,7 +19,7 @@ from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC
 from isthmus.policy.given import MARK_MASK
 from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRIORITY
 from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP, matches, on, one_of, quoted
-from isthmus.policy.sources import NAMELESS, Sources, is_whole
+from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import FAMILIES, format_span
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip
 
@@ -36,7 +36,7 @@ HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80)
          (ACROSS, "forward", "filter", -300))  # fmt: skip
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
 DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
-IGMP = 2
+MLD_TYPES = "{ 131, 132, 143 }"  # RFC 3810 5, RFC 2710 3: a proxy would ask the uplink for the group
 IS_DNS = "meta l4proto { %d, %d } th dport 53" % (TCP, UDP)
 IPV6_COUNTER = "ipv6_blocked"
 LOOPBACK = '"lo"'
@@ -176,9 +176,7 @@ class _Writer:
     def _write_shared(self) -> None:
         """Chains that check where a packet comes from, the same for every rule."""
         # A relay on this router might act on what a host asks before it has an address.
-        self.chains.append(Chain("forced_nameless", [
-            "udp dport 67 accept", "meta l4proto %d accept" % IGMP, "counter drop",
-        ]))  # fmt: skip
+        self.chains.append(Chain("forced_nameless", ["udp dport 67 accept", "counter drop"]))
         seen = "meta mark & 0x%08x == 0 meta mark set meta mark | 0x%08x" % (MARK_MASK, SEEN_MARK)
         home = [seen, "ip saddr 0.0.0.0 goto forced_nameless", "fib saddr . iif oif missing counter drop"]
         self.chains.append(Chain("forced_home", home))
@@ -273,9 +271,10 @@ class _Writer:
         rule = self.rules[number]
         if hook == DNS and rule.dns:
             return [""]
-        heads = matches(rule.to, rule.ports)
-        if hook == IN and rule.to:
-            heads = []
+        to = rule.to
+        if hook == IN and to:  # where the router would go for them is known only of those who may go nowhere else
+            to = [Prefix(bytes(size), 0) for size in wide_families(rule)]
+        heads = matches(to, rule.ports) if to or not rule.to else []
         if rule.dns and not is_whole(rule):  # wherever it is asked: at the resolver in the tunnel, or not at all
             heads.append(IS_DNS)
         return heads
@@ -336,7 +335,7 @@ class _Writer:
         if hook == IN:
             ports = [entry for entry in rules[0].router_ports if _allowed_by_all(entry, rules)]
             self.chains.append(Chain("ipv6_router", _router_chain(ports, drop)))
-            heads = [head for rule in rules if not rule.to for head in matches([], rule.ports)]
+            heads = [head for rule in rules if IPV6_BYTES in wide_families(rule) for head in matches([], rule.ports)]
             lines = [("%s goto ipv6_router" % head).strip() for head in _each_once(heads)]
         else:
             way = "fib daddr oifname" if hook == ARRIVE else "oifname"
@@ -364,6 +363,7 @@ def _router_chain(ports: list[Ports], drop: str) -> list[str]:
     """
     lines = [
         "ct direction reply accept",
+        "icmpv6 type %s %s" % (MLD_TYPES, drop),
         "meta l4proto { %d, %d } accept" % (ICMP, ICMPV6),
         "udp dport %s accept" % DHCP_PORTS,
         "meta l4proto { %d, %d } th dport %s %s" % (TCP, UDP, DNS_PORTS, drop),

@@ -8,7 +8,7 @@ none fits, the next class is asked.
 from __future__ import annotations
 
 from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX
-from isthmus.policy.spans import join, pieces
+from isthmus.policy.spans import FAMILIES, format_all, join, pieces
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Numbers = tuple[int, ...]  # of rules, in file order
 
+WHOLE = ("0.0.0.0/0", "::/0")
 NAMELESS = bytes(IPV4_BYTES)  # the source of a host that has no address yet
 
 
@@ -92,3 +93,8 @@ class Sources:
 def is_whole(rule: ForcedConfig) -> bool:
     """Whether it takes every packet of its sources."""
     return not rule.to and not rule.ports
+
+
+def wide_families(rule: ForcedConfig) -> list[int]:
+    """Of which families it takes every destination: 4, 16, bytes of an address."""
+    return [size for (_, size), whole in zip(FAMILIES, WHOLE) if not rule.to or format_all(rule.to, size) == [whole]]
