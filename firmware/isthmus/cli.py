@@ -71,6 +71,9 @@ def _print_status(report: dict[str, Any]) -> None:
         _say("kernel: %s; %s" % (guard["error"]["message"], guard["error"]["remedy"]))
     for rule in report.get("policy", {}).get("rules", []):
         _say("[%s] %s  %s: %s" % (cli_policy.SIGNS[rule["state"]], rule["name"], rule["state"].upper(), rule["why"]))
+    for warning in report.get("policy", {}).get("warnings", []):
+        if warning["level"] != "note":
+            _say("\n".join(cli_policy.warned(warning)))
     if not report["tunnels"]:
         _say("no tunnel is configured")
     for tunnel in report["tunnels"]:

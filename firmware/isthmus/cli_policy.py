@@ -68,14 +68,18 @@ def table(report: dict[str, Any]) -> list[str]:
             alias["tunnel"], alias["as"]))  # fmt: skip
         lines += ["    %s = %s (%s)" % (row["name"], row["shown"], row["address"]) for row in alias["names"]]
     for warning in report["warnings"]:
-        lines.append("%s: %s" % (warning["level"], warning["message"]))
-        lines.append("  what to do: %s" % warning["remedy"])
+        lines += warned(warning)
     return lines or ["no forced rule, passthrough or alias is configured"]
 
 
 def _also(address: str, shown: dict[str, str]) -> str:
     """An address, and what an alias calls its host."""
     return "%s [%s]" % (address, shown[address]) if address in shown else address
+
+
+def warned(warning: dict[str, str]) -> list[str]:
+    """A finding, and what to do about it."""
+    return ["%s: %s" % (warning["level"], warning["message"]), "  what to do: %s" % warning["remedy"]]
 
 
 def _rule(rule: dict[str, Any], shown: dict[str, str]) -> list[str]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from isthmus.daemon import Daemon
 
 
+FINDINGS_MS = 60_000  # clashes are looked for anew after this
+
+
 class UnknownRuleError(IsthmusError):
     """No forced rule of that name is configured."""
 
@@ -28,8 +31,23 @@ def _version(_daemon: Daemon, _request: dict[str, Any], _now: int) -> dict[str, 
     return {"version": __version__}
 
 
-def _reload(daemon: Daemon, _request: dict[str, Any], _now: int) -> dict[str, Any]:
-    return daemon.reload()
+def _reload(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any]:
+    report = daemon.reload()
+    daemon.found_at = None
+    _find_clashes(daemon, now)
+    serious = [row for row in daemon.findings if row["level"] != "note"]
+    report["warnings"] = report["warnings"] + ["%s; to do: %s" % (row["message"], row["remedy"]) for row in serious]
+    return report
+
+
+def _find_clashes(daemon: Daemon, now: int) -> None:
+    """What cannot work side by side, as far as it can be told without looking through every connection."""
+    if daemon.found_at is not None and now - daemon.found_at < FINDINGS_MS:
+        return
+    from isthmus import policy_status  # here, as below: isthmusd starts sooner without it
+
+    daemon.findings = policy_status.find(daemon.site, daemon.read_firewall())
+    daemon.found_at = now
 
 
 def _up(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
@@ -73,11 +91,12 @@ def _status(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]
     name = request.get("tunnel")
     tunnel = status.find(daemon.site.tunnels, name) if name is not None else None
     _observe(daemon, now)
+    _find_clashes(daemon, now)
     return status.report(daemon, tunnel, now)
 
 
 def _policy(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any]:
-    from isthmus import policy_status  # here, as below: isthmusd starts sooner without it
+    from isthmus import policy_status
 
     if not daemon.site.keeper.guard_stands():
         daemon.site.look(now)

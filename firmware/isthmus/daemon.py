@@ -86,6 +86,8 @@ class Daemon:
         self._has_started = False
         self._reload_wanted = False
         self.selftest: SelfTest | None = None
+        self.findings: list[dict[str, str]] = []  # clashes, as policy_status.py tells them
+        self.found_at: int | None = None
         self._hold_at: int | None = None
         self._resting: dict[int, int] = {}  # descriptors that are not looked at until then
 

@@ -2,7 +2,8 @@
 
 {"version", "daemon": {"since_s", "resident_kib", "pid"}, "config": {"error", "warnings"},
 "guard": {"in_place", "verified_s", "repairs", "error"}, "policy": {"rules": [{"name", "state": "protected", "blocked"
-or "exposed", "by", "otherwise", "why", "tunnel"}]} (all of it: policy_status.py), "ike": {"dropped": {reason: count}},
+or "exposed", "by", "otherwise", "why", "tunnel"}], "warnings": [{"code", "level": "error", "warning" or "note",
+"message", "remedy", "about"}]} (all of it: policy_status.py), "ike": {"dropped": {reason: count}},
 "tunnels": [{"name", "state", "story", "since_s", "remote", "outer": {"local", "remote", "udp_ports": [ours, the
 peer's] or null, "nat": "none", "here", "there", "both" or null, "uplink" or null,
 "path_mtu" or null} or null, "interface", "mtu",
@@ -119,7 +120,7 @@ def report(daemon: Daemon, only: Tunnel | None, now: int) -> dict[str, Any]:
             "repairs": keeper.guard_repairs,
             "error": error_answer(keeper.error) if keeper.error is not None else None,
         },
-        "policy": {"rules": brief(daemon.site)},
+        "policy": {"rules": brief(daemon.site), "warnings": daemon.findings},
         "ike": {"dropped": dict(daemon.site.engine.counters)},
         "tunnels": [_tunnel(daemon, tunnel, now) for tunnel in chosen],
     }

@@ -83,6 +83,7 @@ class StatusTest(ForcedTest):
         self.assertTrue(report["passthrough"][0]["clients"][0]["blocked"])
         self.assertEqual(report["aliases"][0]["names"][0]["shown"], "10.66.1.7")
         self.assertEqual(report["shown"], {"192.168.10.60": "10.66.1.60 beyond tunnel branch"})
+        self.assertEqual(policy_status.find(self.a.site, None), report["warnings"])
         for warning in report["warnings"]:
             self.assertTrue(warning["message"] and warning["remedy"], warning)
 

@@ -52,6 +52,7 @@ class Here:
         self.started_at = 0
         self.config_error = None
         self.config_warnings = []
+        self.findings = []
 
 
 class Stories(unittest.TestCase):

@@ -239,6 +239,19 @@ class Life(DaemonTest):
         self.configure("", TUNNEL % "" + self.RULE % "192.168.77.0/24" + over)
         self.assertIn("its time was over", " ".join(self.start().config_warnings))
 
+    def test_a_port_forward_that_would_deafen_us_is_told(self) -> None:
+        text = "config redirect\n option src wan\n option proto udp\n option src_dport 500\n option dest_ip 192.0.2.9\n"
+        (self.path / "config" / "firewall").write_text(text)
+        daemon = self.start()
+        warnings = daemon._answer({"command": "status"})["policy"]["warnings"]
+        self.assertEqual([row["level"] for row in warnings], ["error"])
+        self.assertTrue(warnings[0]["remedy"])
+        said = daemon._answer({"command": "reload"})["warnings"]
+        self.assertTrue([text for text in said if warnings[0]["message"] in text])
+        (self.path / "config" / "firewall").unlink()
+        said = daemon._answer({"command": "reload"})["warnings"]
+        self.assertFalse([text for text in said if warnings[0]["message"] in text])
+
     def test_everything_answers_in_json(self) -> None:
         daemon = self.start()
         for request in ({"command": "status"}, {"command": "show", "tunnel": "branch"}, {"command": "version"}):
