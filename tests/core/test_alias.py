@@ -74,7 +74,7 @@ class ChainsTest(unittest.TestCase):
     def test_two_sites_with_the_same_addresses_answer_for_their_own(self) -> None:
         depot = alias("depot", "depot", "192.168.1.0/24", "10.66.3.0/24", "remote")
         self.assertFalse("drop" in self.text(THEIRS))
-        self.assertEqual(self.text(THEIRS, depot).count("drop"), 2)
+        self.assertEqual(self.text(THEIRS, depot).count("drop"), 4)
 
 
 class ShownTest(unittest.TestCase):

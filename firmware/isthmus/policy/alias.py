@@ -67,10 +67,11 @@ def _remote_chains(rows: list[tuple[AliasConfig, AliasTunnel]], returning: list[
         ip, real, shown = _word(alias.subnet), alias.subnet, alias.shown
         own.append(_translate("dnat", "daddr", shown, real))
         if len(rows) > 1:  # a peer answers for its own hosts alone, though another site's have the same addresses
-            turn.append(
-                'iifname "%s" ct direction reply ct reply %s saddr %s ct original %s daddr != %s drop'
-                % (tunnel.ifname, ip, real, ip, shown)
-            )
+            theirs = 'iifname "%s" ct direction ' % tunnel.ifname
+            turn.append(theirs + "reply ct reply %s saddr %s ct original %s daddr != %s drop" % (ip, real, ip, shown))
+            # A connection that has just begun has its own source there as yet.
+            mine = "{ %s, %s }" % (real, shown)
+            turn.append(theirs + "original ct original %s saddr %s ct reply %s daddr != %s drop" % (ip, real, ip, mine))
         turn.append('iifname "%s" %s' % (tunnel.ifname, _rewrite("saddr", real, shown)))
         turn.append('iifname != "%s" %s daddr %s jump alias_back' % (tunnel.ifname, ip, real))
         for way in ("original", "reply"):
