@@ -10,9 +10,18 @@ from isthmus.edge import os_cpython as host
 from isthmus.edge import os_cpython_trial as hands
 from isthmus.errors import IsthmusError
 from isthmus.policy.clients import Place
-from isthmus.policy.trial import LEAK, TARGETS, TRACE_PORT, Ground, Probe, Verdict, free_probe, judge, plan_probes
-from isthmus.wire.addr import IPV4_BYTES
-from isthmus.wire.packet import pull_hops, pull_source, push_frame
+from isthmus.policy.trial import (
+    LEAK,
+    TRACE_PORT,
+    Ground,
+    Probe,
+    Verdict,
+    far_target,
+    free_probe,
+    judge,
+    plan_probes,
+)
+from isthmus.wire.packet import is_error, pull_hops, pull_source, push_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +78,7 @@ class SelfTest:
             for probe in sent:
                 self._send(probe)
             if self._free is None:
-                hands.send_with_one_hop(TARGETS[IPV4_BYTES][0], TRACE_PORT, self._own_mark)
+                hands.send_with_one_hop(far_target(ground), TRACE_PORT, self._own_mark)
         except OSError as error:
             if self._free is None and self._injectors:
                 self.notes.append("this router itself has no way out: %s" % (error.strerror or "refused"))
@@ -117,8 +126,8 @@ class SelfTest:
         if leaves:
             if pull_hops(packet) < HOPS and packet.find(probe.mark) == len(packet) - len(probe.mark):
                 probe.left += [ifname] if ifname not in probe.left else []
-        elif who != probe.source and who not in self._own and (ifname, who) not in probe.answered:
-            probe.answered.append((ifname, who))  # an error that quotes it
+        elif is_error(packet) and who not in self._own and (ifname, who) not in probe.answered:
+            probe.answered.append((ifname, who))
 
     def finish(self) -> None:
         """Judge, and put everything away."""

@@ -9,7 +9,7 @@ from isthmus.policy.clients import Place
 from isthmus.policy.trial import BLOCKED, LEAK, NOT_PROVEN, PROTECTED, Ground, free_probe, judge, plan_probes
 from isthmus.wire.addr import format_ip, parse_ip
 from isthmus.wire.icmp4 import checksum
-from isthmus.wire.packet import ICMP, TCP, UDP, pull_hops, pull_source, push_frame
+from isthmus.wire.packet import ICMP, TCP, UDP, is_error, pull_hops, pull_source, push_frame
 from tests.core.pair import Random
 
 TUNNEL = "config tunnel 'branch'\n option remote '198.51.100.1'\n option psk 'correct horse battery'\n"
@@ -46,6 +46,16 @@ class PacketTest(unittest.TestCase):
                 pseudo = a + b + len(inner).to_bytes(4, "big") + bytes([0, 0, 0, number])
                 covered = inner if number == ICMP else pseudo + inner
                 self.assertEqual(checksum(covered), 0, (source, protocol))
+
+    def test_an_error_is_told_from_what_it_quotes(self) -> None:
+        a, b = parse_ip("192.168.10.50"), parse_ip("198.51.100.7")
+        echo = push_frame(b"\x02" * 6, b"\x06" * 6, a, b, ICMP, 1, 0, 2, 7, b"mark")[14:]
+        self.assertFalse(is_error(echo))
+        self.assertTrue(is_error(echo[:20] + b"\x0b" + echo[21:]))
+        self.assertFalse(is_error(echo[:9] + bytes([115]) + echo[10:20] + b"\x0b" + echo[21:]))
+        six = b"\x60" + bytes(5) + b"\x3a\x40" + bytes(32)
+        self.assertEqual([is_error(six + bytes([kind])) for kind in (1, 3, 127, 128, 135)], [True] * 3 + [False] * 2)
+        self.assertFalse(is_error(b"") or is_error(six))
 
     def test_what_is_no_packet_has_no_source(self) -> None:
         for junk in (b"", b"\x45", b"\x60" + bytes(20), b"\x10" * 60):
@@ -89,6 +99,13 @@ class PlanTest(unittest.TestCase):
         self.assertTrue("198.51.100.77" in {format_ip(probe.target) for probe in over})
         ports = plan_probes(ground(text + EXCEPTION + " list port udp\n list port icmp\n"), ["cameras"])[0]
         self.assertEqual({probe.protocol for probe in ports if len(probe.target) == 4}, {TCP})
+
+    def test_nothing_is_sent_to_a_network_of_ours(self) -> None:
+        near = ground(RULE + " list from 'lan0'\n")
+        near.addresses = ADDRESSES + [("wan0", parse_ip("198.51.100.2"), 24), ("wan1", parse_ip("203.0.113.2"), 24)]
+        self.assertEqual({format_ip(p.target) for p in plan_probes(near, ["cameras"])[0] if len(p.target) == 4},
+                         {"198.18.77.77"})  # fmt: skip
+        self.assertEqual(format_ip(free_probe(near).target), "198.18.77.77")
 
     def test_destinations_and_ports_of_the_rule(self) -> None:
         text = RULE + " list from 'lan0'\n list to 10.0.0.0/8\n list port 'tcp:443'\n"

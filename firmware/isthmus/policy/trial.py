@@ -25,9 +25,9 @@ TRACE_PORT = 33434  # the first one of traceroute: nobody listens there
 MADE_UP_MAC = b"\x02\x69\x73\x74\x00"  # locally administered, and one byte more
 TRIES = 50
 
-# Addresses for documentation (RFC 5737, RFC 3849): nobody is there.
+# Addresses for documentation and for measurements (RFC 5737, RFC 3849, RFC 2544): nobody is there.
 TARGETS = {
-    IPV4_BYTES: [parse_ip("198.51.100.77"), parse_ip("203.0.113.77"), parse_ip("192.0.2.77")],
+    IPV4_BYTES: [parse_ip(text) for text in ("198.51.100.77", "203.0.113.77", "192.0.2.77", "198.18.77.77")],
     IPV6_BYTES: [parse_ip("2001:db8:7777::77"), parse_ip("2001:db8:5555::77")],
 }
 NAMES = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP"}
@@ -103,6 +103,15 @@ class Ground:
                     return found
         return None
 
+    def is_near(self, address: bytes) -> bool:
+        """On a network of this router's own: nobody has a made-up address there, and nothing leaves."""
+        number = int.from_bytes(address, "big")
+        for _, own, length in self.addresses:
+            rest = 8 * len(own) - length
+            if len(own) == len(address) and int.from_bytes(own, "big") >> rest == number >> rest:
+                return True
+        return False
+
     def mac_of(self, address: bytes) -> bytes:
         """Of a host, or one that nobody has."""
         return self.place.mac(address) or MADE_UP_MAC + self.rng(1)
@@ -133,6 +142,7 @@ def plan_probes(ground: Ground, names: list[str]) -> tuple[list[Probe], list[str
 def free_probe(ground: Ground) -> Probe | None:
     """One of a host that no rule holds; None where every host is held."""
     held = [source for rule in ground.rules for source in rule.sources]
+    target = far_target(ground)
     for ifname in ground.lans:
         if [source for source in held if source.kind == INTERFACE and source.ifname == ifname]:
             continue
@@ -142,8 +152,14 @@ def free_probe(ground: Ground) -> Probe | None:
                 break
             if not [source for source in held if source.prefix is not None and source.prefix.contains(address)]:
                 mac, mark = MADE_UP_MAC + ground.rng(1), ground.rng(MARK_BYTES)
-                return Probe("", "a free host", address, mac, ifname, TARGETS[IPV4_BYTES][0], UDP, TRACE_PORT, mark)
+                return Probe("", "a free host", address, mac, ifname, target, UDP, TRACE_PORT, mark)
     return None
+
+
+def far_target(ground: Ground) -> bytes:
+    """An IPv4 address that is on none of this router's networks."""
+    far = [target for target in TARGETS[IPV4_BYTES] if not ground.is_near(target)]
+    return (far or TARGETS[IPV4_BYTES])[0]
 
 
 def _senders(ground: Ground, source: Source) -> list[tuple[str, bytes, bytes]]:
@@ -203,7 +219,7 @@ def _target(ground: Ground, rule: ForcedConfig, size: int, protocol: int, port: 
     """Somewhere that the rule holds and no exception lets pass."""
     named = [prefix for prefix in rule.to if len(prefix.address) == size]
     candidates = TARGETS[size] if not rule.to else [_host_of(prefix, ground) for prefix in named]
-    for target in candidates:
+    for target in [address for address in candidates if not ground.is_near(address)]:
         if not [one for one in rule.exceptions if not ground.is_over(one) and _lets(one, target, protocol, port)]:
             return target
     return None

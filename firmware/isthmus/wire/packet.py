@@ -11,6 +11,8 @@ from isthmus.wire.icmp4 import checksum
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58  # IANA protocol numbers
 ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD  # RFC 894, RFC 2464 3
 ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}  # RFC 792, RFC 4443 4.1
+ICMP_ERRORS = (3, 4, 5, 11, 12)  # RFC 792
+FIRST_NO_ERROR = 128  # RFC 4443 2.1
 IPV4_HEADER, IPV6_HEADER = 20, 40
 TCP_HEADER = 20  # RFC 9293 3.1
 SYN = 2
@@ -62,6 +64,14 @@ def pull_hops(packet: bytes) -> int:
     if version == 4 and len(packet) >= IPV4_HEADER:
         return packet[8]
     return packet[7] if version == 6 and len(packet) >= IPV6_HEADER else 0
+
+
+def is_error(packet: bytes) -> bool:
+    """An ICMP error: what nobody could deliver comes back in it. Errors of a tunnel's inside are not looked for."""
+    version = packet[0] >> 4 if packet else 0
+    if version == 4 and len(packet) > 4 * (packet[0] & 15):
+        return packet[9] == ICMP and packet[4 * (packet[0] & 15)] in ICMP_ERRORS
+    return version == 6 and len(packet) > IPV6_HEADER and packet[6] == ICMPV6 and packet[IPV6_HEADER] < FIRST_NO_ERROR
 
 
 def pull_source(packet: bytes) -> bytes:
