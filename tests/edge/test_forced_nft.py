@@ -123,8 +123,10 @@ class OddPacketsTest(Case):
                 hops = bytes([kind, 7, 4]) + socket.inet_aton(FAR if kind == 131 else "203.0.113.254") + b"\0"
                 packets = [self.packet(HOST, ROUTER, UDP, 9, options=hops)]
                 self.free(packets)
-                self.router.on([rule("r", ["br-lan"], to=["198.51.100.0/24", "203.0.113.0/24"])])
-                self.assert_fates([self.packet(HOST, ROUTER, UDP, 9, options=hops)])
+                for without in ((), ("forced_arrive",), ("forced_across",)):
+                    rules = [rule("r", ["br-lan"], to=["198.51.100.0/24", "203.0.113.0/24"])]
+                    self.router.on(rules, without=without, routed="forced_arrive" not in without)
+                    self.assert_fates([self.packet(HOST, ROUTER, UDP, 9, options=hops)])
         finally:
             for name in ("all", "br-lan"):
                 self.router.sysctl("net.ipv4.conf.%s.accept_source_route" % name, "0")

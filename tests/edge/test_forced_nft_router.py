@@ -6,7 +6,7 @@ import socket
 
 from tests.core.forced_samples import rule
 from tests.edge.forced_case import DSTNAT, GRE, KINDS, MAC2, ROUTER, ROUTER6, ROUTER_WAN, SIXINFOUR, Case
-from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, ICMP, OTHER, TCP, UDP, Packet, run
+from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, ICMP, MAC, OTHER, TCP, UDP, Packet, run
 
 
 class RouterTest(Case):
@@ -42,7 +42,7 @@ class RouterTest(Case):
             return [self.packet(source, to, protocol, kind=kind) for source, to, protocol, kind in joins]
 
         self.assertIn("router", self.seen_without(packets())[1])
-        for source in (HOST + "/32", HOST + "@02:00:00:00:01:50", "br-lan"):
+        for source in (HOST + "/32", HOST + "@" + MAC, "br-lan"):
             self.router.on([rule("r", [source])])
             self.assert_fates(packets())
             self.assert_fates([self.packet("fe80::50", "ff02::1", ICMP)], "router", "lan")
@@ -61,6 +61,14 @@ class RouterTest(Case):
             gets = [(TCP, 22), (TCP, 80), (UDP, 123), (UDP, 67)]
             self.assert_fates([self.packet(HOST, ROUTER, *get) for get in gets], "router")
             self.assert_fates([self.packet(HOST, ROUTER, ICMP)], "router", "lan")
+
+    def test_no_list_of_ports_makes_a_resolver_of_it(self) -> None:
+        asks = [(UDP, 53), (TCP, 53), (TCP, 853)]
+        self.free([self.packet(HOST, ROUTER, *ask) for ask in asks], "router")
+        for source in KINDS.values():
+            self.router.on([rule("r", [source], router_port=["udp", "tcp:53", "tcp:800-900"])])
+            self.assert_fates([self.packet(HOST, ROUTER, *ask) for ask in asks])
+            self.assert_fates([self.packet(HOST, ROUTER, UDP, 54), self.packet(HOST, ROUTER, TCP, 800)], "router")
 
     def test_a_port_of_its_own_is_no_proxy_for_other_addresses(self) -> None:
         """A transparent proxy takes packets for other addresses as if they were its own."""
@@ -118,6 +126,12 @@ class RouterTest(Case):
     def seen_without(self, packets: list[Packet]) -> list[set[str]]:
         self.router.off()
         return self.router.send(packets)
+
+    def test_without_a_resolver_of_its_family_it_has_none_of_another_rules(self) -> None:
+        rules = [rule("a", [MAC], dns=["192.168.20.53"]), rule("b", ["br-lan"], dns=["2001:db8:20::53"])]
+        self.router.on(rules)
+        self.assert_fates([self.packet(HOST6, ROUTER6, UDP, 53)])
+        self.assert_fates([self.packet(HOST6, ROUTER6, UDP, 53, mac=MAC2), self.packet(HOST, ROUTER, UDP, 53)], "x")
 
     def test_a_split_rule_with_a_resolver_lets_no_question_past_it(self) -> None:
         rules = [rule("r", ["br-lan"], to=["192.168.20.0/25"], port=["tcp:80"], dns=["192.168.20.200"])]
