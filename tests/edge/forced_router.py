@@ -291,8 +291,8 @@ class Router:
         for packet in packets:
             self.ends[packet.place].send(packet.frame)
         found: dict[int, set[str]] = {}
-        sentinel = self.packet(FAR, FREE, UDP, 9, place="wan")
-        self.ends["wan"].send(sentinel.frame)
+        sentinel = self.packet("192.168.30.7", FREE, UDP, 9, place="y")
+        self.ends["y"].send(sentinel.frame)
         deadline = time.monotonic() + PATIENCE_S
         while sentinel.number not in found:
             if time.monotonic() > deadline:

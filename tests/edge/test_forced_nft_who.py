@@ -82,7 +82,8 @@ class WhoTest(Case):
             self.assert_fates([self.packet(HOST6, OTHER6)], "guest")
             self.assert_fates([self.packet(FREE, FAR, mac=MAC2), self.packet(OTHER, FAR, place="guest")], "wan")
             self.assert_fates([self.packet(OTHER, HOST, place="guest")], "lan")
-            self.assert_fates([self.packet(FAR, HOST, place="wan"), self.packet(FAR6, HOST6, place="wan")], "lan")
+            self.assert_fates([self.packet(FAR, FREE, place="wan"), self.packet(FAR6, FREE6, place="wan")], "lan")
+            self.assert_fates([self.packet(FAR, HOST, place="wan"), self.packet(FAR6, HOST6, place="wan")])
 
     def test_a_network_that_no_lan_interface_leads_to_is_no_lan(self) -> None:
         self.free([self.packet(HOST, OTHER)], "guest")

@@ -141,6 +141,8 @@ class _Walk:
             return self.out
         if self.world.is_own(packet.destination):
             return self._to_router(packet)
+        if packet.ifname not in self.homes and self._calls(packet):
+            return self.out
         if number is None:
             return self._nobodys(packet)
         return self._forced(packet, number)
@@ -194,6 +196,27 @@ class _Walk:
                 self._say("It asks for a name: rule %s sends it to the resolver %s." % (rule.name, format_ip(address)))
                 return Packet(packet.source, address, packet.ifname, packet.mac, packet.protocol, packet.port)
         return packet
+
+    def _calls(self, packet: Packet) -> bool:
+        """Whether somebody outside calls a forced host, whose answer would not come to him."""
+        where = self._way(packet.destination, packet)
+        if where not in self.homes:
+            return False
+        answer = Packet(packet.destination, packet.source, where, b"", packet.protocol)
+        sources, pairs = self.sources, self.sources.bound
+        by_address = [numbers for (_, address), numbers in pairs if address == answer.source]
+        pieces = sources.pieces4 if len(answer.source) == IPV4_BYTES else sources.pieces6
+        classes = by_address[-1:] + [find_piece(pieces, answer.source), dict(sources.interfaces).get(where, ())]
+        for number in [number for numbers in classes for number in numbers]:
+            rule = self.rules[number]
+            if not (_is_to(rule.to, answer) and _is_of(rule.ports, answer)):
+                continue
+            if self._exception(rule, answer) is not None:
+                return False
+            self.out.end(BLOCKED, "Rule %s holds %s, and nobody outside its tunnel may call it. It is dropped." % (
+                rule.name, format_ip(packet.destination)))  # fmt: skip
+            return True
+        return False
 
     # Whose it is
 

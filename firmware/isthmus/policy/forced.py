@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from isthmus.policy.sources import Numbers
 
 ARRIVE, ACROSS, IN, DNS = "arrive", "across", "in", "dns"
+INTO = "into"  # no hook of its own: from outside to a forced host, in forward
 # hook -> base chain: hook of the kernel, kind, priority. nat: ahead of every firewall's DNAT (-100).
 HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80), (IN, "input", "filter", -300),
          (ACROSS, "forward", "filter", -300))  # fmt: skip
@@ -40,6 +41,8 @@ MLD_TYPES = "{ 131, 132, 143 }"  # RFC 3810 5, RFC 2710 3: a proxy would ask the
 IS_DNS = "meta l4proto { %d, %d } th dport 53" % (TCP, UDP)
 IPV6_COUNTER = "ipv6_blocked"
 LOOPBACK = '"lo"'
+ANY_MARK = 0xFFFFFFFF
+UNMARKED = MARK_MASK ^ 0xFFFFFFFF  # what of a mark is not ours
 
 
 def forced_chains(
@@ -81,7 +84,8 @@ def forced_objects(lanes: list[Lane], homes: list[str] | None = None) -> list[Ke
     for family, everywhere in families if homes else ():
         wanted.append(objects.Route(everywhere, BACKSTOP_METRIC, objects.UNREACHABLE, table=CLOSED_TABLE))
         for ifname in homes or []:
-            wanted.append(objects.Rule(family, SEEN_PRIORITY, 0, MARK_MASK, CLOSED_TABLE, ifname))
+            # No mark at all: who is led by somebody else's mark has a rule of his own, which wants it untouched.
+            wanted.append(objects.Rule(family, SEEN_PRIORITY, 0, ANY_MARK, CLOSED_TABLE, ifname))
     for lane in lanes:
         for family, everywhere in families:
             size = len(everywhere.address)
@@ -144,11 +148,13 @@ class _Writer:
         by_name = {lane.name: lane for lane in lanes}
         self.rules = rules
         self.sources = Sources(rules)
+        self.lanes = lanes
         self.lane = [by_name[chosen[rule.name]] for rule in rules]
         self.lans = lans
         self.tunnels = tunnels + [lane.ifname for lane in lanes]
         self.homes = lans + [ifname for ifname, _ in self.sources.interfaces if ifname not in lans]
         self.spent = spent
+        self.nat = True
         self.chains: list[Chain] = []
         self._lists: dict[tuple[str, Numbers], str] = {}
 
@@ -161,6 +167,7 @@ class _Writer:
                     counters.append(excepted(exception.name))
         if self.sources.blocking:
             counters.append(IPV6_COUNTER)
+        self.nat = nat
         self._write_shared()
         for hook, place, kind, priority in HOOKS:
             if hook == DNS and not (nat and [rule for rule in self.rules if rule.dns]):
@@ -177,7 +184,7 @@ class _Writer:
         """Chains that check where a packet comes from, the same for every rule."""
         # A relay on this router might act on what a host asks before it has an address.
         self.chains.append(Chain("forced_nameless", ["udp dport 67 accept", "counter drop"]))
-        seen = "meta mark & 0x%08x == 0 meta mark set meta mark | 0x%08x" % (MARK_MASK, SEEN_MARK)
+        seen = "meta mark 0 meta mark set 0x%08x" % SEEN_MARK
         home = [seen, "ip saddr 0.0.0.0 goto forced_nameless", "fib saddr . iif oif missing counter drop"]
         self.chains.append(Chain("forced_home", home))
         if [rule for rule in self.rules if rule.to]:
@@ -196,18 +203,60 @@ class _Writer:
         """
         tunnels = quoted(self.tunnels)
         if hook == ACROSS:
-            back = on("oifname", self.homes, "accept") + ["fib saddr . iif oif missing counter drop", "accept"]
-            self.chains.append(Chain("forced_back", back))
-            opening = on("iifname", self.tunnels, "goto forced_back")
+            opening = self._from_tunnels() + self._from_outside()
         else:
             opening = ["iifname %s accept" % one_of([LOOPBACK] + tunnels)]
         if hook == ARRIVE:
-            opening += on("iifname", self.homes, "jump forced_home")
+            # Who saves marks of connections and restores them brings ours back on the answers, too.
+            stale = "meta mark & 0x%08x %s meta mark set meta mark & 0x%08x" % (MARK_MASK, self._marks(), UNMARKED)
+            opening = [stale] + opening + on("iifname", self.homes, "jump forced_home")
         if hook in {ARRIVE, ACROSS} and [rule for rule in self.rules if rule.to]:
             opening.append("ip hdrlength != 5 jump forced_options")
         if hook == DNS:
             opening += ["meta l4proto != { %d, %d } accept" % (TCP, UDP), "th dport != 53 accept"]
         return opening
+
+    def _marks(self) -> str:
+        """The marks of all lanes, to compare with."""
+        return one_of(["0x%08x" % lane.mark for lane in self.lanes])
+
+    def _from_tunnels(self) -> list[str]:
+        """What a tunnel brings is marked as its own: a flow table (`flow add`) asks for the way of the answers by the
+        mark, and the main table would lead it out in the clear.
+        """
+        back = on("oifname", self.homes, "accept") + ["fib saddr . iif oif missing counter drop", "accept"]
+        self.chains.append(Chain("forced_back", back))
+        ways = dict.fromkeys(self.tunnels, "forced_back")
+        for lane in self.lanes:
+            ways[lane.ifname] = "forced_from_" + lane.name
+            mark = "meta mark set meta mark & 0x%08x | 0x%08x" % (UNMARKED, lane.mark)
+            self.chains.append(Chain(ways[lane.ifname], [mark, "goto forced_back"]))
+        rows = ["%s : goto %s" % (quoted([ifname])[0], ways[ifname]) for ifname in sorted(ways)]
+        return ["iifname vmap { %s }" % ", ".join(rows)] if rows else []
+
+    def _from_outside(self) -> list[str]:
+        """Who calls a forced host from outside its tunnel has no answer, and the call may not open a way for one: after
+        the second packet of it a flow table would let the answers out, past every chain. Nor may what only looks like
+        an answer to what went through a tunnel.
+        """
+        if not self.homes:
+            return []
+        sources = self.sources
+        for number in range(len(self.rules)):
+            self._write_verdict(INTO, number)
+        lines = ["ct direction reply return"]
+        if self.nat:
+            answers = "ct direction reply ct mark & 0x%08x %s counter drop" % (MARK_MASK, self._marks())
+            lines.insert(0, answers)
+        by_address = [(format_ip(address), self._list(INTO, numbers)) for (_, address), numbers in sources.bound]
+        lines += _vmap("ip daddr", sorted(dict(by_address).items()))
+        for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
+            rows = [(format_span(low, high, size), self._list(INTO, numbers)) for low, high, numbers in found]
+            lines += _vmap("%s daddr" % word, rows)
+        rows = [(quoted([ifname])[0], self._list(INTO, numbers)) for ifname, numbers in sources.interfaces]
+        self.chains.append(Chain("forced_into", lines + _vmap("oifname", rows)))
+        homes = one_of(quoted(self.homes))
+        return ["iifname != %s oifname %s jump forced_into" % (homes, homes)]
 
     # Whose packet it is
 
@@ -271,6 +320,8 @@ class _Writer:
         rule = self.rules[number]
         if hook == DNS and rule.dns:
             return [""]
+        if hook == INTO:
+            return [_from_there(head) for head in matches(rule.to, rule.ports)]
         to = rule.to
         if hook == IN and to:  # where the router would go for them is known only of those who may go nowhere else
             to = [Prefix(bytes(size), 0) for size in wide_families(rule)]
@@ -283,7 +334,8 @@ class _Writer:
 
     def _write_verdict(self, hook: str, number: int) -> None:
         rule = self.rules[number]
-        lines = {ARRIVE: self._arrive, ACROSS: self._across, IN: self._in, DNS: self._dns}[hook](rule, number)
+        makers = {ARRIVE: self._arrive, ACROSS: self._across, IN: self._in, DNS: self._dns, INTO: self._into}
+        lines = makers[hook](rule, number)
         if lines:
             self.chains.append(Chain("forced_%s_%s" % (hook, rule.name), lines))
 
@@ -301,7 +353,7 @@ class _Writer:
             lines = on("iifname !=", self.homes, "fib saddr . iif oif missing " + _drop(rule))
         lines += on("fib daddr oifname", self.lans, "accept") + self._exceptions(rule)
         lane = self.lane[number]
-        lines.append("meta mark set meta mark & 0x%08x | 0x%08x" % (MARK_MASK ^ 0xFFFFFFFF, lane.mark))
+        lines.append("meta mark set meta mark & 0x%08x | 0x%08x" % (UNMARKED, lane.mark))
         if not leads_everywhere(lane):
             # What the lane's table answers with `unreachable` never comes to the second layer: counted here.
             lines.append('fib daddr . mark oif missing fib daddr type unicast counter name "%s"' % blocked(rule.name))
@@ -309,9 +361,18 @@ class _Writer:
         return lines
 
     def _across(self, rule: ForcedConfig, number: int) -> list[str]:
-        lane = self.lane[number].ifname
-        lines = on("oifname", [lane], 'counter name "%s" accept' % protected(rule.name))
+        lane = self.lane[number]
+        # Its answers come by the same tunnel. A packet that nobody tracks has no connection to note it on.
+        noted = "ct mark set ct mark & 0x%08x | 0x%08x" % (UNMARKED, lane.mark)
+        # The way is found, and from here on our mark would only lead a flow table astray: it finds its ways by it.
+        through = 'meta mark set meta mark & 0x%08x counter name "%s" accept' % (UNMARKED, protected(rule.name))
+        lines = on("oifname", [lane.ifname], noted) if self.nat else []
+        lines += on("oifname", [lane.ifname], through)
         return lines + on("oifname", self.lans, "accept") + self._exceptions(rule, count=True) + [_drop(rule)]
+
+    def _into(self, rule: ForcedConfig, number: int) -> list[str]:
+        del number
+        return [_from_there(line) for line in self._exceptions(rule)] + ["counter drop"]
 
     def _in(self, rule: ForcedConfig, number: int) -> list[str]:
         del number
@@ -343,6 +404,11 @@ class _Writer:
             heads = [head for rule in rules for head in matches(rule.to, rule.ports, IPV6_BYTES)]
             lines = on(way, inside, "accept") + [("%s %s" % (head, drop)).strip() for head in _each_once(heads)]
         self.chains.append(Chain("ipv6_" + hook, lines))
+
+
+def _from_there(match: str) -> str:
+    """The same of a packet that comes from where this one goes."""
+    return match.replace("daddr", "saddr").replace("dport", "sport")
 
 
 def _allowed_by_all(entry: Ports, rules: list[ForcedConfig]) -> bool:
