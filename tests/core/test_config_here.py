@@ -30,6 +30,7 @@ ERRORS = (
     ("unknown-interface", "from", rule(sources=(b"wlan7",)), ("still to come",)),
     ("uplink-source", "from", rule(sources=(b"eth1",)), ("eth1 is where this router reaches the Internet", "br-lan")),
     ("tunnel-end", "from", rule(sources=(b"172.30.0.0/16",)), ("172.30.7.9 on eth1", "cut its tunnels off")),
+    ("not-a-lan", "from", rule(sources=(b"172.22.0.0/25",)), ("on br-guest", "IPv6 would be free", "list lan 'br-")),
     ("via-loop", "dns", rule(more=b"list dns 172.30.7.9\n"), ("own address", "behind the tunnel")),
 )
 
@@ -68,9 +69,11 @@ class HereTest(unittest.TestCase):
             b"2001:db8:10::/64",
             MAC + b"1",
             b"192.168.10.5@" + MAC + b"2",
-            b"172.22.0.0/24",
         )
         self.assertEqual(check(rule(sources=sources, more=b"list dns 10.53.0.1\n")), ([], []))
+        elsewhere = rule(sources=(b"172.22.0.0/24",))
+        self.assertEqual(check(elsewhere + b"config globals\nlist lan br-lan\nlist lan br-guest\n"), ([], []))
+        self.assertEqual(check(rule(sources=(b"172.22.0.0/24",), more=b"option ipv6 free\n")), ([], []))
 
     def test_a_network_that_is_nowhere(self):
         errors, warnings = check(rule(sources=(b"192.168.11.0/24", b"2001:db8:11::/64")))

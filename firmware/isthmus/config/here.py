@@ -10,7 +10,7 @@ from __future__ import annotations
 from isthmus.config.cover import Ranges
 from isthmus.config.errors import ConfigError, nearest, quote
 from isthmus.config.forced import INTERFACE, PREFIX
-from isthmus.wire.addr import Prefix, format_ip
+from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,6 +102,19 @@ class _Check:
             remedy = "check it for a slip; it is right only if another router of this site leads there"
             place = "forced '%s'" % rule.name
             self.warnings.append(self._entry("no-such-network", message, remedy, rule.line, place, "from", str(source)))
+        elif rule.ipv6 == "block" and len(prefix.address) == IPV4_BYTES:
+            self._at_home(rule, source, prefix)
+
+    def _at_home(self, rule: ForcedConfig, source: Source, prefix: Prefix) -> None:
+        """IPv6 is held back on the site's own networks: hosts that are on another would be free by it."""
+        held = ["lo"] + self.config.globals.lans + self.here.uplinks + [tunnel.ifname for tunnel in self.config.tunnels]
+        for ifname, address, length in self.here.addresses:
+            if ifname not in held and len(address) == IPV4_BYTES and prefix.overlaps(_network(address, length)):
+                message = "the hosts of %s are on %s, which is not among this site's networks: their IPv6 would be free"
+                remedy = "add list lan '%s' to config globals, or force the interface itself, or write ADDRESS@MAC"
+                words = (message % (source, ifname), remedy % ifname)
+                self._refuse("not-a-lan", rule, "from", words[0], words[1], str(source))
+                return
 
     def _unknown(self, ifname: str, line: int, section: str, option: str) -> ConfigError:
         known = [name for name in self.here.ifnames if name != "lo" and not name.startswith("ist-")]
