@@ -167,10 +167,21 @@ class ConfigurationTest(unittest.TestCase):
 
     def test_offload(self) -> None:
         soft = "config defaults\n option flow_offloading '1'\n"
-        self.assertEqual(codes(TUNNEL, soft), [])
-        self.assertEqual(codes(TUNNEL + FORCED, soft), [("offload", "note")])
-        self.assertEqual(codes(TUNNEL + FORCED, soft + " option flow_offloading_hw '1'\n"), [("offload", "warning")])
-        self.assertEqual(codes(TUNNEL + FORCED), [])
+        ipv6 = TUNNEL.replace("192.168.20.0/24", "fd00:20::/64")
+        self.assertEqual(codes(ipv6, soft), [])
+        self.assertEqual(codes(ipv6 + FORCED, soft), [("offload", "note")])
+        self.assertEqual(codes(ipv6 + FORCED, soft + " option flow_offloading_hw '1'\n"), [("offload", "warning")])
+        self.assertEqual(codes(ipv6 + FORCED), [])
+
+    def test_offload_of_ipv4_through_a_tunnel(self) -> None:
+        soft = "config defaults\n option flow_offloading '1'\n"
+        self.assertEqual(codes(TUNNEL, soft), [("offload-stalls", "error")])
+        self.assertEqual(codes(TUNNEL), [])
+        self.assertEqual(codes(TUNNEL + " option enabled '0'\n", soft), [])
+        given = " option session 'static'\n option tunnel_id '1'\n option peer_tunnel_id '2'\n option session_id '3'\n"
+        given += " option peer_session_id '4'\n list address '10.9.0.1/30'\n"
+        self.assertEqual(codes(TUNNEL + given, soft), [("offload-stalls", "error")])
+        self.assertEqual(codes(TUNNEL + given + " list peer_address '10.9.0.2'\n", soft), [])
 
     def test_errors_come_first_and_nothing_twice(self) -> None:
         first = [flow(17, "192.168.10.11", port, PEER, 500, WAN, 40000 + port) for port in (500, 501)]

@@ -274,6 +274,27 @@ def check_forced_dns(ground: Ground) -> list[Finding]:
     return found
 
 
+def check_offload_stalls(ground: Ground) -> list[Finding]:
+    """The flow table looks for an IPv4 host itself where its route has an IPv6 next hop, as ours have (seen on 6.1).
+
+    It asks for the host by ARP on the tunnel, where nobody answers, and what it has taken over goes nowhere.
+    """
+    if ground.firewall is None or not ground.firewall.offload:
+        return []
+    found = []
+    for tunnel in ground.config.tunnels:
+        own_hop = tunnel.static is not None and [1 for hop in tunnel.static.next_hops if len(hop) == IPV4_BYTES]
+        ipv4 = [prefix for prefix in tunnel.remote_subnets if len(prefix.address) == IPV4_BYTES]
+        if tunnel.enabled and ipv4 and not own_hop:
+            message = (
+                "flow offloading is on, and the kernel's flow table does not find the way into tunnel %s: IPv4"
+                " connections from the LAN through it stop after their first packets" % tunnel.name
+            )
+            remedy = "set option flow_offloading '0' in section defaults of /etc/config/firewall"
+            found.append(Finding("offload-stalls", ERROR, message, remedy, tunnel.name))
+    return found
+
+
 def check_offload(ground: Ground) -> list[Finding]:
     """The firewall's flow table takes connections past every chain."""
     firewall, config = ground.firewall, ground.config
@@ -300,5 +321,6 @@ CHECKS: tuple[Callable[[Ground], list[Finding]], ...] = (
     check_pptp_helper,
     check_overlap,
     check_forced_dns,
+    check_offload_stalls,
     check_offload,
 )
