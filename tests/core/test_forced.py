@@ -74,7 +74,10 @@ class ForcedTest(unittest.TestCase):
         chains, _ = chains_of(rules)
         self.assertTrue('iifname { "br-lan", "br-guest" } jump forced_home' in rules_in(chains, "forced_arrive"))
         seen = "meta mark 0 meta mark set 0x80000000"  # other marks are other people's, who compare all of it
-        self.assertEqual(rules_in(chains, "forced_home")[0], seen)
+        self.assertEqual(rules_in(chains, "forced_mark"), [seen])
+        rows = 'iifname vmap { "br-lan" : jump forced_mark, "br-guest" : jump forced_mark }'
+        self.assertEqual(rules_in(chains, "forced_seen"), [rows])
+        self.assertEqual(chains[-1].name, "forced_seen")
         closed = forced_objects([], homes)
         self.assertEqual(sorted({item.table for item in closed}), [0x69000000])
         self.assertEqual(len([item for item in closed if item.kind == "route" and item.type == objects.UNREACHABLE]), 2)
