@@ -17,7 +17,7 @@ from isthmus.policy.guard import is_safe_name
 from isthmus.policy.lane import Lane, choose, lane_numbers
 from isthmus.policy.whole import State, lane_names, policy_chains
 from isthmus.tally import Tally
-from isthmus.wire.addr import IPV6_BYTES
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -300,12 +300,13 @@ def make_lanes(config: Config, tunnels: dict[str, Tunnel]) -> list[Lane]:
         row, tunnel = config.get(name), tunnels.get(name)
         if row is None:
             continue  # config refuses it
-        hop, usable = None, False
+        hop, hop4, usable = None, None, False
         if tunnel is not None and tunnel.derived is not None and tunnel.config.ifname == row.ifname:
             facts = facts_of(tunnel)
             usable = facts.live
             hop = next_hop(facts, tunnel.derived, IPV6_BYTES)
-        lanes.append(Lane(name, numbers[name], row.ifname, hop, usable))
+            hop4 = next_hop(facts, tunnel.derived, IPV4_BYTES) if hop is not None and len(hop) == IPV6_BYTES else None
+        lanes.append(Lane(name, numbers[name], row.ifname, hop, usable, hop4))
     return lanes
 
 
@@ -319,7 +320,7 @@ def exceptions_of(config: Config | None) -> list[ExceptionConfig]:
 
 def _only_up(lanes: list[Lane], up: list[str]) -> list[Lane]:
     """The same, usable only where a probe crosses: what is chosen must carry."""
-    return [Lane(lane.name, lane.number, lane.ifname, lane.next_hop, lane.name in up) for lane in lanes]
+    return [Lane(row.name, row.number, row.ifname, row.next_hop, row.name in up, row.next_hop4) for row in lanes]
 
 
 def _mark(exception: ExceptionConfig) -> str:

@@ -175,13 +175,14 @@ class ConfigurationTest(unittest.TestCase):
 
     def test_offload_of_ipv4_through_a_tunnel(self) -> None:
         soft = "config defaults\n option flow_offloading '1'\n"
-        self.assertEqual(codes(TUNNEL, soft), [("offload-stalls", "error")])
-        self.assertEqual(codes(TUNNEL), [])
-        self.assertEqual(codes(TUNNEL + " option enabled '0'\n", soft), [])
+        self.assertEqual(codes(TUNNEL, soft), [], "a derived session has a hop of each family")
         given = " option session 'static'\n option tunnel_id '1'\n option peer_tunnel_id '2'\n option session_id '3'\n"
-        given += " option peer_session_id '4'\n list address '10.9.0.1/30'\n"
-        self.assertEqual(codes(TUNNEL + given, soft), [("offload-stalls", "error")])
-        self.assertEqual(codes(TUNNEL + given + " list peer_address '10.9.0.2'\n", soft), [])
+        given += " option peer_session_id '4'\n list address '10.9.0.1/30'\n list address 'fd00:9::1/64'\n"
+        given = TUNNEL + given + " list peer_address 'fd00:9::2'\n"
+        self.assertEqual(codes(given, soft), [("offload-stalls", "error")])
+        self.assertEqual(codes(given), [])
+        self.assertEqual(codes(given + " option enabled '0'\n", soft), [])
+        self.assertEqual(codes(given + " list peer_address '10.9.0.2'\n", soft), [])
 
     def test_errors_come_first_and_nothing_twice(self) -> None:
         first = [flow(17, "192.168.10.11", port, PEER, 500, WAN, 40000 + port) for port in (500, 501)]

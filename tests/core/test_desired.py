@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 from isthmus.kernel import objects as k
-from isthmus.policy.derive import REQID_FIRST, REQID_LAST, derive, share_ids
+from isthmus.policy.derive import REQID_FIRST, REQID_LAST, derive, ipv4_hop, share_ids
 from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC, Facts, guard_session, home_address, objects_of
 from isthmus.policy.leftover import leftover_sessions
 from isthmus.policy.plan import plan
@@ -72,7 +72,7 @@ class ObjectsTest(unittest.TestCase):
 
     def test_alive_there_is_everything_and_it_can_be_planned(self) -> None:
         items = objects_of(facts())
-        expected = ["address", "address", "link", "neighbour", "policy", "policy"] + ["route"] * 5
+        expected = ["address", "address", "link", "neighbour", "neighbour", "policy", "policy"] + ["route"] * 5
         self.assertEqual(kinds(items), expected + ["session", "tunnel"])
         self.assertEqual(plan(items, items), [])
         self.assertEqual(len(plan(items, [])), len(items))
@@ -83,7 +83,26 @@ class ObjectsTest(unittest.TestCase):
             if isinstance(item, k.Route) and item.type == k.UNICAST:
                 inner = item.destination.address == found.derived.remote.inner
                 self.assertEqual((item.oif, item.metric), ("lo" if inner else "ist-x", ROUTE_METRIC))
-                self.assertEqual(item.via, None if inner else found.derived.remote.link_local)
+                hop = found.derived.remote.link_local
+                if len(item.destination.address) == 4:
+                    hop = ipv4_hop(hop)
+                self.assertEqual(item.via, None if inner else hop)
+
+    def test_every_next_hop_is_a_neighbour_for_good(self) -> None:
+        """Of the destination's own family: else the kernel's flow table would ask for each host by ARP."""
+        found = facts()
+        items = objects_of(found)
+        known = [item.address for item in items if isinstance(item, k.Neighbour)]
+        for item in items:
+            if isinstance(item, k.Route) and item.via is not None:
+                self.assertTrue(item.via in known)
+                self.assertEqual(len(item.via), len(item.destination.address))
+
+    def test_the_ipv4_hop_is_one_that_is_never_given_out(self) -> None:
+        for low in (b"\x00\x00", b"\xff\xff", b"\xfd\x01", b"\xfe\x00"):
+            hop = ipv4_hop(parse_ip("fe80::")[:14] + low)
+            self.assertEqual((len(hop), hop[:2]), (4, b"\xa9\xfe"))
+            self.assertTrue(1 <= hop[2] <= 254)
 
     def test_both_ends_fit(self) -> None:
         here = objects_of(facts())

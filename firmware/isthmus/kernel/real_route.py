@@ -52,6 +52,7 @@ from isthmus.kernel.real_netlink import (
     rtmsg,
 )
 from isthmus.kernel.ways import Way
+from isthmus.policy.derive import HOP4_PREFIX
 from isthmus.wire.addr import Prefix, format_ip, parse_ip
 
 TYPE_CHECKING = False
@@ -65,6 +66,7 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
+RTNH_F_ONLINK = 4  # linux/rtnetlink.h
 RT_TABLE_UNSPEC, RT_TABLE_COMPAT = 0, 252  # any; one whose number does not fit the header's byte
 RTPROT_KERNEL = 2
 RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_NOWHERE = 0, 253, 255
@@ -162,6 +164,8 @@ def push_route(item: Route, index: int) -> nlmsg:
         attributes.append(("RTA_OIF", index))
     if item.via is not None and family_of(item.via) == family:
         attributes.append(("RTA_GATEWAY", format_ip(item.via)))
+        if item.via[:2] == HOP4_PREFIX:  # on no network of ours: it is reached because we say so
+            fields["flags"] = RTNH_F_ONLINK
     elif item.via is not None:  # an IPv4 route through an IPv6 next hop (RFC 5549 in spirit)
         attributes.append(("RTA_VIA", {"family": AF_INET6, "addr": format_ip(item.via)}))
     if item.prefsrc is not None:

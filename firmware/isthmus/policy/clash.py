@@ -275,7 +275,7 @@ def check_forced_dns(ground: Ground) -> list[Finding]:
 
 
 def check_offload_stalls(ground: Ground) -> list[Finding]:
-    """The flow table looks for an IPv4 host itself where its route has an IPv6 next hop, as ours have (seen on 6.1).
+    """The flow table looks for an IPv4 host itself where its route has an IPv6 next hop (seen on 6.1).
 
     It asks for the host by ARP on the tunnel, where nobody answers, and what it has taken over goes nowhere.
     """
@@ -283,14 +283,14 @@ def check_offload_stalls(ground: Ground) -> list[Finding]:
         return []
     found = []
     for tunnel in ground.config.tunnels:
-        own_hop = tunnel.static is not None and [1 for hop in tunnel.static.next_hops if len(hop) == IPV4_BYTES]
+        hops = tunnel.static.next_hops if tunnel.static is not None else []
         ipv4 = [prefix for prefix in tunnel.remote_subnets if len(prefix.address) == IPV4_BYTES]
-        if tunnel.enabled and ipv4 and not own_hop:
+        if tunnel.enabled and ipv4 and hops and not [hop for hop in hops if len(hop) == IPV4_BYTES]:
             message = (
                 "flow offloading is on, and the kernel's flow table does not find the way into tunnel %s: IPv4"
                 " connections from the LAN through it stop after their first packets" % tunnel.name
             )
-            remedy = "set option flow_offloading '0' in section defaults of /etc/config/firewall"
+            remedy = "add the peer's IPv4 address on the tunnel (list peer_address), or switch flow_offloading off"
             found.append(Finding("offload-stalls", ERROR, message, remedy, tunnel.name))
     return found
 

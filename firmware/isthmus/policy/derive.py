@@ -23,6 +23,8 @@ LINK_LOCAL_PREFIX = b"\xfe\x80" + bytes(6)  # RFC 4291 2.5.6
 REQID_FIRST = 0x69000000  # our SAs and policies are told from others' by this range: 24 bits for the pair
 REQID_LAST = 0x69FFFFFF
 
+HOP4_PREFIX = b"\xa9\xfe"  # RFC 3927 2.1, without its first and last 256 addresses
+
 BEET = "beet"  # modes of ESP, as in proto/actions.py
 TRANSPORT = "transport"
 
@@ -71,6 +73,14 @@ class Derived:
         self.mode = mode
         self.sublayer = sublayer
         self.mark = 0
+
+
+def ipv4_hop(link_local: bytes) -> bytes:
+    """The IPv4 next hop to a peer, for routes and its permanent neighbour alone: no packet ever has this address.
+
+    With the IPv6 one the kernel's flow table would look for every IPv4 host behind it by ARP on the tunnel, in vain.
+    """
+    return HOP4_PREFIX + bytes([1 + link_local[14] % 254, link_local[15]])
 
 
 def _sized(data: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from isthmus.kernel import objects
 from isthmus.policy import guard
-from isthmus.policy.derive import BEET, REQID_FIRST
+from isthmus.policy.derive import BEET, REQID_FIRST, ipv4_hop
 from isthmus.wire.addr import IPV4_BYTES, Prefix
 
 TYPE_CHECKING = False
@@ -149,6 +149,8 @@ def _interface(facts: Facts, derived: Derived) -> list[KernelObject]:
     ]
     if there.mac:  # else it is asked for, as on any Ethernet
         wanted.append(objects.Neighbour(facts.ifname, there.link_local, there.mac))
+        if derived.mode == BEET:
+            wanted.append(objects.Neighbour(facts.ifname, ipv4_hop(there.link_local), there.mac))
     wanted += [objects.Address(facts.ifname, address, length) for address, length in facts.own]
     return wanted
 
@@ -171,11 +173,12 @@ def _routes(facts: Facts, derived: Derived) -> list[KernelObject]:
 
 
 def next_hop(facts: Facts, derived: Derived, size: int) -> bytes | None:
-    """The way to an address of `size` bytes: the derived link-local address; in a static session the peer's address of
-    that family, its IPv6 address for IPv4, too; None: every host is looked for on the tunnel itself.
+    """The way to an address of `size` bytes: the derived link-local address, or what stands for it in IPv4; in a
+    static session the peer's address of that family, its IPv6 address for IPv4, too; None: every host is looked for on
+    the tunnel itself.
     """
     if derived.mode == BEET:
-        return derived.remote.link_local
+        return ipv4_hop(derived.remote.link_local) if size == IPV4_BYTES else derived.remote.link_local
     for hop in facts.next_hops:
         if len(hop) == size:
             return hop

@@ -93,7 +93,7 @@ def forced_objects(lanes: list[Lane], homes: list[str] | None = None) -> list[Ke
             wanted.append(objects.Rule(family, RULE_PRIORITY, lane.mark, MARK_MASK, lane.table))
             wanted.append(objects.Route(everywhere, BACKSTOP_METRIC, objects.UNREACHABLE, table=lane.table))
             if _leads(lane, size):
-                hop = lane.next_hop
+                hop = (lane.next_hop4 if size == IPV4_BYTES else None) or lane.next_hop
                 wanted.append(
                     objects.Route(everywhere, ROUTE_METRIC, objects.UNICAST, lane.ifname, hop, table=lane.table)
                 )

@@ -40,15 +40,18 @@ class Lane:
     """One tunnel, as forced traffic sees it.
 
     name: the tunnel's; number: 1 to 127; ifname: its interface; next_hop: the peer's address on it (4 or 16 bytes), or
-    None as long as it is unknown; usable: it carries.
+    None as long as it is unknown; usable: it carries; next_hop4: another one for IPv4, or None.
     """
 
-    def __init__(self, name: str, number: int, ifname: str, next_hop: bytes | None, usable: bool) -> None:
+    def __init__(
+        self, name: str, number: int, ifname: str, next_hop: bytes | None, usable: bool, next_hop4: bytes | None = None
+    ) -> None:
         self.name = name
         self.number = number
         self.ifname = ifname
         self.next_hop = next_hop
         self.usable = usable
+        self.next_hop4 = next_hop4
 
     @property
     def mark(self) -> int:

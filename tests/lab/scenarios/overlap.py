@@ -1,6 +1,6 @@
 """Two sites that both have 192.168.1.0/24: each shows its own under another prefix, or one of them does it for both.
 
-Pings, names and a megabyte of TCP each way.
+Pings, names and a megabyte of TCP each way, with the firewall's flow table on.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from tests.lab.namespace import run as run_lab
+from tests.lab.natted import forget_flows
 from tests.lab.ping import Stream
 from tests.lab.report import check
 from tests.lab.site import ETC, Site, three_lines
@@ -40,6 +41,20 @@ THEIRS = ALIAS.format(name="theirs", tunnel="b", shown=B_SHOWN, side="remote", h
 AT_B = ALIAS.format(name="ours", tunnel="a", shown=B_SHOWN, side="local", host="printer=" + HOST_B)
 TUNNEL_A = GLOBALS + three_lines("b", WAN_B, B_SHOWN + ".0/24")
 TUNNEL_B = GLOBALS + three_lines("a", WAN_A, A_SHOWN + ".0/24")
+OFFLOAD = """
+table inet fw4 {
+    flowtable ft {
+        hook ingress priority 0
+        devices = { lan0, wan0 }
+    }
+    chain forward {
+        type filter hook forward priority filter; policy accept;
+        meta l4proto { tcp, udp } flow add @ft
+        counter
+    }
+}
+"""
+
 
 class Same(Topology):
     """The topology, with one network behind both routers, and in each site a twin of the other's host."""
@@ -72,6 +87,9 @@ def run(report: Report) -> None:
                 theirs = hosts(b, "ours") if word == "local" else hosts(a, "theirs")
                 names(report, lab, "overlap.side_" + word, (theirs, hosts(a, "ours")))
                 megabytes(report, lab, "overlap.side_" + word)
+                lab.router_a.nft(OFFLOAD)
+                forget_flows(lab.router_a)
+                megabytes(report, lab, "overlap.side_" + word + "_offloaded", offloaded=True)
             finally:
                 a.remove()
                 b.remove()
@@ -92,19 +110,21 @@ def pings(report: Report, lab: Same, name: str) -> None:
                 check(not stream.list_lost(first), f"{client.name} to {address}: {len(stream.list_lost(first))} lost")
 
 
-def megabytes(report: Report, lab: Same, name: str) -> None:
+def megabytes(report: Report, lab: Same, name: str, *, offloaded: bool = False) -> None:
     """There and back over one TCP connection, from each side."""
-    with report.case(name + ".tcp"):
+    with report.case(name + ".tcp") as facts:
         for client, server, address, own, seen in (
             (lab.host_a, lab.host_b, B_AT_A, HOST_B, A_AT_B), (lab.host_b, lab.host_a, A_AT_B, HOST_A, B_AT_A),
         ):  # fmt: skip
-            got, peer, here = exchange(client, server, address)
+            got, peer, here, flows = exchange(client, server, address, lab.router_a)
             check(got == 2 * SIZE, f"{client.name} to {address}: {got} of {2 * SIZE} bytes")
             check((peer, here) == (seen, own), f"{address} is {here} and sees {peer}: wanted {own} and {seen}")
+            facts.note("offloaded to " + address, flows.count("OFFLOAD"))
+            check(("OFFLOAD" in flows) == offloaded, f"the flow table has {flows.count('OFFLOAD')} connections")
 
 
-def exchange(client: Namespace, server: Namespace, address: str) -> tuple[int, str, str]:
-    """(bytes that arrived there and back, whom the server sees, where it answers)."""
+def exchange(client: Namespace, server: Namespace, address: str, router: Namespace) -> tuple[int, str, str, str]:
+    """(bytes that arrived there and back, whom the server sees, where it answers, what router A tracks meanwhile)."""
     with server:
         listener = socket.create_server(("", PORT))
     with client:
@@ -121,11 +141,12 @@ def exchange(client: Namespace, server: Namespace, address: str) -> tuple[int, s
             sender.start()
             got = read(connection)
             sender.join()
+            flows = router.run("cat", "/proc/net/nf_conntrack")
             sender = threading.Thread(target=connection.sendall, args=(bytes(SIZE),), daemon=True)
             sender.start()
             got += read(item)
             sender.join()
-    return got, peer, here
+    return got, peer, here, flows
 
 
 def read(sock: socket.socket) -> int:
