@@ -11,6 +11,7 @@ from isthmus import __version__, commands
 from isthmus.config.here import check_here
 from isthmus.config.model import load
 from isthmus.edge import os_cpython as host
+from isthmus.edge import os_cpython_start
 from isthmus.edge.control import SOCKET_NAME, ControlServer, pack_line
 from isthmus.edge.log import Log
 from isthmus.edge.loop import Loop
@@ -375,6 +376,7 @@ def main() -> int:
 
         daemon = Daemon(RealKernel(), log, config, state, run, hosts)
         daemon.start()
+        os_cpython_start.end_loading()
     except KernelError as error:
         log.error("isthmusd", "cannot start: %s; %s" % (error, error.remedy))
         return 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PSK = "correct horse battery staple"
 PACKAGES = sysconfig.get_path("purelib")
-START = "import sys; from isthmus.daemon import main; sys.exit(main())"
+START = "import sys; from isthmus.start import main; sys.exit(main())"
 ETC = Path("/etc/netns")
 UP_S = 120.0  # under emulation, on a busy machine
 

@@ -3,11 +3,11 @@
 Its public modules load each other and much of the standard library: a fifth of the time in which isthmusd
 starts. The algorithms themselves are compiled and lie in one module, from which the public ones only pass them on;
 where that is so (from version 42 on), they are taken from there, and what is rarely needed is loaded when it is.
-Elsewhere, and with our shim, the public modules are loaded at once. Standard hashes come from hashlib, see prf.py.
+Elsewhere, and with our shim, the public modules are loaded at once. Standard hashes come from hashes.py.
 """
 from __future__ import annotations
 
-import hashlib
+from isthmus.hashes import sha1
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ if not IS_COMPILED:
 
 def make_sha1(data: bytes) -> Any:  # noqa: ANN401 - two libraries
     """A SHA-1 of this, with digest(). MicroPython has it with TLS only, our shim always."""
-    if hasattr(hashlib, "sha1"):
-        return hashlib.sha1(data)  # noqa: S324 - the protocol's choice, and no proof
+    if sha1 is not None:
+        return sha1(data)
     from cryptography.hazmat.primitives import hashes
 
     state = hashes.SHA1.make()  # type: ignore[attr-defined]

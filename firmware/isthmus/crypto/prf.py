@@ -1,12 +1,10 @@
 """HMAC (RFC 2104, RFC 4868), the key stream prf+ that IKEv2 makes of it (RFC 7296 section 2.13), and SHA-256.
 
-A hash that this interpreter's hashlib lacks is not in HASHES, and what needs it is not offered.
+A hash that this interpreter lacks is not in HASHES, and what needs it is not offered.
 """
 from __future__ import annotations
 
-import hashlib
-import hmac
-
+from isthmus import hashes
 from isthmus.crypto.library import make_sha1
 
 SHA256 = "sha256"
@@ -14,14 +12,14 @@ SHA384 = "sha384"
 SHA512 = "sha512"
 
 DIGEST_BYTES = {SHA256: 32, SHA384: 48, SHA512: 64}  # FIPS 180-4
-HASHES = tuple([name for name in (SHA256, SHA384, SHA512) if hasattr(hashlib, name)])
+HASHES = hashes.NAMES
 
 PRF_PLUS_BLOCKS = 255  # the block number is one byte
 
 
 def prf(key: bytes | bytearray, data: bytes | bytearray, hash_name: str = SHA256) -> bytes:
     """HMAC with the hash of this name: as many bytes as the hash has."""
-    return hmac.digest(key, data, hash_name)
+    return hashes.digest(key, data, hash_name)
 
 
 def prf_plus(key: bytes | bytearray, seed: bytes, count: int, hash_name: str = SHA256) -> bytearray:
@@ -41,7 +39,7 @@ def prf_plus(key: bytes | bytearray, seed: bytes, count: int, hash_name: str = S
 
 def sha256(data: bytes) -> bytes:
     """SHA-256: 32 bytes."""
-    return hashlib.sha256(data).digest()
+    return hashes.sha256(data).digest()
 
 
 def sha1(data: bytes) -> bytes:
@@ -51,7 +49,7 @@ def sha1(data: bytes) -> bytes:
 
 def is_equal(a: bytes, b: bytes) -> bool:
     """Compare two secrets in a time that depends on their length alone."""
-    return hmac.compare_digest(a, b)
+    return hashes.compare_digest(a, b)
 
 
 def wipe(secret: bytearray) -> None:

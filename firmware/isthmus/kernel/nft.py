@@ -1,7 +1,7 @@
 """What `nft -j list` says, as a digest: handles, counters and the program's own version do not count."""
 from __future__ import annotations
 
-import hashlib
+from isthmus import hashes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,4 +29,4 @@ def digest(listing: str) -> bytes:
     """SHA-256 of a table as `nft -j list table` prints it. Raises ValueError if it is not JSON."""
     import json
 
-    return hashlib.sha256(canonical(json.loads(listing)).encode()).digest()
+    return hashes.sha256(canonical(json.loads(listing)).encode()).digest()

@@ -7,8 +7,7 @@ order.
 """
 from __future__ import annotations
 
-import hashlib
-
+from isthmus import hashes
 from isthmus.kernel import objects
 from isthmus.kernel.contract import (
     EADDRNOTAVAIL,
@@ -158,7 +157,7 @@ class NullKernel(Kernel):
         """Remember a digest of the text."""
         self._maybe_fail("guard_set", "set the guard", "guard")
         refuse_foreign_guard(text)
-        self._guard = None if text == REMOVE else hashlib.sha256(text.encode()).digest()
+        self._guard = None if text == REMOVE else hashes.sha256(text.encode()).digest()
         self.counts = dict.fromkeys(declared_counters(text), (0, 0))
         self.log.append(("guard", "guard", "removed" if self._guard is None else "set"))
         self._changed.add("guard")
@@ -230,7 +229,7 @@ class NullKernel(Kernel):
         if kind == "guard":
             self._guard = None
         elif kind == "edit":
-            self._guard = hashlib.sha256(self._guard or b"").digest()
+            self._guard = hashes.sha256(self._guard or b"").digest()
             kind = "guard"
         else:
             for one in list(self._kept[kind]) if key is None else [key]:

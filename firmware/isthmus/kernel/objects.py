@@ -9,8 +9,7 @@ Addresses are bytes (4 or 16), networks `Prefix`, MAC addresses 6 bytes, numbers
 """
 from __future__ import annotations
 
-import hashlib
-
+from isthmus import hashes
 from isthmus.kernel.base import KernelObject, checked_address, checked_name, format_mac
 from isthmus.kernel.routing import (
     AF_INET,
@@ -295,7 +294,7 @@ class Session(KernelObject):
     def body(self) -> tuple[object, ...]:
         """The peer's id, a digest of both cookies, the interface, and the sublayer."""
         # RFC 3931 4.1.2: who knows the cookie can inject frames, so even an equality test works on a digest.
-        digest = hashlib.sha256(b"%d:" % len(self.cookie) + self.cookie + self.peer_cookie).digest()[:8]
+        digest = hashes.sha256(b"%d:" % len(self.cookie) + self.cookie + self.peer_cookie).digest()[:8]
         return (self.peer_session_id, digest, self.ifname, self.sublayer)
 
     def words(self) -> str:

@@ -69,7 +69,7 @@ def _skip_package_init(name: str) -> None:
     if name in sys.modules:
         return
     try:
-        from importlib.machinery import PathFinder  # importlib.util does the same, and loads contextlib, collections...
+        from _frozen_importlib_external import PathFinder  # importlib.machinery's, without loading that
     except ImportError:  # an interpreter without it has the shim, which is light by itself
         return
     spec = PathFinder.find_spec(name)

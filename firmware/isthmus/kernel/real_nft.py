@@ -1,8 +1,7 @@
 """The guard, through the nft program: text on its standard input, never in its arguments."""
 from __future__ import annotations
 
-import hashlib
-
+from isthmus import hashes
 from isthmus.kernel.contract import EINVAL, ENOENT, ETIMEDOUT, KernelError, refuse_foreign_guard
 from isthmus.kernel.lean import pull_counter
 from isthmus.kernel.nft import digest
@@ -64,7 +63,7 @@ class Guard:
         self._put(text)
         after = self._generation()
         if text != REMOVE and before is not None and after == before % 0xFFFFFFFF + 1:
-            self._known = _Known(after, hashlib.sha256(text.encode()).digest(), text)
+            self._known = _Known(after, hashes.sha256(text.encode()).digest(), text)
 
     def get(self) -> bytes | None:
         """The digest of our table; None if there is none."""

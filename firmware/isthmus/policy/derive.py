@@ -7,9 +7,7 @@ the lower identity in byte order, so that both ends agree on who is who without 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-
+from isthmus import hashes
 from isthmus.errors import IsthmusError
 
 LABEL = b"isthmus derived session 1"
@@ -95,7 +93,7 @@ def _number(material: bytes) -> int:
 def _end(seed: bytes, side: int, key: bytes) -> End:
     stream = b""
     for block in range(2):
-        stream += hashlib.sha256(seed + bytes([side, block])).digest()
+        stream += hashes.sha256(seed + bytes([side, block])).digest()
     mac = bytes([(stream[26] & 0xFC) | 0x02]) + stream[27:32]  # unicast, locally administered
     return End(
         tunnel_id=_number(stream[0:4]),
@@ -103,7 +101,7 @@ def _end(seed: bytes, side: int, key: bytes) -> End:
         inner=INNER_PREFIX + stream[8:18],
         link_local=LINK_LOCAL_PREFIX + stream[18:26],
         mac=mac,
-        cookie=hmac.new(key, COOKIE_LABEL + seed + bytes([side]), hashlib.sha256).digest()[:COOKIE_BYTES],
+        cookie=hashes.digest(key, COOKIE_LABEL + seed + bytes([side]), "sha256")[:COOKIE_BYTES],
     )
 
 
@@ -117,9 +115,9 @@ def derive(local_id: bytes, remote_id: bytes, instance: int, key: bytes) -> Deri
         raise SameIdentityError("this end and the other have the same identity")
     side = 0 if local_id < remote_id else 1
     lower, upper = (local_id, remote_id) if side == 0 else (remote_id, local_id)
-    seed = hashlib.sha256(LABEL + instance.to_bytes(2, "big") + _sized(lower) + _sized(upper)).digest()
+    seed = hashes.sha256(LABEL + instance.to_bytes(2, "big") + _sized(lower) + _sized(upper)).digest()
     ends = [_end(seed, 0, key), _end(seed, 1, key)]
-    pair = hashlib.sha256(seed + b"pair").digest()
+    pair = hashes.sha256(seed + b"pair").digest()
     reqid = REQID_FIRST | (int.from_bytes(pair[0:3], "big") or 1)  # the first one is nobody's (desired.py)
     link = bytes([LINK_VERSION, LINK_L2TPV3_IP]) + instance.to_bytes(2, "big") + pair[3:11]
     return Derived(local=ends[side], remote=ends[1 - side], side=side, reqid=reqid, link=link)

@@ -13,8 +13,7 @@ no mark, since a marked packet is routed twice.
 
 from __future__ import annotations
 
-import hashlib
-
+from isthmus import hashes
 from isthmus.errors import IsthmusError
 from isthmus.policy.derive import LINK_LOCAL_PREFIX, REQID_FIRST, TRANSPORT, Derived, End
 
@@ -42,7 +41,7 @@ class NoMarkError(IsthmusError):
 def given_reqid(tunnel_id: int, peer_tunnel_id: int) -> int:
     """The reqid that vouches for an L2TP tunnel of these ids."""
     seed = LABEL + tunnel_id.to_bytes(4, "big") + peer_tunnel_id.to_bytes(4, "big")
-    return REQID_FIRST | (int.from_bytes(hashlib.sha256(seed).digest()[:3], "big") or 1)
+    return REQID_FIRST | (int.from_bytes(hashes.sha256(seed).digest()[:3], "big") or 1)
 
 
 def given(static: StaticSession, local_id: bytes, remote_id: bytes, local: bytes, remote: bytes) -> Derived:
@@ -51,7 +50,7 @@ def given(static: StaticSession, local_id: bytes, remote_id: bytes, local: bytes
     seed = LABEL
     for number in (static.tunnel_id, static.peer_tunnel_id, static.session_id, static.peer_session_id):
         seed += number.to_bytes(4, "big")
-    pair = hashlib.sha256(seed + bytes([len(local_id)]) + local_id + remote_id).digest()
+    pair = hashes.sha256(seed + bytes([len(local_id)]) + local_id + remote_id).digest()
     mac = bytes([(pair[0] & 0xFC) | 0x02]) + pair[1:6]  # unicast, locally administered
     # A cookie here is what arriving frames of that end must hold.
     here = End(

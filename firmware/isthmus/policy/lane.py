@@ -7,8 +7,7 @@ specific and whoever put it there, is ever asked.
 
 from __future__ import annotations
 
-import hashlib
-
+from isthmus import hashes
 from isthmus.errors import IsthmusError
 from isthmus.policy.given import MARK_SHIFT
 
@@ -95,7 +94,7 @@ def lane_numbers(names: list[str]) -> dict[str, int]:
             continue
         if len(taken) >= LANES:
             raise NoLaneError("forced rules name %d tunnels, and there are %d marks" % (len(taken) + 1, LANES))
-        wish = hashlib.sha256(LABEL + name.encode()).digest()[0]
+        wish = hashes.sha256(LABEL + name.encode()).digest()[0]
         while 1 + wish % LANES in taken:
             wish += 1
         numbers[name] = 1 + wish % LANES
