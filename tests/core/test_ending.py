@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unittest
 
+from isthmus.config.forced import PREFIX, Source
 from isthmus.policy.ending import Concern, Ending
-from isthmus.wire.addr import parse_ip, parse_prefix
+from isthmus.wire.addr import Prefix, parse_ip, parse_prefix
+from tests.core.forced_samples import rule
 from tests.core.passthrough_samples import alias, flow, section
 
 WAN, PEER, OUT = "203.0.113.1", "198.51.100.2", "192.0.2.9"
@@ -21,7 +23,28 @@ def ended(concern: Concern, flows: list) -> list:
     return [row for row in flows + OWN if ending.fits(row)]
 
 
+class Counted(Prefix):
+    """It counts how often it is asked."""
+
+    asked = 0
+
+    def contains(self, address: bytes) -> bool:
+        Counted.asked += 1
+        return Prefix.contains(self, address)
+
+
 class EndingTest(unittest.TestCase):
+    def test_many_networks_do_not_make_every_connection_dear(self) -> None:
+        """A router has a hundred thousand connections, and rules may name two thousand networks: nobody waits for that."""
+        held = rule("r", [])
+        nets = [Counted(bytes([10, number >> 4, (number & 15) << 4, 0]), 28) for number in range(500)]
+        held.sources = [Source(PREFIX, prefix=net) for net in nets]
+        inside = [flow(17, "10.%d.%d.3" % (number >> 4, (number & 15) << 4), 1, OUT, 2, WAN) for number in range(500)]
+        outside = [flow(17, "10.%d.%d.16" % (number >> 4, (number & 15) << 4), 1, OUT, 2, WAN) for number in range(500)]
+        Counted.asked = 0
+        self.assertEqual(len(ended(Concern(rule=held), inside + outside)), len(inside))
+        self.assertTrue(Counted.asked < 1000, Counted.asked)
+
     def test_what_a_block_would_not_let_begin(self) -> None:
         inwards = [flow(17, OUT, 500, WAN, 500, "", 0, "192.168.10.5"), flow(50, OUT, 0, WAN, 0, "", 0, "192.168.10.5")]
         outwards = [flow(17, "192.168.10.5", 4500, OUT, 4500, WAN, 40000), flow(50, "192.168.10.5", 0, OUT, 0, WAN)]

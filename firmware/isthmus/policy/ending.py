@@ -10,6 +10,7 @@ from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.policy.alias import is_concerned
 from isthmus.policy.clients import Place, clients, shadowing
 from isthmus.policy.exposure import needs_ipv6_block
+from isthmus.policy.spans import FAMILIES, find_piece, pieces
 from isthmus.wire.addr import IPV4_BYTES, Prefix
 
 TYPE_CHECKING = False
@@ -66,13 +67,15 @@ class Ending:
         self._place = Place(addresses, lans, neighbours)
         self._concerns = [concern for concern in concerns if concern.rule is None]
         self._hosts: set[bytes] = set()
-        self._prefixes: list[Prefix] = []
+        self._prefixes: set[Prefix] = set()
         self._unsure = False  # a source is told by its MAC, and who knows under which addresses it has been seen
         self._all_ipv6 = False
         for concern in concerns:
             if concern.rule is not None:
                 self._add_rule(concern.rule, addresses, neighbours)
         self._others = {address for _, address, _ in neighbours if address not in self._hosts}
+        covers = [(prefix, 0) for prefix in self._prefixes]
+        self._pieces = {size: pieces(covers, size) for _, size in FAMILIES}  # a router has many flows: one look-up each
 
     def _add_rule(self, rule: ForcedConfig, addresses: list[LocalAddress], neighbours: list[Neighbour]) -> None:
         for source in rule.sources:
@@ -88,8 +91,8 @@ class Ending:
     def _add(self, prefix: Prefix) -> None:
         if prefix.length == 8 * len(prefix.address):
             self._hosts.add(prefix.address)
-        elif prefix not in self._prefixes:
-            self._prefixes.append(prefix)
+        else:
+            self._prefixes.add(prefix)
 
     def _add_interface(self, ifname: str, addresses: list[LocalAddress], neighbours: list[Neighbour]) -> None:
         for name, address, length in addresses:
@@ -104,7 +107,7 @@ class Ending:
         if here and (flow.protocol in (ESP, L2TP) or self._is_ike(flow)):
             return False
         for address in (flow.source, flow.reply_source):
-            if address in self._hosts or any(prefix.contains(address) for prefix in self._prefixes):
+            if address in self._hosts or find_piece(self._pieces[len(address)], address):
                 return True
         if any(self._is_of(concern, flow) for concern in self._concerns):
             return True
