@@ -131,6 +131,7 @@ class Daemon:
             try:
                 if self._kernel.guard_get() is None:
                     self._kernel.guard_set(text)
+                    self.site.forcing.gap = True
                 self.site.forcing.inherited = text
                 return
             except KernelError as error:  # the keeper makes it anew before anything else, and says what is wrong

@@ -47,6 +47,7 @@ class Forcing:
         self.lanes: list[Lane] = []
         self.spent: list[str] = outlet.spent_exceptions()
         self.inherited = ""  # the guard's text of a former life, as long as it says more than we do
+        self.gap = False  # that one was gone when we came: connections may have begun without it
         self.tally = Tally(kernel, log)
         self.wall: int | None = None  # Unix seconds, when we were last told
         self._kernel = kernel
@@ -72,7 +73,7 @@ class Forcing:
 
     def holds(self) -> bool:
         """Forced rules stand, of this life or of a former one."""
-        return bool(self.rules) or "forced" in self.inherited
+        return bool(self.rules) or "forced" in self.inherited or "closed" in self.inherited
 
     # --- configuration ------------------------------------------------------------------------------------------------
 
@@ -241,7 +242,8 @@ class Forcing:
         wanted = self._concerns()
         before = self._settled
         if before is None:
-            before = wanted if self.inherited and self._stands_in(self.inherited) else {}
+            stood = self.inherited and not self.gap and self._stands_in(self.inherited)
+            before = wanted if stood else {}
         if repairs != self._repairs:
             before = {}
         changed = [row for name, row in before.items() if wanted.get(name) != row]

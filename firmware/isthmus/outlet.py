@@ -22,8 +22,10 @@ class Outlet:
         """An ICMPv6 message to a link-local address, or an ICMP one to an IPv4 address; may be lost."""
         raise NotImplementedError
 
-    def remember_guard(self, text: str, closed: str) -> None:
-        """Keep the guard's text for the next boot, and what stands in where nft does not take it; empty for none."""
+    def remember_guard(self, text: str, closed: str) -> bool:
+        """Keep the guard's text for the next boot, and what stands in where nft does not take it; empty for none.
+        False where it could not be kept: the caller tries again.
+        """
         raise NotImplementedError
 
     def publish_hosts(self, text: str) -> None:

@@ -101,13 +101,15 @@ class RealOutlet(Outlet):
         except OSError:
             return
 
-    def remember_guard(self, text: str, closed: str) -> None:
+    def remember_guard(self, text: str, closed: str) -> bool:
         """For the next boot, by isthmus-guard or by us."""
         try:
             host.write_file(self._closed_path, closed.encode())
             host.write_file(self._guard_path, text.encode())
         except OSError as error:
             self._log.once("warning", "guard", "cannot be kept for the next boot: %s" % (error.strerror or "no disk"))
+            return False
+        return True
 
     def publish_hosts(self, text: str) -> None:
         """For whoever answers names on this router; it has to be told to read it again."""

@@ -458,10 +458,10 @@ class Site:
             self.keeper.hurry(now)
         if self.keeper.guard_stands() and not self.guarded:
             if text != self._remembered:  # never what nft has not taken: the next boot needs it
-                self._remembered = text
                 chains, counters = self.forcing.boot_chains()
                 kept = self._guard_of(chains, counters) if text is not None else ""
-                self._outlet.remember_guard(kept, self.forcing.closed())
+                if self._outlet.remember_guard(kept, self.forcing.closed()):
+                    self._remembered = text
             self.forcing.settle(self.keeper.guard_repairs)
 
     def _guard_of(self, chains: list[Chain], counters: list[str]) -> str:

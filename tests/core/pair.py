@@ -77,6 +77,7 @@ class Host(Outlet):
         self.boot()
         self.log = Lines()
         self.guard_text = ""
+        self.disk_is_full = False
         self.spent: list[str] = []
         self.names: dict[str, list[bytes]] = {}
         self.paused: list[str] = []
@@ -126,9 +127,12 @@ class Host(Outlet):
     def probe(self, message: bytes, address: bytes, ifname: str) -> None:
         self.pair.carry_probe(self, message, address, ifname)
 
-    def remember_guard(self, text: str, closed: str) -> None:
+    def remember_guard(self, text: str, closed: str) -> bool:
+        if self.disk_is_full:
+            return False
         self.guard_text = text
         self.closed_text = closed
+        return True
 
     def publish_hosts(self, text: str) -> None:
         self.hosts_text = text

@@ -35,7 +35,7 @@ class Counted(Prefix):
 
 class EndingTest(unittest.TestCase):
     def test_many_networks_do_not_make_every_connection_dear(self) -> None:
-        """A router has a hundred thousand connections, and rules may name two thousand networks: nobody waits for that."""
+        """A router has a hundred thousand connections, and rules name up to two thousand networks."""
         held = rule("r", [])
         nets = [Counted(bytes([10, number >> 4, (number & 15) << 4, 0]), 28) for number in range(500)]
         held.sources = [Source(PREFIX, prefix=net) for net in nets]

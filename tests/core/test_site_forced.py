@@ -330,6 +330,31 @@ class RestartTest(ForcedTest):
         self.assertFalse(("guard", "guard", "removed") in self.a.kernel.log)
         self.assertIsNotNone(digest)
 
+    def test_connections_that_may_have_begun_without_a_guard_end(self) -> None:
+        """A plain Linux without the boot script, or a guard that somebody removed while nobody ran."""
+        self.begin(RULE % "")
+        self.a.kernel.known_flows = [flow(CAMERA)]
+        self.restart()
+        self.a.site.forcing.gap = True
+        self.apply(RULE % "")
+        self.assertEqual(self.a.kernel.known_flows, [])
+
+    def test_a_full_disk_is_tried_again(self) -> None:
+        self.begin("")
+        self.a.disk_is_full = True
+        self.apply(RULE % "")
+        self.assertFalse("forced_cameras" in self.a.guard_text)
+        self.pair.run(25_000)
+        self.a.disk_is_full = False
+        self.pair.run(25_000)
+        self.assertTrue("forced_cameras" in self.a.guard_text, "the next boot would open what was promised")
+
+    def test_what_stands_in_for_a_refused_guard_is_a_promise_too(self) -> None:
+        self.begin(RULE % "")
+        self.restart()
+        self.a.site.forcing.inherited = self.a.closed_text
+        self.assertTrue(self.a.site.forcing.holds())
+
     def test_rules_that_were_changed_meanwhile_end_theirs(self) -> None:
         self.begin(RULE % "")
         self.a.kernel.known_flows = [flow(CAMERA)]

@@ -100,6 +100,16 @@ class RouterTest(Case):
         finally:
             sock.close()
 
+    def test_a_peer_within_a_forced_network_may_call(self) -> None:
+        """Where a peer is known by a name alone, nobody can refuse a rule that holds its address."""
+        peer = "203.0.113.9"
+        for protocol, port in ((UDP, 500), (UDP, 4500)):
+            self.free([self.packet(peer, ROUTER_WAN, protocol, port, place="wan")], "router")
+            self.router.on([rule("r", ["203.0.113.0/24"])])
+            found = self.router.send([self.packet(peer, ROUTER_WAN, protocol, port, place="wan")])[0]
+            self.assertIn("router", found)
+            self.assert_fates([self.packet(peer, ROUTER_WAN, protocol, port + 1, place="wan")])
+
     def test_the_administrator_of_another_network_is_not_asked(self) -> None:
         self.router.on([rule("r", [HOST + "/32"])], up=())
         self.assert_fates([self.packet(FREE, ROUTER, TCP, 8443, mac=MAC2)], "router")

@@ -37,6 +37,8 @@ HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80)
          (ACROSS, "forward", "filter", -300))  # fmt: skip
 SEEN_AT = -89  # behind forced_arrive
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
+ESP, L2TP = 50, 115
+IKE_PORTS = "{ 500, 4500 }"  # RFC 7296 2
 DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
 MLD_TYPES = "{ 131, 132, 143 }"  # RFC 3810 5, RFC 2710 3: a proxy would ask the uplink for the group
 IS_DNS = "meta l4proto { %d, %d } th dport 53" % (TCP, UDP)
@@ -223,6 +225,9 @@ class _Writer:
             # Who saves marks of connections and restores them brings ours back on the answers, too.
             stale = "meta mark & 0x%08x %s meta mark set meta mark & 0x%08x" % (MARK_MASK, self._marks(), UNMARKED)
             opening = [stale] + opening + on("iifname", self.homes, "jump forced_home")
+        if hook == IN:  # a network of forced hosts may hold a peer, where that is known by its name alone
+            for own in ("meta l4proto { %d, %d }" % (ESP, L2TP), "udp dport %s" % IKE_PORTS):
+                opening += on("iifname !=", self.homes, own + " accept")
         if hook in {ARRIVE, ACROSS} and [rule for rule in self.rules if rule.to]:
             opening.append("ip hdrlength != 5 jump forced_options")
         if hook == DNS:
