@@ -78,6 +78,8 @@ class ForcedTest(unittest.TestCase):
         rows = 'iifname vmap { "br-lan" : jump forced_mark, "br-guest" : jump forced_mark }'
         self.assertEqual(rules_in(chains, "forced_seen"), [rows])
         self.assertEqual(chains[-1].name, "forced_seen")
+        behind = {chain.name: chain.priority for chain in chains if chain.hook == "prerouting"}
+        self.assertTrue(behind["forced_seen"] > behind["forced_arrive"], "what it has not let pass, it has not seen")
         closed = forced_objects([], homes)
         self.assertEqual(sorted({item.table for item in closed}), [0x69000000])
         self.assertEqual(len([item for item in closed if item.kind == "route" and item.type == objects.UNREACHABLE]), 2)

@@ -35,7 +35,7 @@ INTO = "into"  # no hook of its own: from outside to a forced host, in forward
 # hook -> base chain: hook of the kernel, kind, priority. nat: ahead of every firewall's DNAT (-100).
 HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80), (IN, "input", "filter", -300),
          (ACROSS, "forward", "filter", -300))  # fmt: skip
-SEEN_AT = -89  # behind forced_arrive
+SEEN_AT = -79  # behind forced_arrive
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
 ESP, L2TP = 50, 115
 IKE_PORTS = "{ 500, 4500 }"  # RFC 7296 2
