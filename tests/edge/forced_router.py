@@ -198,9 +198,9 @@ class Router:
         self.nft(guard_text([]))
         self.set_lanes([])
 
-    def on(self, rules: list, up: tuple = ("x", "y"), routed: bool = True, lans: tuple = ("br-lan", "br-guest"),
+    def on(self, rules: list, up: tuple = ("x", "y"), routed: bool | None = True, lans: tuple = ("br-lan", "br-guest"),
            spent: tuple = (), without: tuple = (), extra: tuple = ()) -> None:  # fmt: skip
-        """These rules. routed: the lanes' tables are there, too; without: base chains to leave empty."""
+        """These rules. routed: the lanes' tables are there, too, None: as they are; without: base chains to empty."""
         lanes = lanes_of(rules, up)
         tunnels = ["ist-x", "ist-y"]
         chains, counters = forced_chains(rules, lanes, choose(rules, lanes), list(lans), set(spent), tunnels)
@@ -208,7 +208,8 @@ class Router:
             if chain.name in without:
                 chain.rules = []
         self.nft(guard_text([], [], chains + list(extra), counters))
-        self.set_lanes(forced_objects(lanes, homes_of(rules, list(lans))) if routed else [])
+        if routed is not None:
+            self.set_lanes(forced_objects(lanes, homes_of(rules, list(lans))) if routed else [])
 
     def set_lanes(self, wanted: list) -> None:
         for flag, family, size in (("-4", objects.AF_INET, 4), ("-6", objects.AF_INET6, 16)):
@@ -298,12 +299,13 @@ class Router:
             if time.monotonic() > deadline:
                 raise AssertionError("the router forwards nothing at all")
             select.select(list(self.ends.values()), [], [], 0.2)
-            self._collect(found)
+            self.collect(found)
         time.sleep(0.005)
-        self._collect(found)
+        self.collect(found)
         return [found.get(packet.number, set()) for packet in packets]
 
-    def _collect(self, found: dict[int, set[str]]) -> None:
+    def collect(self, found: dict[int, set[str]]) -> None:
+        """What has come out by now: number -> places."""
         for place, end in self.ends.items():
             for data, kind in _all_of(end):
                 if kind != socket.PACKET_OUTGOING:

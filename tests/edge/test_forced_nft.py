@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import struct
+import threading
 
 from tests.core.forced_samples import exception, rule
+from tests.counts import cases
 from tests.edge.forced_case import DSTNAT, GRE, KINDS, MAC2, ROUTER, ROUTER_WAN, Case, everything, only4
 from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, MAC, OTHER, TCP, UDP, Packet, checksum, run
 
@@ -63,6 +67,38 @@ class HeldTest(Case):
         self.router.on([rule("r", ["br-lan"])])
         with self.router.firewall("type filter hook prerouting priority -150", "meta mark set ct mark"):
             self.assert_fates([self.packet(HOST, FAR), self.packet(HOST6, FAR6)], "x")
+
+    def test_no_packet_slips_out_while_rules_change(self) -> None:
+        """While a table is replaced, a packet may meet the new chain too early and the old one too late, and so neither
+        (linux: a new chain stands before an old one of its priority). Then it has no mark, and the third layer ends it.
+        """
+        packets = everything()
+        self.free(packets)
+        self.router.on([rule("r", ["br-lan"], via=["x", "y"]), rule("s", ["br-guest"], via=["y"])])
+        rng, stop, end = random.Random(4), threading.Event(), self.router.ends["lan"]
+
+        def send() -> None:
+            while not stop.is_set():
+                for packet in packets:
+                    with contextlib.suppress(BlockingIOError):
+                        end.send(packet.frame)
+
+        self.router.send([])  # what came before is no longer waiting
+        traffic = threading.Thread(target=send, daemon=True)
+        traffic.start()
+        try:
+            for _ in range(cases(20, 500)):
+                names = rng.sample(sorted(KINDS), rng.randrange(1, 4))
+                rules = [rule("r%d" % index, [KINDS[name]], via=rng.choice((["x"], ["y"], ["y", "x"])))
+                         for index, name in enumerate(names)]  # fmt: skip
+                self.router.on(rules, routed=None)
+        finally:
+            stop.set()
+            traffic.join(10)
+        found: dict[int, set[str]] = {}
+        self.router.collect(found)
+        self.assertTrue([places for places in found.values() if places & {"x", "y"}], "nothing was sent at all")
+        self.assertEqual([packet for packet in packets if "wan" in found.get(packet.number, set())], [])
 
     def test_routes_of_the_main_table_lead_nowhere_else(self) -> None:
         """TunnelVision: option 121 and router advertisements install routes as specific as they like."""

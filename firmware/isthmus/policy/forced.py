@@ -291,8 +291,10 @@ class _Writer:
             rows += [(_mac(mac), "bound_" + hook) for mac, _ in sources.bound_macs]
         lines += _vmap("ether saddr", rows)
         for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
-            rows = [(format_span(low, high, size), self._list(hook, numbers)) for low, high, numbers in found]
-            lines += _vmap("%s saddr" % word, rows)
+            spans = [(low, high, self._list(hook, numbers)) for low, high, numbers in found]
+            if [name for _, _, name in spans if name]:
+                self.chains.append(Chain("%s_%s" % (word, hook), _total(word, size, spans)))
+                lines.append("meta nfproto %s jump %s_%s" % ("ipv4" if word == "ip" else "ipv6", word, hook))
         rows = [(quoted([ifname])[0], self._list(hook, numbers)) for ifname, numbers in sources.interfaces]
         lines += _vmap("iifname", rows)
         if sources.blocking and hook != DNS:
@@ -463,6 +465,22 @@ def _drop(rule: ForcedConfig) -> str:
 
 def _mac(mac: bytes) -> str:
     return ":".join(["%02x" % byte for byte in mac])
+
+
+def _total(word: str, size: int, spans: list[tuple[int, int, str]]) -> list[str]:
+    """A look-up by source that knows every address, and drops what it does not find.
+
+    When a table has been replaced the kernel runs the new chains a moment before look-ups in their ranges find anything
+    (seen with 6.18): whatever came then would be nobody's, and leave in the clear.
+    """
+    rows, at = [], 0
+    for low, high, name in spans + [(1 << 8 * size, 0, "")]:
+        if low > at:
+            rows.append("%s : return" % format_span(at, low - 1, size))
+        if high:
+            rows.append("%s : %s" % (format_span(low, high, size), "goto " + name if name else "return"))
+        at = high + 1
+    return ["%s saddr vmap { %s }" % (word, ", ".join(rows)), "counter drop"]
 
 
 def _vmap(key: str, rows: list[tuple[str, str]]) -> list[str]:
