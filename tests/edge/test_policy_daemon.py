@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
 
-from tests.edge.world import Folder, own_network
+from isthmus.edge.os_cpython_trial import ETH_P_ALL, Injector
+from isthmus.wire.addr import parse_ip
+from isthmus.wire.packet import push_frame
+from tests.counts import cases
+from tests.edge.world import Folder, own_network, wait_for
 
 ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, "-m"]
@@ -47,6 +53,51 @@ def setUpModule() -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
+class Flood:
+    """The camera sends without end, and somebody beyond the uplink watches."""
+
+    def __enter__(self) -> Flood:
+        self.injector = Injector("br-lan", 7)
+        host = bytes.fromhex("020000000050")
+        ends = (parse_ip("192.168.10.50"), parse_ip("198.51.100.7"))
+        self.frames = [
+            push_frame(self.injector.mac, host, *ends, protocol, 40000, 33434, 64, 7, b"canary")
+            for protocol in (17, 6, 1, 47)
+        ]
+        self.eyes = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self.eyes.bind(("isp", ETH_P_ALL))
+        self.eyes.settimeout(0.1)
+        self.sent, self.stopping = 0, False
+        self.escaped: list[str] = []
+        self.threads = [threading.Thread(target=run, daemon=True) for run in (self.send, self.watch)]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def send(self) -> None:
+        while not self.stopping:
+            self.injector.send(self.frames[self.sent % 4])
+            self.sent += 1
+            if self.sent % 20 == 0:
+                time.sleep(0.001)
+
+    def watch(self) -> None:
+        while not self.stopping:
+            try:
+                packet = self.eyes.recv(2048)
+            except TimeoutError:
+                continue
+            if b"canary" in packet:
+                self.escaped.append(packet[:24].hex())
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping = True
+        for thread in self.threads:
+            thread.join(10)
+        self.injector.close()
+        self.eyes.close()
+
+
 class PolicyTest(Folder):
     def setUp(self) -> None:
         super().setUp()
@@ -59,6 +110,12 @@ class PolicyTest(Folder):
     def clean(self) -> None:
         if self.daemon is not None:
             self.end(signal.SIGKILL)
+        for entry in Path("/proc").glob("[0-9]*"):  # the isthmus-hold of a daemon that was killed
+            try:
+                if str(self.path).encode() in (entry / "cmdline").read_bytes():
+                    os.kill(int(entry.name), signal.SIGKILL)
+            except OSError:
+                continue
         subprocess.run(["nft", "delete", "table", "inet", "isthmus"], capture_output=True, timeout=30, check=False)
         for family in ("-4", "-6"):
             for priority in ("690", "691"):
@@ -169,6 +226,24 @@ class PolicyTest(Folder):
         self.assertEqual(len(wrong), 3)
         status, out, _ = self.ask("policy", "test", "camera")
         self.assertEqual(status, 1)
+
+    def test_whoever_flushes_the_ruleset_lets_nothing_out(self) -> None:
+        """The kernel empties maps before it takes out hooks: marks of the one layer must not outlive the others."""
+        self.start(TUNNEL + RULE)
+        self.wait_for("the third layer", lambda: "iif br-lan" in self.rules())
+        with Flood() as flood:
+            self.assertTrue(wait_for(lambda: flood.sent > 1000))
+            self.assertEqual(flood.escaped, [])
+            for _ in range(cases(4, 40)):
+                subprocess.run(["nft", "flush", "ruleset"], check=True, timeout=30)
+                self.wait_for("the guard", lambda: "forced_across" in self.table())
+            self.assertEqual(flood.escaped[:5], [])
+            self.daemon.send_signal(signal.SIGSTOP)  # and it can be seen to fail: without rules and guard all leaves
+            for priority in ("690", "691"):
+                subprocess.run(["ip", "rule", "del", "pref", priority], check=True, timeout=30)
+            subprocess.run(["nft", "flush", "ruleset"], check=True, timeout=30)
+            self.assertTrue(wait_for(lambda: flood.escaped))
+            self.daemon.send_signal(signal.SIGCONT)
 
     def run_beside(self) -> dict:
         """The same test in this process, on the same kernel: the daemon would have mended the hole."""
