@@ -153,6 +153,17 @@ def check_ipv6(draft: Draft, sections: Sections) -> None:
         draft.warn("ipv6-blocked", "from", message, remedy)
 
 
+def check_ipv4(draft: Draft, sections: Sections) -> None:
+    """Say that hosts known by IPv6 addresses alone have others: nothing holds their IPv4."""
+    del sections
+    sources, to = draft.values.get("from") or [], draft.values.get("to") or []
+    only_ipv6 = bool(sources) and families_of(sources) == [IPV6_BYTES]
+    if only_ipv6 and not (to and all(family_of(prefix) == IPV6_BYTES for prefix in to)):
+        message = "the IPv4 addresses of these hosts are not known: their IPv4 goes out in the open"
+        remedy = "name their interface or their MAC addresses in list from, or their IPv4 network as well"
+        draft.warn("ipv4-exposed", "from", message, remedy)
+
+
 # --- to, port, dns ----------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +249,7 @@ RULE_CHECKS: tuple[Callable[[Draft, Sections], None], ...] = (
     check_via,
     check_sources,
     check_ipv6,
+    check_ipv4,
     check_destinations,
     check_families,
     check_dns,
