@@ -30,6 +30,7 @@ HOST_B, HOST_B6, LAN_B, LAN_B6 = "192.168.20.2", "2001:db8:20::2", "192.168.20.0
 WAN_A, WAN_A6, WAN_B, WAN_B6 = "198.51.100.2", "2001:db8:a::2", "203.0.113.2", "2001:db8:b::2"
 ISP_A, ISP_A6 = "198.51.100.1", "2001:db8:a::1"
 SECOND_A, SECOND_ISP = "192.0.2.2", "192.0.2.1"
+THIRD_A = "198.51.100.9"  # on the first uplink, another day
 ATTACKER, ATTACKER6 = "198.51.100.66", "2001:db8:a::66"
 # The sink's addresses say who may speak to them: nobody but h1 has any business with SECRET, nobody but h2 with OPEN.
 SECRET, SECRET6, OPEN, OPEN6 = "198.18.0.80", "2001:db8:5::80", "198.18.0.81", "2001:db8:5::81"
@@ -188,6 +189,8 @@ class Network:
         for host, mac, address, address6, gateway, gateway6 in hosts:
             host.ip(HOST.format(mac=mac, address=address, address6=address6, gateway=gateway, gateway6=gateway6))
         self.h1.ip(f"address add {H1_ULA}/64 dev eth0 nodad\naddress add {H1_TEMPORARY}/64 dev eth0 nodad\n")
+        # Where the self-test's probe of a free host goes: it leaves only if somebody on the link answers ARP.
+        self.w.ip("address add 198.51.100.77/32 dev eth0\n")
         self.sink.ip(SINK)
         for item in (self.h1, self.h2, self.sink, self.hb):
             item.nft(QUIET)

@@ -32,7 +32,7 @@ IKE = (500, 4500)
 SECRETS = (packed(net.SECRET), packed(net.SECRET6))
 MINE = tuple(packed(item) for item in (net.H1, net.H1_6, net.H1_TEMPORARY, net.H1_ULA))
 OPENS = (packed(net.OPEN), packed(net.OPEN6))
-ROUTERS = tuple(packed(item) for item in (net.WAN_A, net.WAN_A6, net.WAN_B, net.WAN_B6, net.SECOND_A))
+ROUTERS = tuple(packed(item) for item in (net.WAN_A, net.WAN_A6, net.WAN_B, net.WAN_B6, net.SECOND_A, net.THIRD_A))
 
 NAMES = {place: frame.name for place, frame in enumerate(frames_of(HOST_1))}
 

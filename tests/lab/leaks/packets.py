@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.lab.leaks import attacks, fw4, stimuli
 from tests.lab.leaks import frames as fr
 from tests.lab.leaks import network as net
+from tests.lab.leaks.story import H1_BOUND, rule, site_a
 from tests.lab.report import check
 
 if TYPE_CHECKING:
@@ -77,8 +78,14 @@ def pretending(story: Story, when: str) -> None:
         attacks.public_lan(story)
     with story.watch(f"L27_rogue_dhcp_{when}", "L27"):
         attacks.rogue_gateway(story)
-    with story.watch(f"L27_rogue_ra_{when}", "L27_ipv6"):
+
+
+def rogue_router(story: Story) -> None:
+    """L27: with IPv6 nobody knows from a MAC which addresses it has: the rule names them as well."""
+    with story.watch("L27_rogue_ra", "L27_ipv6"):
+        story.apply(site_a(rule("cameras", H1_BOUND, f"list from '{net.H1_6}'")))
         attacks.rogue_gateway(story, net.H1_6)
+    story.apply(story.text)
 
 
 def called(story: Story, when: str) -> None:

@@ -74,8 +74,10 @@ ROWS = (
         ("packets.tricks", STATE), "the routes are set as OpenWrt's client sets them, without its program"),
     Row(26, "RA and redirects", "An attacker's router advertisement with routes; an ICMP redirect.",
         ("packets.tricks", STATE)),
-    Row(27, "rogue DHCP on the LAN", "Another host is h1's gateway and forwards for it.", ("packets.pretending",),
-        "one that translates to its own address is a free host that shares its line: force the interface"),
+    Row(27, "rogue DHCP or RA on the LAN", "Another host is h1's gateway and forwards for it.",
+        ("packets.pretending", "packets.rogue_router"),
+        "IPv6: only of addresses that the rule names; one that translates to its own address is a free host: force the "
+        "interface"),
     Row(28, "LocalNet", "The WAN's own network holds the target, or half of all addresses; somebody answers there.",
         ("packets.tricks",)),
     Row(29, "public LAN", "The LAN has got public addresses, h1 one of them.", ("packets.pretending",)),

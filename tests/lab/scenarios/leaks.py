@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tests.lab.leaks import controls, events, overlap, packets, rules
 from tests.lab.leaks.story import Story
+from tests.lab.namespace import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ def run(report: Report) -> None:
         blocked(story)
         story.b.start()
         with story.watch("L02_comes_up"):
+            wait_until("the daemon of router B", story.b.tunnel, 120, 0.1)
+            story.order("up")  # instead of waiting until it tries again
             story.carries()
         carried(story)
         happenings(story)
@@ -41,6 +44,7 @@ def blocked(story: Story) -> None:
     packets.to_everybody(story)
     packets.helpers(story, "blocked")
     packets.pretending(story, "blocked")
+    packets.rogue_router(story)
     packets.called(story, "blocked")
     packets.tricks(story, "blocked")
     packets.free_and_reachable(story)
@@ -57,7 +61,7 @@ def carried(story: Story) -> None:
     packets.tricks(story, "up")
     packets.strangers(story)
     packets.shadow(story)
-    rules.self_test(story, "up")
+    rules.self_test(story, "protected")
 
 
 def happenings(story: Story) -> None:
