@@ -93,6 +93,8 @@ class Packet:
         kind = canary_kind(self.frame)
         mark = f", canary {NAMES.get(kind, kind)}" if kind >= 0 else ", marked" if H1_MARK in self.frame else ""
         ports = f" {self.sport}>{self.dport}" if self.sport or self.dport else ""
+        if self.protocol in (ICMP, ICMP6):
+            ports = f" {self.body[:60].hex()}"
         return f"{show(self.source)} > {show(self.target)} protocol {self.protocol}{ports}{mark}"
 
 

@@ -257,7 +257,10 @@ class Story:
                 run(["ip", family, "-batch", "-"], DEFAULT_RULES)
         for what in ("state", "policy"):
             router.run("ip", "xfrm", what, "flush")
-        router.ip("link del ist-branch\n")
+        words = router.run("ip", "l2tp", "show", "tunnel").split()
+        for place, word in enumerate(words):
+            if word == "Tunnel":
+                router.run("ip", "l2tp", "del", "tunnel", "tunnel_id", words[place + 1].rstrip(","))
 
     def say(self, command: str, **fields: Any) -> dict[str, Any]:
         """A command to router A's daemon about its tunnel. Raises IsthmusError."""
