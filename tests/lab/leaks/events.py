@@ -232,7 +232,7 @@ def booted(story: Story) -> None:
         story.net.a.ip("link set wan0 down\nlink set br-lan down\n")
         story.forget_everything()
         story.net.a.nft(text)
-        story.net.a.ip("link set br-lan up\nlink set wan0 up\n" + net.UPLINK_A)
+        story.net.a.ip("link set br-lan up\nlink set wan0 up\n" + net.LAN_A_UP + net.UPLINK_A)
         fw4.load(story.net.a)
         story.span(2)
         facts.note("lines of the persisted guard", text.count("\n"))

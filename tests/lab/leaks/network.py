@@ -73,6 +73,7 @@ address replace {WAN_A6}/64 dev wan0 nodad
 route replace default via {ISP_A}
 route replace default via {ISP_A6}
 """
+LAN_A_UP = f"address replace {GATEWAY_6}/64 dev br-lan nodad\naddress replace fd10::1/64 dev br-lan nodad\n"
 SECOND_UPLINK = f"""\
 link set wan1 up
 address replace {SECOND_A}/24 dev wan1

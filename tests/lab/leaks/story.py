@@ -218,6 +218,7 @@ class Story:
         """After a step that broke off: everything as it was before it."""
         self.oracle.allow = None
         self.h1.fly(RATE)
+        self.net.a.ip("link set br-lan up\n" + net.LAN_A_UP)
         self.net.isp.ip("link set wan-b up\naddress replace 2001:db8:b::1/64 dev wan-b nodad\n")
         self.net.a.ip("link set wan1 down\nlink set wan0 up\n" + net.UPLINK_A)
         self.net.isp.nft("table inet lossy\ndelete table inet lossy\n")

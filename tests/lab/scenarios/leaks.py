@@ -88,14 +88,15 @@ def happenings(story: Story) -> None:
         overlap.both_ways,
         rules.offloaded,
     ):
-        guarded(story, step)
+        with story.report.case(f"leak.step_{step.__name__}"):
+            guarded(story, step)
 
 
 def guarded(story: Story, step: Callable[[Story], None]) -> None:
-    """One step; if it breaks off, the others still have a tunnel that carries."""
-    with story.report.case(f"leak.step_{step.__name__}"):
-        try:
-            step(story)
-        except Exception:
+    """One step; if something in it fails, the others still have a tunnel that carries."""
+    failed = story.report.failed
+    try:
+        step(story)
+    finally:
+        if story.report.failed > failed:
             story.recover()
-            raise
