@@ -112,4 +112,4 @@ def run(story: Story) -> None:
     for step in (every_kind, helpers, pretending, called_from_outside, helper_opens, shadow, spoofed_from_outside,
                  uplink_tricks):  # fmt: skip
         step(story)
-    story.h1.fly(1000)
+    story.h1.fly(story.rate)

@@ -40,7 +40,7 @@ def established_before(story: Story) -> None:
     alone: the tunnel never comes up.
     """
     story.secret.mirror(True)
-    story.h1.wait(2500)
+    story.h1.wait(1500)
     story.secret.mirror(False)
     story.pause()
     story.a.write(story.text)

@@ -42,9 +42,9 @@ def kinds(story: Story, when: str) -> None:
     """L19, L20, L21, L22, L30, L34, L35: each by its own kinds of canary."""
     for name, chosen in KINDS:
         with story.watch(f"{name}_{when}"):
-            story.h1.fly(1000, chosen)
+            story.h1.fly(story.rate, chosen)
             story.span(0.5)
-    story.h1.fly(1000)
+    story.h1.fly(story.rate)
 
 
 def to_everybody(story: Story) -> None:

@@ -124,7 +124,7 @@ def two_tunnels(story: Story) -> None:
         third.start()
         with story.watch("L41_two_tunnels", carried=True) as facts:
             story.apply(site_a(rule()) + OTHER)
-            wait_until("the second tunnel", lambda: third.tunnel().get("state") == "up", 90, 0.1)
+            wait_until("the second tunnel", lambda: third.tunnel().get("state") == "up", 180, 0.1)
             seen = ways(story)
             facts.note("behind which addresses h1 is seen", sorted(seen))
             check(seen == {net.WAN_B}, f"h1 is seen behind {seen}")
@@ -134,9 +134,9 @@ def two_tunnels(story: Story) -> None:
         with story.watch("L41_ordered_list") as facts:
             text = site_a(rule().replace("list via 'branch'", "list via 'branch'\n\tlist via 'other'")) + OTHER
             story.apply(text)
-            wait_until("the second of the list", lambda: ways(story) == {net.ATTACKER}, 60, 0.1)
+            wait_until("the second of the list", lambda: ways(story) == {net.ATTACKER}, 120, 0.1)
             story.order("up")
-            wait_until("the first of the list", lambda: ways(story) == {net.WAN_B}, 60, 0.1)
+            wait_until("the first of the list", lambda: ways(story) == {net.WAN_B}, 120, 0.1)
     finally:
         third.remove()
         story.apply(story.text)
@@ -148,7 +148,7 @@ def offloaded(story: Story) -> None:
     fw4.load(story.net.a, offload=True)
     story.secret.mirror(True)
     with story.control("L17") as facts:
-        story.h1.wait(2500)
+        story.h1.wait(1500)
         offloads = offloaded_flows(story)
         facts.note("offloaded flows of h1's", offloads)
         check(offloads > 0, "no flow of h1's was offloaded: this test could not fail")

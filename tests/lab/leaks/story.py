@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.lab.leaks.stimuli import Ftp
     from tests.lab.report import Facts, Report
 
-RATE, FREE_RATE = 1000, 40  # packets a second of the forced host and of the free one
+RATE, REDUCED_RATE, FREE_RATE = 1000, 400, 40  # packets a second of the forced host, and of the free one
 LEAST = 50  # canaries in a watch, or it has shown nothing
 SETTLE_S = 0.15  # for what is on its way to the oracle
 H1_BOUND = f"{net.H1}@{net.MACS['h1']}"
@@ -87,6 +87,8 @@ class Story:
         self.proven: set[str] = set()  # names of the controls that have been seen
         self.sent = 0
         self.leaked = 0
+        self.rate = REDUCED_RATE
+        self.seconds = 1
         self.blocked_s = 0.0  # needlessly: the tunnel stood and nothing came through
         self.open_s = 0.0
         self.ftp: Ftp | None = None  # a control connection from before the policy
@@ -101,13 +103,14 @@ class Story:
             self.stack.callback(self.b.remove)
             enter(self.net)
             self.seconds = self.report.amount(1, 10)
+            self.rate = self.report.amount(REDUCED_RATE, RATE)
             fw4.load(self.net.a)
             enter(self.oracle)
             self.secret = enter(Arrivals(self.net.sink, "eth0", [packed(net.SECRET), packed(net.SECRET6)]))
             self.open = enter(Arrivals(self.net.sink, "eth0", [packed(net.OPEN), packed(net.OPEN6)]))
             enter(self.h1)
             enter(self.h2)
-            self.h1.fly(RATE)
+            self.h1.fly(self.rate)
             self.h2.fly(FREE_RATE)
         except BaseException:
             self.stack.close()
@@ -203,9 +206,9 @@ class Story:
 
     def guarded(self) -> None:
         """Wait until router A's guard stands."""
-        wait_until("the guard of router A", lambda: self.a.lamps().get("guard") == "ok", 90, 0.1)
+        wait_until("the guard of router A", lambda: self.a.lamps().get("guard") == "ok", 180, 0.1)
 
-    def carries(self, limit: float = 90.0) -> float:
+    def carries(self, limit: float = 180.0) -> float:
         """Wait until both are up and canaries reach the sink through router B; how long it took in seconds."""
         begin = time.monotonic()
         self.a.wait_state("up", limit=limit)
@@ -217,7 +220,7 @@ class Story:
     def recover(self) -> None:
         """After a step that broke off: everything as it was before it."""
         self.oracle.allow = None
-        self.h1.fly(RATE)
+        self.h1.fly(self.rate)
         self.net.a.ip("link set br-lan up\n" + net.LAN_A_UP)
         self.net.isp.ip("link set wan-b up\naddress replace 2001:db8:b::1/64 dev wan-b nodad\n")
         self.net.a.ip("link set wan1 down\nlink set wan0 up\n" + net.UPLINK_A)
