@@ -1,4 +1,4 @@
-"""Which connections end when passthrough sections, aliases and peers change; and that our own never do."""
+"""Which connections end when passthrough sections, aliases and peers change; and that our own do not."""
 
 from __future__ import annotations
 
@@ -64,6 +64,10 @@ class EndingTest(unittest.TestCase):
         shadow = flow(17, "192.168.10.5", 500, PEER, 500, WAN, 500)
         moved = flow(17, "192.168.10.5", 500, PEER, 500, WAN, 40000)
         self.assertEqual(ended(Concern(peers=[parse_ip(PEER)]), [shadow, moved]), [shadow])
+
+    def test_ours_that_had_to_give_way_to_a_shadow(self) -> None:
+        gave_way = [flow(17, WAN, 500, PEER, 500, WAN, 49), flow(50, WAN, 0, PEER, 0, "203.0.113.9")]
+        self.assertEqual(ended(Concern(peers=[parse_ip(PEER)]), gave_way), gave_way)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.lab.report import Report  # noqa: E402 - the path comes first
 
 STORIES = (
     "kernel", "joined", "faults", "ipv6", "nat", "roam", "narrow", "static", "rekey", "attack", "crowd", "coldstart",
-    "throughput", "full_profile", "passthrough", "overlap", "interop", "leaks", "leaks_state",
+    "throughput", "full_profile", "passthrough", "overlap", "interop",
 )  # fmt: skip
 
 

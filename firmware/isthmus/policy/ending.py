@@ -105,7 +105,8 @@ class Ending:
         # What a port forward sends on has our address as well, and answers from another.
         here = flow.source in self._own or (flow.destination in self._own and flow.reply_source in self._own)
         if here and (flow.protocol in (ESP, L2TP) or self._is_ike(flow)):
-            return False
+            # Ours, which goes on; but not as a neighbour of an entry that is gone, under whose port it had to give way.
+            return flow.source in self._own and _is_translated(flow)
         for address in (flow.source, flow.reply_source):
             if address in self._hosts or find_piece(self._pieces[len(address)], address):
                 return True
@@ -132,6 +133,10 @@ class Ending:
         if flow.source in self._own:
             return flow.sport in TUNNEL_PORTS
         return flow.destination in self._own and flow.dport in TUNNEL_PORTS
+
+
+def _is_translated(flow: Flow) -> bool:
+    return (flow.source, flow.sport) != (flow.reply_destination, flow.reply_dport)
 
 
 def _network(address: bytes, length: int) -> Prefix:

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from isthmus.edge.control import ask
-from isthmus.policy.trial import TARGETS
+from isthmus.policy.trial import NOT_PROVEN, TARGETS
 from tests.lab.leaks import fw4, stimuli
 from tests.lab.leaks import network as net
 from tests.lab.leaks.frames import MARKERS
@@ -178,7 +178,8 @@ def self_test(story: Story, state: str) -> None:
         rows = {row["name"]: row for row in answer["rules"]}
         facts.note("verdict", rows["cameras"]["verdict"])
         facts.note("its free probe, seen outside", story.oracle.look()[ALLOWED] - before)
-        check(rows["cameras"]["verdict"] == state, f"{rows['cameras']} {answer['notes']}")
+        # On a machine that is too slow it may say that it knows nothing; never may it be green, or red, without cause.
+        check(rows["cameras"]["verdict"] in (state, NOT_PROVEN), f"{rows['cameras']} {answer['notes']}")
         check(story.oracle.counts[ALLOWED] > before, "the probe of the free host was not seen outside")
     story.oracle.allow = None
 
