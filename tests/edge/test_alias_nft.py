@@ -144,7 +144,7 @@ class Joined(unittest.TestCase):
         """What a TCP server at the address says, "" if nobody does."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with self.nets[client].socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(1.0)
+            sock.settimeout(3.0)
             try:
                 sock.connect((address, PORT))
                 return sock.recv(200).decode()
@@ -152,7 +152,7 @@ class Joined(unittest.TestCase):
                 return ""
 
     def ping(self, client: str, address: str, *options: str) -> str:
-        argv = ["ping", "-n", "-c", "1", "-W", "1", *options, address]
+        argv = ["ping", "-n", "-c", "1", "-W", "3", *options, address]
         return self.nets[client].run(*argv, check=False)
 
     def assert_joined(self) -> None:
