@@ -261,6 +261,7 @@ class Forcing:
         self._settled = wanted
         self._repairs = repairs
         self.inherited = ""
+        self.end_flows()  # at once: our own IKE follows, and a client's connection may own its port
 
     def end_flows(self) -> None:
         """Some of those that have to."""

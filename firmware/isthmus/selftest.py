@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from isthmus.site import Site
 
 LISTEN_MS = 1_500  # for answers
+MOST_TURNS = 100  # of what is still in the queue at the end
 HOPS = 2  # one of them is this router's
 EPHEMERAL = 0x8000
 
@@ -72,7 +73,7 @@ class SelfTest:
         sent = self._probes + ([self._free] if self._free is not None else [])
         try:
             self._eyes = hands.Eyes()
-            self._loop.on_readable(self._eyes.fd(), lambda _: self.see())
+            self._loop.on_readable(self._eyes.fd(), lambda _: self._look())
             for number, ifname in enumerate(sorted({probe.ifname for probe in sent})):
                 self._injectors[ifname] = hands.Injector(ifname, number)
             for probe in sent:
@@ -90,6 +91,9 @@ class SelfTest:
             raise
         self.end_at = host.now() + LISTEN_MS
         self.text = "%d probes of rules %s are on their way" % (len(self._probes), ", ".join(names))
+
+    def _look(self) -> None:
+        self.see()
 
     def _ground(self) -> Ground:
         kernel, config = self._site.kernel, self._site.forcing.config
@@ -112,14 +116,17 @@ class SelfTest:
             )
         )  # fmt: skip
 
-    def see(self) -> None:
-        """Something has passed."""
-        for ifname, leaves, packet in self._eyes.look() if self._eyes is not None else []:
+    def see(self) -> bool:
+        """Something has passed; False where there is nothing more to be seen."""
+        seen = self._eyes.look() if self._eyes is not None else []
+        for ifname, leaves, packet in seen:
             if self._own_mark in packet and leaves and ifname not in self._own_left:
                 self._own_left.append(ifname)
             for probe in self._probes + ([self._free] if self._free is not None else []):
                 if probe.mark in packet:
                     self._note(probe, ifname, leaves, packet)
+
+        return bool(seen)
 
     def _note(self, probe: Probe, ifname: str, leaves: bool, packet: bytes) -> None:
         who = pull_source(packet)
@@ -132,7 +139,9 @@ class SelfTest:
     def finish(self) -> None:
         """Judge, and put everything away."""
         self.end_at = None  # first: a mistake of ours below is not made again and again
-        self.see()
+        for _ in range(MOST_TURNS):
+            if not self.see():
+                break
         self._close()
         config, forcing = self._site.forcing.config, self._site.forcing
         lans = list(config.globals.lans) if config is not None else []

@@ -263,6 +263,22 @@ class FlowTest(ForcedTest):
         ended = [words for verb, _, words in self.a.kernel.log if verb == "end"]
         self.assertTrue("offloaded" in ended[0], "what no chain sees ends first")
 
+    def test_our_own_ike_that_had_to_give_way_to_a_client_begins_anew(self) -> None:
+        pushed = flow(A, 7, sport=500)
+        pushed.reply_dport = 49
+        self.a.kernel.known_flows = [self.others[0], self.others[2], pushed]
+        said: list[int] = []
+        send = self.a.send
+
+        def note(data: bytes, source: object, destination: object, probe: bool = False) -> None:
+            said.append(len(self.left()))
+            send(data, source, destination, probe)
+
+        self.a.send = note
+        self.apply(RULE % "")
+        self.assertEqual(self.left(), [2, 4])
+        self.assertEqual(said[0], 2, "before the first word to the peer")
+
     def test_without_the_guard_none_ends(self) -> None:
         self.a.kernel.known_flows = [flow(CAMERA)]
         self.a.kernel.fail_next["guard_set"] = EINVAL
@@ -300,7 +316,7 @@ class FlowTest(ForcedTest):
         self.a.kernel.known_flows = [flow(CAMERA, number, sport=1024 + number) for number in range(250)]
         config = self.write(self.a, site_text("198.51.100.1", "192.168.20.0/24") + RULE % "")
         self.a.site.apply(config, [], self.pair.now)
-        for left in (250, 150, 50):
+        for left in (150, 50, 0):
             self.a.site.handle_timer(self.pair.now)
             self.assertEqual(len(self.left()), left)
         self.pair.run(1)

@@ -22,7 +22,8 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCGIFHWADDR = 0x8913, 0x8914, 0x8927  # linux/sock
 IFF_UP = 1
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4  # linux/if_packet.h
-SO_ATTACH_FILTER = 26
+SO_ATTACH_FILTER, SO_RCVBUFFORCE = 26, 33  # asm-generic/socket.h
+QUEUE_BYTES = 4 << 20
 RTM_NEWQDISC, RTM_NEWTFILTER = 36, 44  # linux/rtnetlink.h
 REQUEST_ACK, CREATE = 5, 0x400
 TC_INGRESS_HANDLE, TC_INGRESS = 0xFFFF0000, 0xFFFFFFF1  # linux/pkt_sched.h
@@ -32,13 +33,16 @@ NAME = b"isttest%d"
 WAIT_S = 2
 PACKETS_A_TURN = 200
 
-# What the eyes let in, of a packet from its IP header on: one hop left, or an ICMP error (linux/filter.h; BPF has no
-# names): IPv4 with TTL 1 or protocol 1, IPv6 with hop limit 1 or next header 58.
+# What the eyes let in, of a packet from its IP header on (linux/filter.h: code, jumps if true and false, value): what
+# has one hop left, "unreachable" and "time exceeded". A busy router's other packets would fill the queue.
 _FILTER = (
-    (0x30, 0, 0, 0), (0x74, 0, 0, 4), (0x15, 0, 4, 4),  # ldb [0]; rsh 4; jeq 4
-    (0x30, 0, 0, 8), (0x15, 6, 0, 1), (0x30, 0, 0, 9), (0x15, 4, 5, 1),
-    (0x15, 0, 4, 6),
-    (0x30, 0, 0, 7), (0x15, 1, 0, 1), (0x30, 0, 0, 6),
+    (0x30, 0, 0, 0), (0x74, 0, 0, 4), (0x15, 0, 8, 4),  # the version: 4
+    (0x30, 0, 0, 8), (0x15, 14, 0, 1),  # TTL 1
+    (0x30, 0, 0, 9), (0x15, 0, 13, 1), (0xB1, 0, 0, 0), (0x50, 0, 0, 0),  # ICMP, its type behind the header
+    (0x15, 9, 0, 3), (0x15, 8, 9, 11),
+    (0x15, 0, 8, 6),  # the version: 6
+    (0x30, 0, 0, 7), (0x15, 5, 0, 1),  # hop limit 1
+    (0x30, 0, 0, 6), (0x15, 0, 4, 58), (0x30, 0, 0, 40), (0x15, 1, 0, 1), (0x15, 0, 1, 3),
     (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0),
 )  # fmt: skip
 
@@ -129,6 +133,7 @@ class Eyes:
         self._socket = socket.socket(socket.AF_PACKET, kind, socket.htons(ETH_P_ALL))
         program = struct.pack("HP", len(_FILTER), self._code.buffer_info()[0])
         self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE_BYTES)
 
     def fd(self) -> int:
         """What to poll for reading."""

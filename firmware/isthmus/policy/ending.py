@@ -1,7 +1,8 @@
 """Which connections end when forced rules change: those of the sources concerned, which the tracker would let go on.
 
 A flow that began under other rules keeps its translation, and one that is offloaded passes by every chain. Forgotten
-by the kernel, it is judged as if it were new. The router's own IKE and ESP are never among them.
+by the kernel, it is judged as if it were new. The router's own IKE and ESP are not among them, as long as they are
+where they belong.
 """
 
 from __future__ import annotations
