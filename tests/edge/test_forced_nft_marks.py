@@ -100,6 +100,29 @@ class MarksTest(Case):
                 self.assert_fates([self.back(host, far, 4003, "x")], "lan")
                 self.assert_fates([self.back(host, far, 4003, "wan")])
 
+    def test_what_a_tunnel_brings_for_a_forced_host_is_not_led_out_by_a_foreign_route(self) -> None:
+        """DHCP option 121 with a route to a host of ours: what the peer sends it would leave again, in the clear."""
+        routes = (("-4", HOST, "203.0.113.253", "192.168.20.7"), ("-6", HOST6, "fe80::fe", "2001:db8:20::7"))
+        for family, host, gateway, remote in routes:
+            run("ip", family, "route", "add", host, "via", gateway, "dev", "wan0")
+            try:
+                for source, mine, _ in self.concerned():
+                    if mine != host:
+                        continue
+                    with self.subTest(source, host=host):
+                        calls = self.packet(remote, host, UDP, 4010, sport=9, place="x")
+                        if "/" in source or ("@" in source and ":" not in host):
+                            self.free([calls])
+                            self.router.on([rule("r", [source])])
+                            self.assert_fates([calls])
+                        run("ip", family, "route", "del", host)
+                        self.router.on([rule("r", [source])])
+                        self.assert_fates([self.packet(host, remote, UDP, 9, sport=4011)], "x")
+                        run("ip", family, "route", "add", host, "via", gateway, "dev", "wan0")
+                        self.assert_fates([self.packet(remote, host, UDP, 4011, sport=9, place="x")])
+            finally:
+                run("ip", family, "route", "del", host)
+
     def test_answers_to_free_hosts_and_to_what_is_excepted_arrive(self) -> None:
         let = [exception("e", ["198.51.100.0/24", "2001:db8:bad::/64"])]
         for source, host, far in self.concerned():

@@ -18,9 +18,9 @@ from isthmus.policy.chain import Chain
 from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC
 from isthmus.policy.given import MARK_MASK
 from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRIORITY
-from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP, matches, on, one_of, quoted
+from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP, each_once, from_there, matches, on, one_of, quoted
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
-from isthmus.policy.spans import FAMILIES, format_span
+from isthmus.policy.spans import FAMILIES, format_all, format_span
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip
 
 TYPE_CHECKING = False
@@ -242,7 +242,8 @@ class _Writer:
         """What a tunnel brings is marked as its own: a flow table (`flow add`) asks for the way of the answers by the
         mark, and the main table would lead it out in the clear.
         """
-        back = on("oifname", self.homes, "accept") + ["fib saddr . iif oif missing counter drop", "accept"]
+        back = on("oifname", self.homes, "accept") + self._for_forced()
+        back += ["fib saddr . iif oif missing counter drop", "accept"]
         self.chains.append(Chain("forced_back", back))
         ways = dict.fromkeys(self.tunnels, "forced_back")
         for lane in self.lanes:
@@ -251,6 +252,20 @@ class _Writer:
             self.chains.append(Chain(ways[lane.ifname], [mark, "goto forced_back"]))
         rows = ["%s : goto %s" % (quoted([ifname])[0], ways[ifname]) for ifname in sorted(ways)]
         return ["iifname vmap { %s }" % ", ".join(rows)] if rows else []
+
+    def _for_forced(self) -> list[str]:
+        """What a tunnel brings for a forced host and a foreign route (DHCP option 121) would lead out again."""
+        if not self.homes:
+            return []
+        lines = []
+        if self.nat:
+            lines.append("ct direction reply ct mark & 0x%08x %s counter drop" % (MARK_MASK, self._marks()))
+        named = [source.prefix for rule in self.rules for source in rule.sources if source.prefix is not None]
+        for word, size in FAMILIES:
+            spans = format_all(named, size)
+            if spans:
+                lines.append("%s daddr %s counter drop" % (word, one_of(spans)))
+        return lines
 
     def _from_outside(self) -> list[str]:
         """Who calls a forced host from outside its tunnel has no answer, and the call may not open a way for one: after
@@ -341,7 +356,7 @@ class _Writer:
         if hook == DNS and rule.dns:
             return [""]
         if hook == INTO:
-            return [_from_there(head) for head in matches(rule.to, rule.ports)]
+            return [from_there(head) for head in matches(rule.to, rule.ports)]
         to = rule.to
         if hook == IN and to:  # where the router would go for them is known only of those who may go nowhere else
             to = [Prefix(bytes(size), 0) for size in wide_families(rule)]
@@ -392,7 +407,7 @@ class _Writer:
 
     def _into(self, rule: ForcedConfig, number: int) -> list[str]:
         del number
-        return [_from_there(line) for line in self._exceptions(rule)] + ["counter drop"]
+        return [from_there(line) for line in self._exceptions(rule)] + ["counter drop"]
 
     def _in(self, rule: ForcedConfig, number: int) -> list[str]:
         del number
@@ -417,29 +432,17 @@ class _Writer:
             ports = [entry for entry in rules[0].router_ports if _allowed_by_all(entry, rules)]
             self.chains.append(Chain("ipv6_router", _router_chain(ports, drop)))
             heads = [head for rule in rules if IPV6_BYTES in wide_families(rule) for head in matches([], rule.ports)]
-            lines = [("%s goto ipv6_router" % head).strip() for head in _each_once(heads)]
+            lines = [("%s goto ipv6_router" % head).strip() for head in each_once(heads)]
         else:
             way = "fib daddr oifname" if hook == ARRIVE else "oifname"
             drop = "fib daddr type unicast " + drop if hook == ARRIVE else drop
             heads = [head for rule in rules for head in matches(rule.to, rule.ports, IPV6_BYTES)]
-            lines = on(way, inside, "accept") + [("%s %s" % (head, drop)).strip() for head in _each_once(heads)]
+            lines = on(way, inside, "accept") + [("%s %s" % (head, drop)).strip() for head in each_once(heads)]
         self.chains.append(Chain("ipv6_" + hook, lines))
-
-
-def _from_there(match: str) -> str:
-    """The same of a packet that comes from where this one goes."""
-    return match.replace("daddr", "saddr").replace("dport", "sport")
 
 
 def _allowed_by_all(entry: Ports, rules: list[ForcedConfig]) -> bool:
     return all([other for other in rule.router_ports if other.covers(entry)] for rule in rules)
-
-
-def _each_once(heads: list[str]) -> list[str]:
-    """Without repetition; "" (everything) makes the others needless."""
-    if "" in heads:
-        return [""]
-    return [head for index, head in enumerate(heads) if head not in heads[:index]]
 
 
 def _router_chain(ports: list[Ports], drop: str) -> list[str]:

@@ -49,6 +49,18 @@ def matches(to: list[Prefix], ports: list[Ports], size: int = 0) -> list[str]:
     return [("%s %s" % (end, kind)).strip() for end in ends for kind in kinds]
 
 
+def from_there(match: str) -> str:
+    """The same of a packet that comes from where this one goes."""
+    return match.replace("daddr", "saddr").replace("dport", "sport")
+
+
+def each_once(heads: list[str]) -> list[str]:
+    """Without repetition; "" (everything) makes the others needless."""
+    if "" in heads:
+        return [""]
+    return [head for index, head in enumerate(heads) if head not in heads[:index]]
+
+
 def _kinds(ports: list[Ports]) -> list[str]:
     """One match for all protocols without ports, one for each with ports. icmp means that of both families."""
     bare: list[int] = []
