@@ -11,8 +11,8 @@ from isthmus.kernel.ways import Way
 from isthmus.lamps import brief
 from isthmus.policy_explain import explain_packet
 from isthmus.wire.addr import parse_ip, parse_prefix
+from tests.core.forced_pair import CAMERA, EXCEPTION, NOON, RULE, UNTIL, ForcedTest
 from tests.core.pair import LAN_A
-from tests.core.test_site_forced import CAMERA, EXCEPTION, NOON, RULE, UNTIL, ForcedTest
 
 PASSTHROUGH = "config passthrough 'vpn'\n option protocol ipsec\n option action block\n list from 'lan0'\n"
 ALIAS = "config alias 'twin'\n option tunnel branch\n option subnet 192.168.10.0/24\n option as 10.66.1.0/24\n"
