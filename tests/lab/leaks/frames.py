@@ -187,6 +187,8 @@ def add_ipv4(host: Host, add: Callable[..., None]) -> None:
     say("fragment-1", UDP, lambda b: struct.pack(">HHHH", base + 4, 4004, 8 + 64 + 64, 0) + b, ident=77, part=0x2000)
     say("fragment-2", UDP, lambda b: b, ident=77, part=9, leaves=0)  # it leaves in the first one's packet
     say("big", UDP, lambda b: udp(me, to, base + 5, 4005, b), size=1440, part=0x4000)
+    if host is HOST_2:
+        return  # a free host that speaks to our peer is a clash of its own (L24), and no measure of the free
     say("peer-ike", UDP, lambda b: udp(me, peer, base + 6, 500, b), peer)
     say("peer-natt", UDP, lambda b: udp(me, peer, base + 6, 4500, b), peer)
     say("peer-tcp", TCP, lambda b: tcp(me, peer, base + 7, 80, SYN, b), peer)
@@ -212,8 +214,8 @@ def add_ipv6(host: Host, add: Callable[..., None]) -> None:
     say("esp", ESP, lambda s, d, b: host.marker[:4] + struct.pack(">I", 1) + b)
     say("sctp", SCTP, lambda s, d, b: sctp(base, 9, b))
     say("proto-255", 255, lambda s, d, b: b)
-    say("peer-udp", UDP, lambda s, d, b: udp(s, d, base + 6, 500, b), peer)
     if host is HOST_1:
+        say("peer-udp", UDP, lambda s, d, b: udp(s, d, base + 6, 500, b), peer)
         say("temporary", UDP, lambda s, d, b: udp(s, d, base + 3, 4003, b), source=packed(net.H1_TEMPORARY))
         say("ula", UDP, lambda s, d, b: udp(s, d, base + 4, 4004, b), source=packed(net.H1_ULA))
         say("link-local", UDP, lambda s, d, b: udp(s, d, base + 5, 4005, b), source=packed("fe80::d1"), leaves=False)
