@@ -127,7 +127,7 @@ def _test(run_directory: str, rule: str | None, talks: bool) -> tuple[dict[str, 
     request = {"command": "policy-test"}
     if rule is not None:
         request["rule"] = rule
-    answer = ask(run_directory, request)
+    answer = ask(run_directory, request, TEST_S * 1000)  # what it needs is loaded now: slow on a small router
     said = ""
     end = now() + TEST_S * 1000
     while answer["running"] and now() < end:
@@ -136,7 +136,7 @@ def _test(run_directory: str, rule: str | None, talks: bool) -> tuple[dict[str, 
             print(printable(said))
             sys.stdout.flush()
         time.sleep(LOOK_EVERY_S)
-        answer = ask(run_directory, {"command": "policy-test", "look": True})
+        answer = ask(run_directory, {"command": "policy-test", "look": True}, TEST_S * 1000)
     lines = []
     for row in answer["rules"]:
         lines.append("%s  %s: %s" % (row["name"], row["verdict"].upper(), row["text"]))
