@@ -15,15 +15,16 @@ from tests.lab.report import Report  # noqa: E402 - the path comes first
 
 STORIES = (
     "kernel", "joined", "faults", "ipv6", "nat", "roam", "narrow", "static", "rekey", "attack", "crowd", "coldstart",
-    "throughput", "full_profile", "passthrough", "overlap", "interop",
+    "throughput", "full_profile", "passthrough", "overlap", "interop", "leaks",
 )  # fmt: skip
+LONG = ("leaks_events", "leaks_state")  # in a full run, or when asked for
 
 
 def main() -> int:
     """Run what was asked for, or everything. Exit status 1 if a test failed."""
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     report = Report(full="--full" in sys.argv[1:])
-    for name in STORIES:
+    for name in STORIES + (LONG if words or report.full else ()):
         if words and not [word for word in words if word in name]:
             continue
         print(f"story: {name}", flush=True)

@@ -217,6 +217,24 @@ class Story:
         wait_until("canaries at the sink, through router B", lambda: self.secret.count > count + 10, limit, 0.05)
         return time.monotonic() - begin
 
+    def begin(self) -> None:
+        """Both daemons, from nothing to a tunnel that carries h1."""
+        self.h1.fly(self.rate)
+        self.a.write(self.text)
+        self.a.start()
+        self.b.start()
+        self.guarded()
+        self.carries()
+
+    def put_sum(self) -> None:
+        """What leaked, and how long was blocked needlessly."""
+        with self.report.case("leak.sum") as facts:
+            facts.note("canaries sent with the policy on", self.sent)
+            facts.note("leaked", self.leaked)
+            facts.note("seconds blocked needlessly", round(self.blocked_s, 1))
+            facts.note("of seconds in which the tunnel should carry", round(self.open_s, 1))
+            check(self.leaked == 0, f"{self.leaked} packets leaked")
+
     def recover(self) -> None:
         """After a step that broke off: everything as it was before it."""
         self.oracle.allow = None

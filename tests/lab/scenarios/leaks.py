@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.lab.leaks import controls, events, overlap, packets, rules
+from tests.lab.leaks import controls, events, packets, rules
 from tests.lab.leaks.story import Story
 from tests.lab.namespace import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.lab.report import Report
 
 
@@ -28,12 +26,7 @@ def run(report: Report) -> None:
             story.order("up")  # instead of waiting until it tries again
             story.carries()
         carried(story)
-        happenings(story)
-        with report.case("leak.sum") as facts:
-            facts.note("canaries sent with the policy on", story.sent)
-            facts.note("leaked", story.leaked)
-            facts.note("seconds blocked needlessly", round(story.blocked_s, 1))
-            facts.note("of seconds in which the tunnel should carry", round(story.open_s, 1))
+        story.put_sum()
 
 
 def blocked(story: Story) -> None:
@@ -62,41 +55,3 @@ def carried(story: Story) -> None:
     packets.strangers(story)
     packets.shadow(story)
     rules.self_test(story, "protected")
-
-
-def happenings(story: Story) -> None:
-    """One thing after the other, each from a tunnel that carries to one that does again."""
-    for step in (
-        events.renewals,
-        events.reloaded,
-        events.foreign_flush,
-        events.pause,
-        events.peer_deletes,
-        events.recreated,
-        events.flushed_xfrm,
-        events.esp_is_lost,
-        events.killed,
-        events.silent_peer,
-        events.flapping,
-        events.wrong_secret,
-        events.stopped,
-        events.power_cut,
-        events.booted,
-        packets.peer_is_the_target,
-        rules.exceptions,
-        rules.two_tunnels,
-        overlap.both_ways,
-        rules.offloaded,
-    ):
-        with story.report.case(f"leak.step_{step.__name__}"):
-            guarded(story, step)
-
-
-def guarded(story: Story, step: Callable[[Story], None]) -> None:
-    """One step; if something in it fails, the others still have a tunnel that carries."""
-    failed = story.report.failed
-    try:
-        step(story)
-    finally:
-        if story.report.failed > failed:
-            story.recover()

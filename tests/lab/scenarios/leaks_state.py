@@ -15,11 +15,6 @@ def run(report: Report) -> None:
     """A network and a pair of sites of its own: what breaks here breaks nothing elsewhere."""
     with Story(report, "ls") as story:
         controls.every_kind(story)
-        story.h1.fly(story.rate)
-        story.a.write(story.text)
-        story.a.start()
-        story.b.start()
-        story.guarded()
-        story.carries()
+        story.begin()
         state.edits(story)
         state.every_event(story)
