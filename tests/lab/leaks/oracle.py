@@ -126,7 +126,8 @@ def answers_the_internet(packet: Packet) -> bool:
     is_error = packet.protocol == ICMP and packet.body[:1] in (b"\x03", b"\x0b", b"\x0c")
     is_error = is_error or (packet.protocol == ICMP6 and packet.body[:1] in (b"\x01", b"\x02", b"\x03", b"\x04"))
     quoted = packet.body[8:]
-    return is_error and packet.source in ROUTERS and quoted[at : at + size] == packet.source
+    # About a packet to an address of its own, or to one that it had a moment ago.
+    return is_error and packet.source in ROUTERS and quoted[at : at + size] in ROUTERS
 
 
 class Oracle:
