@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from isthmus import __version__, commands
-from isthmus.config.here import check_here
+from isthmus import __version__
 from isthmus.config.model import load
 from isthmus.edge import os_cpython as host
 from isthmus.edge import os_cpython_start
@@ -19,7 +18,7 @@ from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
 from isthmus.real_outlet import RealOutlet, read_names, read_text
 from isthmus.site import Site
-from isthmus.surroundings import look_around
+from isthmus.waiting import Waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +89,7 @@ class Daemon:
         self.findings: list[dict[str, str]] = []  # clashes, as policy_status.py tells them
         self.found_at: int | None = None
         self._hold_at: int | None = None
+        self._waiting = Waiting(self.started_at)
         self._resting: dict[int, int] = {}  # descriptors that are not looked at until then
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -151,10 +151,14 @@ class Daemon:
         timers = [self.site.get_timer()] + list(self._resting.values()) + ([self._hold_at] if self._hold_at else [])
         if self.selftest is not None and self.selftest.end_at is not None:
             timers.append(self.selftest.end_at)
+        if self._waiting.at is not None:
+            timers.append(self._waiting.at)
         timer = min(timers)
         fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()), ROUNDS)
         if self._hold_at is not None and (host.now() >= self._hold_at or self._is_one_up()):
             self._hold()
+        if self._waiting.is_due(host.now(), self._is_one_up):
+            self._guarded("loading", self._waiting.load_next, host.now())
         for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:
             del self._resting[fd]
             self.loop.on_readable(fd, self._on_kernel_event)
@@ -268,6 +272,9 @@ class Daemon:
         """
         if loaded.config is None or not loaded.config.forced:
             return
+        from isthmus.config.here import check_here  # waiting.py, as below
+        from isthmus.surroundings import look_around
+
         try:
             here = look_around(self._kernel, loaded.config, host.interface_names())
         except (KernelError, OSError) as error:
@@ -298,6 +305,8 @@ class Daemon:
         answer.
         """
         try:
+            from isthmus import commands
+
             return commands.obey(self, request)
         except IsthmusError:
             raise

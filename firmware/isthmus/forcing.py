@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from isthmus.facts import facts_of, peers_of
 from isthmus.kernel.contract import KernelError
-from isthmus.policy.closed import closed_text
 from isthmus.policy.desired import next_hop
 from isthmus.policy.ending import Concern, Ending
-from isthmus.policy.exposure import find_exposed
-from isthmus.policy.forced import forced_objects, homes_of
 from isthmus.policy.guard import is_safe_name
 from isthmus.policy.lane import Lane, choose, lane_numbers
 from isthmus.policy.whole import State, lane_names, policy_chains
@@ -79,6 +76,8 @@ class Forcing:
 
     def draft(self, config: Config, tunnels: dict[str, Tunnel]) -> tuple[list[Chain], list[str]]:
         """Chains and counters as they would be with another configuration. Raises NoLaneError."""
+        if config.forced or config.aliases or self.rules:
+            _load()
         lanes = make_lanes(config, tunnels)
         first = choose(config.forced, _only_up(lanes, self._up))
         chosen = {}
@@ -89,7 +88,11 @@ class Forcing:
 
     def take(self, config: Config) -> list[str]:
         """This is the configuration from now on. Returns a sentence for whoever becomes exposed."""
-        exposed = find_exposed(self.rules, config.forced)
+        exposed: list[str] = []
+        if self.rules:
+            from isthmus.policy.exposure import find_exposed
+
+            exposed = find_exposed(self.rules, config.forced)
         self.config = config
         names = [rule.name for rule in config.forced]
         self.chosen = {name: tunnel for name, tunnel in self.chosen.items() if name in names}
@@ -213,7 +216,11 @@ class Forcing:
 
     def closed(self) -> str:
         """What stands in at boot for a guard that nft does not take; "" where nothing was promised."""
-        return "" if self.config is None else closed_text(self.config.forced, self.config.globals.lans)
+        if self.config is None or not self.config.forced:
+            return ""
+        from isthmus.policy.closed import closed_text
+
+        return closed_text(self.config.forced, self.config.globals.lans)
 
     def lans_first(self, addresses: list[tuple[str, bytes, int]]) -> list[tuple[str, bytes, int]]:
         """(interface, address, length): other sites know this router by its address in a LAN, not on an uplink."""
@@ -222,8 +229,10 @@ class Forcing:
 
     def objects(self) -> list[KernelObject]:
         """Rules, and routes of the tunnels' tables."""
-        if self.config is None:
+        if self.config is None or not (self.config.forced or self.lanes):
             return []
+        from isthmus.policy.forced import forced_objects, homes_of
+
         return forced_objects(self.lanes, homes_of(self.config.forced, self.config.globals.lans))
 
     def is_spent(self, exception: ExceptionConfig) -> bool:
@@ -292,6 +301,22 @@ class Forcing:
     def _stands_in(self, text: str) -> bool:
         """A guard with this text holds the same rules."""
         return all("\n".join(chain.lines()) in text for chain in self.boot_chains()[0])
+
+
+def _load() -> None:
+    """What only rules and aliases need (waiting.py) is there before anything is changed for them, or nothing is."""
+    from isthmus.policy import alias, closed, exposure, forced
+
+    alias, closed, exposure, forced  # noqa: B018 - having them is all
+
+
+def hosts_of(config: Config) -> str:
+    """Lines for a resolver's hosts file, policy/alias.py's."""
+    if not config.aliases:
+        return ""
+    from isthmus.policy.alias import hosts_text
+
+    return hosts_text(config.aliases)
 
 
 def make_lanes(config: Config, tunnels: dict[str, Tunnel]) -> list[Lane]:

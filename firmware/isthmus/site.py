@@ -12,12 +12,11 @@ from isthmus.config.model import changed_fields
 from isthmus.crypto.suites import SuiteError
 from isthmus.errors import IsthmusError
 from isthmus.facts import ends_of, peers_of
-from isthmus.forcing import Forcing
+from isthmus.forcing import Forcing, hosts_of
 from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.mover import Mover
 from isthmus.observer import Observer
-from isthmus.policy.alias import hosts_text
 from isthmus.policy.guard import guard_text
 from isthmus.probe import in_ipv4
 from isthmus.proto import actions
@@ -120,7 +119,7 @@ class Site:
         report["exposed"] = self.forcing.take(config)
         for sentence in report["exposed"]:
             self.log.warning("policy", sentence)
-        self._outlet.publish_hosts(hosts_text(config.aliases))
+        self._outlet.publish_hosts(hosts_of(config))
         self.forcing.see(self.tunnels, now)
         self.guarded = False
         self.keeper.hurry(now)

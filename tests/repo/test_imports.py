@@ -57,6 +57,7 @@ DAEMON = (
     "isthmus.commands", "isthmus.daemon", "isthmus.forcing", "isthmus.keeper", "isthmus.lamps", "isthmus.mover",
     "isthmus.observer", "isthmus.outlet", "isthmus.policy_explain", "isthmus.policy_status", "isthmus.real_outlet",
     "isthmus.selftest", "isthmus.site", "isthmus.start", "isthmus.status", "isthmus.surroundings", "isthmus.tally",
+    "isthmus.waiting",
 )  # fmt: skip
 """What joins all parts: may import everything but the command line."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from isthmus.config import checks, schema, schema_policy, static, uci
 from isthmus.config.alias import AliasConfig
-from isthmus.config.checks_policy import check_policy
+from isthmus.config.checks_overlap import OVERLAP_CHECKS
 from isthmus.config.errors import BadValue, ConfigError, nearest, quote
 from isthmus.config.forced import ExceptionConfig, ForcedConfig
 from isthmus.config.passthrough import PassthroughConfig
@@ -238,7 +238,14 @@ def load(path: str, read_file: Callable[[str], bytes], secrets: str = SECRETS, n
     for spec in schema_policy.SECTIONS:
         for draft in drafts[spec.type]:
             checks.check_required(draft)
-    check_policy(Sections(drafts, now_s))
+    sections = Sections(drafts, now_s)
+    if [spec for spec in schema_policy.SECTIONS if drafts[spec.type]]:
+        from isthmus.config.checks_policy import check_policy  # waiting.py
+
+        check_policy(sections)
+    else:
+        for tunnels_check in OVERLAP_CHECKS:
+            tunnels_check(sections)
     if report.errors:
         return Loaded(None, _in_file_order(report.errors), _in_file_order(report.warnings))
     tunnels = [TunnelConfig(draft.name, draft.values, draft.section.line) for draft in tunnel_drafts]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from isthmus.config.cover import IPV4_BYTES, Ranges
-from isthmus.config.free import free_networks
 from isthmus.wire.addr import Prefix, format_ip, is_ip, parse_ip
 
 TYPE_CHECKING = False
@@ -50,6 +49,8 @@ class Sections:
             rows = _tunnel_networks(self.of) + rule_networks(self.of) + _alias_networks(self.of)
             self._taken = Ranges([row for row in rows + self.end_rows if row[0].length > WIDEST])
         if like.length not in self._free:
+            from isthmus.config.free import free_networks  # waiting.py
+
             self._free[like.length] = free_networks(like.length, self._taken, 2)
         return self._free[like.length]
 

@@ -10,7 +10,7 @@ together. Each cipher row also carries what the kernel calls it, so that nobody 
 """
 from __future__ import annotations
 
-from isthmus.crypto import dh, ecp, modp
+from isthmus.crypto import dh
 from isthmus.crypto.ciphers import AeadCipher, CbcHmacCipher, SkCipher
 from isthmus.crypto.library import AEADS, AESGCM, CHACHA20_POLY1305, HAVE_AES192, HAVE_CBC, HAVE_ECP
 from isthmus.crypto.prf import HASHES, SHA256, SHA384, SHA512, prf, prf_plus
@@ -155,12 +155,43 @@ ALL_PRFS = (
     Prf("prfsha512", num.PRF_HMAC_SHA2_512, SHA512, 64),
 )
 
+
+def _make_modp2048(rng: Callable[[int], bytes]) -> KeyPair:
+    from isthmus.crypto import modp  # waiting.py, as below
+
+    return modp.make_2048(rng)
+
+
+def _make_modp3072(rng: Callable[[int], bytes]) -> KeyPair:
+    from isthmus.crypto import modp
+
+    return modp.make_3072(rng)
+
+
+def _make_modp4096(rng: Callable[[int], bytes]) -> KeyPair:
+    from isthmus.crypto import modp
+
+    return modp.make_4096(rng)
+
+
+def _make_ecp256(rng: Callable[[int], bytes]) -> KeyPair:
+    from isthmus.crypto import ecp
+
+    return ecp.make_256(rng)
+
+
+def _make_ecp384(rng: Callable[[int], bytes]) -> KeyPair:
+    from isthmus.crypto import ecp
+
+    return ecp.make_384(rng)
+
+
 ALL_GROUPS = (
-    Group("modp2048", num.MODP2048, True, modp.make_2048),
-    Group("modp3072", num.MODP3072, True, modp.make_3072),
-    Group("modp4096", num.MODP4096, True, modp.make_4096),
-    Group("ecp256", num.ECP256, HAVE_ECP, ecp.make_256),
-    Group("ecp384", num.ECP384, HAVE_ECP, ecp.make_384),
+    Group("modp2048", num.MODP2048, True, _make_modp2048),
+    Group("modp3072", num.MODP3072, True, _make_modp3072),
+    Group("modp4096", num.MODP4096, True, _make_modp4096),
+    Group("ecp256", num.ECP256, HAVE_ECP, _make_ecp256),
+    Group("ecp384", num.ECP384, HAVE_ECP, _make_ecp384),
     Group("x25519", num.X25519, dh.HAVE_X25519, dh.X25519),
 )
 

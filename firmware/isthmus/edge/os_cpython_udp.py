@@ -11,7 +11,6 @@ import errno
 import struct
 import sys
 
-from isthmus import hold
 from isthmus.edge.os_cpython import DATAGRAMS_A_TURN
 
 TYPE_CHECKING = False
@@ -210,6 +209,8 @@ class Holder:
         try:
             channel.connect(self._path)
             greeting, ancillary, _, _ = channel.recvmsg(64, 256)
+            from isthmus import hold  # waiting.py, as below: where none runs it is not needed
+
             given = hold.unpack_descriptors(ancillary)
         except OSError:
             channel.close()
@@ -223,6 +224,8 @@ class Holder:
 
     def keep(self, port: UdpPort) -> None:
         """Have the sockets of a port kept, by the hold that runs or by a new one. Raises OSError."""
+        from isthmus import hold
+
         descriptors = port.fds()
         if self._channel is not None:
             try:
@@ -271,6 +274,8 @@ class Holder:
         """End the hold, and return when it has ended: the port is free once our own sockets are closed."""
         if self._channel is None:
             return
+        from isthmus import hold
+
         try:
             self._channel.settimeout(STOP_MS / 1000)
             self._channel.send(hold.STOP)

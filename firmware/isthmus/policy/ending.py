@@ -8,9 +8,7 @@ where they belong.
 from __future__ import annotations
 
 from isthmus.config.forced import BOUND, INTERFACE, MAC
-from isthmus.policy.alias import is_concerned
 from isthmus.policy.clients import Place, clients, shadowing
-from isthmus.policy.exposure import needs_ipv6_block
 from isthmus.policy.spans import FAMILIES, find_piece, pieces
 from isthmus.wire.addr import IPV4_BYTES, Prefix
 
@@ -79,6 +77,8 @@ class Ending:
         self._pieces = {size: pieces(covers, size) for _, size in FAMILIES}  # a router has many flows: one look-up each
 
     def _add_rule(self, rule: ForcedConfig, addresses: list[LocalAddress], neighbours: list[Neighbour]) -> None:
+        from isthmus.policy.exposure import needs_ipv6_block  # waiting.py, as below
+
         for source in rule.sources:
             self._all_ipv6 = self._all_ipv6 or (needs_ipv6_block(source) and rule.ipv6 != "free")
             if source.kind in (MAC, BOUND):
@@ -122,6 +122,8 @@ class Ending:
 
     def _is_of(self, concern: Concern, flow: Flow) -> bool:
         if concern.alias is not None:
+            from isthmus.policy.alias import is_concerned
+
             ends = [flow.source, flow.destination, flow.reply_source, flow.reply_destination]
             return is_concerned(concern.alias, concern.subnets, ends)
         if concern.passthrough:

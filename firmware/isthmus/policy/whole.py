@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from isthmus.config.alias import REMOTE
-from isthmus.policy.alias import AliasTunnel, alias_chains
 from isthmus.policy.far import Far, far_chains
-from isthmus.policy.forced import forced_chains
 from isthmus.policy.lane import via_names
-from isthmus.policy.outward import outward_chains
 from isthmus.policy.passthrough import passthrough_chains, shadow_chains
 
 TYPE_CHECKING = False
@@ -52,17 +49,29 @@ def policy_chains(config: Config, state: State, for_boot: bool = False) -> tuple
     lans = config.globals.lans
     tunnels = [tunnel.ifname for tunnel in config.tunnels]
     nat = not state.plain
-    chains, counters = forced_chains(config.forced, state.lanes, state.chosen, lans, state.spent, tunnels, nat)
+    chains: list[Chain] = []
+    counters: list[str] = []
+    if config.forced:
+        from isthmus.policy.forced import forced_chains  # waiting.py, as below
+
+        chains, counters = forced_chains(config.forced, state.lanes, state.chosen, lans, state.spent, tunnels, nat)
     passing, more = passthrough_chains(config.passthrough, lans, not (for_boot or state.plain))
     own = [[address for address, _ in tunnel.static.addresses] if tunnel.static else [] for tunnel in config.tunnels]
     far = [Far(tunnel.ifname, tunnel.remote_subnets, mine) for tunnel, mine in zip(config.tunnels, own)]
     chains, counters = chains + passing + far_chains(far, lans), counters + more
     if nat:
-        marks = {lane.name: lane.mark for lane in state.lanes}
-        ends = {tunnel.name: AliasTunnel(tunnel.ifname, marks.get(tunnel.name, 0)) for tunnel in config.tunnels}
-        chains = chains + alias_chains(config.aliases, ends) + shadow_chains(state.uplinks, state.peers)
+        if config.aliases:
+            from isthmus.policy.alias import AliasTunnel, alias_chains
+
+            marks = {lane.name: lane.mark for lane in state.lanes}
+            ends = {tunnel.name: AliasTunnel(tunnel.ifname, marks.get(tunnel.name, 0)) for tunnel in config.tunnels}
+            chains = chains + alias_chains(config.aliases, ends)
+        chains = chains + shadow_chains(state.uplinks, state.peers)
         outward = [tunnel.ifname for tunnel in config.tunnels if tunnel.internet]
-        chains += outward_chains(outward, tunnels, lans)
+        if outward:
+            from isthmus.policy.outward import outward_chains
+
+            chains += outward_chains(outward, tunnels, lans)
     return chains, counters
 
 

@@ -1,8 +1,11 @@
-"""CREATE_CHILD_SA: who answers which kind of it, and what becomes of our own. RFC 7296 sections 1.3 and 2.25."""
+"""CREATE_CHILD_SA: who answers which kind of it, and what becomes of our own. RFC 7296 sections 1.3 and 2.25.
+
+No first tunnel needs it, so the two kinds are among what waits (waiting.py).
+"""
 from __future__ import annotations
 
 from isthmus.proto.errors import InvalidSyntax, TemporaryFailure
-from isthmus.proto.ike2 import rekey_child, rekey_ike, succession
+from isthmus.proto.ike2 import succession
 from isthmus.proto.ike2.states import CLOSING, ESTABLISHED, HEIR, REKEYED, REPLACED
 
 TYPE_CHECKING = False
@@ -17,6 +20,8 @@ AFTER_ANSWER = (ESTABLISHED, REPLACED, CLOSING, REKEYED)
 
 def answer_child_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """A new CHILD SA."""
+    from isthmus.proto.ike2 import rekey_child, rekey_ike
+
     _check_moment(engine, sa, now)
     if isinstance(sa.requests.current, rekey_ike.RekeyIke):
         raise TemporaryFailure("the peer wants a new CHILD SA while this IKE SA is being rekeyed")
@@ -25,6 +30,8 @@ def answer_child_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int
 
 def answer_ike_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """A new IKE SA."""
+    from isthmus.proto.ike2 import rekey_ike
+
     _check_moment(engine, sa, now)
     rekey_ike.answer_request(engine, sa, incoming, now)
 
@@ -39,6 +46,8 @@ def _check_moment(engine: Engine, sa: IkeSa, now: int) -> None:
 
 def receive_child_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The CHILD SA that we wanted."""
+    from isthmus.proto.ike2 import rekey_child
+
     task = sa.requests.task
     if not isinstance(task, rekey_child.RekeyChild):
         raise InvalidSyntax("the peer answers with a CHILD SA that nobody asked for")
@@ -47,6 +56,8 @@ def receive_child_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int
 
 def receive_ike_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The IKE SA that we wanted."""
+    from isthmus.proto.ike2 import rekey_ike
+
     task = sa.requests.task
     if not isinstance(task, rekey_ike.RekeyIke):
         raise InvalidSyntax("the peer answers with an IKE SA that nobody asked for")
@@ -55,6 +66,8 @@ def receive_ike_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) 
 
 def receive_refusal(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """Not now, or never."""
+    from isthmus.proto.ike2 import rekey_child, rekey_ike
+
     task = sa.requests.task
     notify = incoming.find_error()
     if isinstance(task, rekey_child.RekeyChild):

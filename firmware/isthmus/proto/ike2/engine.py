@@ -20,8 +20,6 @@ from isthmus.proto.ike2 import (
     mobike,
     nat,
     path,
-    rekey_child,
-    rekey_ike,
     rivals,
     strays,
     tasks,
@@ -148,13 +146,17 @@ class Engine:
         for sa in self.table.find_all(name):
             child = sa.find_inbound(inbound_spi)
             if child is not None and sa.state == ESTABLISHED:
-                rekey_child.begin(self, sa, child, now)
+                from isthmus.proto.ike2 import rekey_child as rekeying  # waiting.py
+
+                rekeying.begin(self, sa, child, now)
 
     def rekey_ike(self, name: str, now: int) -> None:
         """Rekey the newest established IKE SA; nothing if there is none, or that is under way already."""
         established = [sa for sa in self.table.find_all(name) if sa.state == ESTABLISHED]
         if established:
-            rekey_ike.begin(self, established[-1], now)
+            from isthmus.proto.ike2 import rekey_ike as rekeying  # waiting.py
+
+            rekeying.begin(self, established[-1], now)
 
     def delete_child(self, name: str, inbound_spi: bytes, now: int) -> None:
         """DELETE for one CHILD SA, which stays until the peer has answered."""

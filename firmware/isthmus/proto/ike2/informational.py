@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from isthmus.proto.actions import DEAD, DELETED
 from isthmus.proto.errors import PeerRefused, PskMismatch
-from isthmus.proto.ike2 import endings, mobike, path, rekey_child, succession, tasks
+from isthmus.proto.ike2 import endings, mobike, path, succession, tasks
 from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, HEIR, REKEYED, REPLACED
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload
@@ -48,7 +48,10 @@ def _find_deleted(sa: IkeSa, incoming: Incoming) -> list[ChildSa]:
     for payload in incoming.payloads:
         if isinstance(payload, DeletePayload) and payload.protocol == num.PROTO_ESP:
             spis += payload.spis
-    rekey_child.remember_deleted(sa, spis)
+    if spis:
+        from isthmus.proto.ike2 import rekey_child  # waiting.py
+
+        rekey_child.remember_deleted(sa, spis)
     return [child for child in sa.children if child.outbound_spi in spis]
 
 

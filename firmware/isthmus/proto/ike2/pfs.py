@@ -10,7 +10,6 @@ from __future__ import annotations
 from isthmus.crypto.suites import SuiteError, parse_esp_suite
 from isthmus.proto.actions import INITIATOR
 from isthmus.proto.errors import NoProposalChosen
-from isthmus.proto.ike2 import rekey_child
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import NotifyPayload
 
@@ -74,4 +73,6 @@ def try_early(engine: Engine, sa: IkeSa, connection: Connection, now: int) -> No
     """With a peer that announces nothing: rekey at once if we want a group."""
     wants_group = [suite for suite in connection.esp_proposals if suite.group is not None] != []
     if wants_group and sa.role == INITIATOR and not sa.peer_is_isthmus and sa.children:
+        from isthmus.proto.ike2 import rekey_child  # waiting.py
+
         rekey_child.begin(engine, sa, sa.children[0], now)

@@ -1,0 +1,89 @@
+"""What waits: modules that no first tunnel needs, loaded once it is up, a little at a time.
+
+Whatever needs one of them before imports it where it needs it, with the word "waiting.py" beside it, and nowhere else.
+Soon after the start all of them are there: the peer's first rekeying does not stall the loop, and an upgrade that
+replaces the package takes nothing away from the isthmusd that runs. tests/edge/test_waiting.py holds the list complete.
+"""
+
+from __future__ import annotations
+
+from isthmus import hashes
+from isthmus.errors import IsthmusError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FIRST_MS = 10_000  # without a tunnel they are loaded then
+PAUSE_MS = 50  # between two of them: packets and timers go first
+
+# In the order in which they may be asked for; what another one needs stands before it.
+MODULES = (
+    "isthmus.proto.ike2.refusals",
+    "isthmus.proto.ike2.rekey_child",
+    "isthmus.proto.ike2.rekey_ike",
+    "isthmus.hold",
+    "isthmus.policy.exposure",
+    "isthmus.lamps",
+    "isthmus.status",
+    "isthmus.commands",
+    "isthmus.crypto.modp",
+    "isthmus.crypto.ecp",
+    "isthmus.config.checks_forced",
+    "isthmus.config.checks_alias",
+    "isthmus.config.checks_exception",
+    "isthmus.config.checks_order",
+    "isthmus.config.checks_passthrough",
+    "isthmus.config.checks_policy",
+    "isthmus.config.free",
+    "isthmus.config.here",
+    "isthmus.surroundings",
+    "isthmus.policy.sources",
+    "isthmus.policy.forced",
+    "isthmus.policy.closed",
+    "isthmus.policy.alias",
+    "isthmus.policy.outward",
+    "isthmus.policy.forwards",
+    "isthmus.policy.clash",
+    "isthmus.policy_status",
+    "isthmus.policy.explain",
+    "isthmus.policy_explain",
+    "isthmus.wire.packet",
+    "isthmus.policy.trial",
+    "isthmus.edge.os_cpython_trial",
+    "isthmus.selftest",
+)
+
+
+class ReplacedError(IsthmusError):
+    """A part of the program is not there, or not as it was."""
+
+    code = "replaced"
+    remedy = "if Isthmus was upgraded, restart it: /etc/init.d/isthmus restart"
+
+
+class Waiting:
+    """at: when the next one is to be loaded; None when all are."""
+
+    def __init__(self, now: int) -> None:
+        self.at: int | None = now + FIRST_MS
+        self._left = list(MODULES)
+        self._has_begun = False
+
+    def is_due(self, now: int, is_up: Callable[[], bool]) -> bool:
+        """Whether to load one now. is_up: whether a tunnel is."""
+        return self.at is not None and (now >= self.at or (not self._has_begun and is_up()))
+
+    def load_next(self, now: int) -> None:
+        """Load one. Raises ReplacedError; the others come all the same."""
+        self._has_begun = True
+        if not self._left:
+            self.at = None
+            hashes.hasten()
+            return
+        name = self._left.pop(0)
+        self.at = now + PAUSE_MS
+        try:
+            __import__(name)
+        except Exception as error:  # noqa: BLE001 - whatever a file that is half there may raise
+            raise ReplacedError("%s cannot be loaded (%s)" % (name, type(error).__name__)) from None

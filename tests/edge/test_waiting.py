@@ -1,0 +1,108 @@
+"""What a first tunnel loads, and that all the rest is there soon after: nothing is loaded later than that."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from isthmus import waiting
+from isthmus.waiting import MODULES, PAUSE_MS, ReplacedError, Waiting
+from tests.repo.sources import ROOT, parse, python_files
+from tests.repo.test_imports import imports, module_of
+
+START = "import isthmus.start, isthmus.daemon, isthmus.kernel.real, sys\n"
+SHOW = "print(' '.join(sorted(name for name in sys.modules if name.startswith('isthmus'))))\n"
+AT_ONCE = 160  # modules of ours; each is a quarter of a million instructions, and more for what it holds
+NOT_AT_ONCE = (  # of others: large, and not needed
+    "_hashlib", "argparse", "collections", "enum", "hmac", "importlib.util", "json", "re", "selectors", "signal",
+    "socket", "subprocess", "threading", "typing", "warnings",
+)  # fmt: skip
+
+
+def ask(script: str) -> list[str]:
+    """The words that a Python without `site` prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "pyroute2").symlink_to(ROOT / "firmware" / "shims" / "pyroute2")  # what a small router has
+        path = [folder, str(ROOT / "firmware"), sysconfig.get_path("purelib")]
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", script], env={"PYTHONPATH": ":".join(path)}, capture_output=True, text=True,
+            timeout=60, check=True,
+        )  # fmt: skip
+    return done.stdout.split()
+
+
+def reachable() -> set[str]:
+    """Every module of ours that isthmusd may come to, by an import at any place."""
+    files = {module_of(name): name for name in python_files("firmware/isthmus")}
+    found: set[str] = set()
+    todo = ["isthmus.start", "isthmus.daemon"]
+    while todo:
+        module = todo.pop()
+        while module and module not in files:  # from module import name
+            module = module.rpartition(".")[0]
+        if not module or module in found:
+            continue
+        found.add(module)
+        todo.append(module.rpartition(".")[0])
+        package = module if files[module].endswith("__init__.py") else module.rpartition(".")[0]
+        todo += [target for _, target, real in imports(parse(files[module]), package) if real]
+    return found
+
+
+class Loading(unittest.TestCase):
+    def test_what_a_start_loads(self) -> None:
+        loaded = ask(START + SHOW)
+        self.assertIn("isthmus.site", loaded)
+        self.assertLessEqual(len(loaded), AT_ONCE)
+        self.assertEqual([name for name in MODULES if name in loaded], [])
+
+    def test_what_of_others_a_start_does_without(self) -> None:
+        loaded = ask(START + "print(*sys.modules)")
+        self.assertIn("_socket", loaded)
+        self.assertEqual([name for name in NOT_AT_ONCE if name in loaded], [])
+
+    def test_nothing_is_loaded_late(self) -> None:
+        wait = "from isthmus.waiting import Waiting\nit = Waiting(0)\nwhile it.at is not None: it.load_next(0)\n"
+        loaded = set(ask(START + wait + SHOW))
+        self.assertEqual(sorted(reachable() - loaded), [])
+        self.assertEqual(sorted(loaded - reachable()), [])
+
+    def test_no_one_of_them_brings_another(self) -> None:
+        steps = "for name in %r:\n if name in sys.modules: print(name)\n __import__(name)\n" % (MODULES,)
+        self.assertEqual(ask(START + steps), [])
+
+
+class Times(unittest.TestCase):
+    def setUp(self) -> None:
+        patcher = mock.patch.object(waiting, "MODULES", ("isthmus.errors", "isthmus.nowhere", "isthmus.wire"))
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        self.addCleanup(waiting.hashes._fast.__init__, list(waiting.hashes._fast))
+
+    def test_when_a_tunnel_is_up_or_after_a_while(self) -> None:
+        waits = Waiting(1000)
+        self.assertFalse(waits.is_due(1001, lambda: False))
+        self.assertTrue(waits.is_due(1001, lambda: True))
+        self.assertTrue(waits.is_due(1000 + waiting.FIRST_MS, lambda: False))
+
+    def test_one_after_the_other_and_a_missing_one_is_told(self) -> None:
+        waits = Waiting(0)
+        waits.load_next(5)
+        self.assertEqual(waits.at, 5 + PAUSE_MS)
+        self.assertFalse(waits.is_due(6, lambda: True))
+        with self.assertRaises(ReplacedError) as caught:
+            waits.load_next(6)
+        self.assertIn("isthmus.nowhere", str(caught.exception))
+        waits.load_next(7)
+        waits.load_next(8)
+        self.assertIsNone(waits.at)
+        self.assertFalse(waits.is_due(10**9, lambda: True))
+
+
+if __name__ == "__main__":
+    unittest.main()
