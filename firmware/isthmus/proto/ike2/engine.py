@@ -34,15 +34,7 @@ from isthmus.proto.ike2.incoming import Incoming
 from isthmus.proto.ike2.quiet import Quiet
 from isthmus.proto.ike2.sa_table import SaTable
 from isthmus.proto.ike2.sealing import read_plaintext
-from isthmus.proto.ike2.states import (
-    AUTH_SENT,
-    DONE,
-    ESTABLISHED,
-    GONE,
-    INIT_ANSWERED,
-    LIVE,
-    PENDING,
-)
+from isthmus.proto.ike2.states import AUTH_SENT, DONE, ESTABLISHED, GONE, INIT_ANSWERED, LIVE, PENDING
 from isthmus.proto.ike2.tables import REQUEST, RESPONSE, find_row, find_rows
 from isthmus.proto.ike2.tasks import Words
 from isthmus.proto.ike2.times import LINGER_MS
@@ -143,18 +135,18 @@ class Engine:
 
     def rekey_child(self, name: str, inbound_spi: bytes, now: int) -> None:
         """Rekey one CHILD SA; nothing if it is not there, or being rekeyed or closed already."""
+        from isthmus.proto.ike2 import rekey_child as rekeying  # waiting.py, as below
+
         for sa in self.table.find_all(name):
             child = sa.find_inbound(inbound_spi)
             if child is not None and sa.state == ESTABLISHED:
-                from isthmus.proto.ike2 import rekey_child as rekeying  # waiting.py
-
                 rekeying.begin(self, sa, child, now)
 
     def rekey_ike(self, name: str, now: int) -> None:
         """Rekey the newest established IKE SA; nothing if there is none, or that is under way already."""
         established = [sa for sa in self.table.find_all(name) if sa.state == ESTABLISHED]
         if established:
-            from isthmus.proto.ike2 import rekey_ike as rekeying  # waiting.py
+            from isthmus.proto.ike2 import rekey_ike as rekeying
 
             rekeying.begin(self, established[-1], now)
 
