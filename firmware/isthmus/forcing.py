@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LEAVE_MS = 1_000  # a tunnel that was chosen is left when it has been down so long
 MOVED_MS = 5_000  # the guard follows a tunnel to another uplink when it has been there so long
 RETURN_MS = 10_000  # one that is preferred is gone back to when it has been up so long
+TRACKING_MS = 1_000  # how often it is asked whether this router tracks connections
 CLOCK_MS = 60_000  # how often the wall clock is asked while an exception waits for its end
 FLOWS_A_TURN = 100  # to end in one go: the loop has other things to do
 
@@ -54,6 +55,8 @@ class Forcing:
         self._ways: dict[str, str] = {}  # tunnel -> the interface that leads to its peer
         self._moving: dict[str, int] = {}  # tunnel that is reached by another one now -> since when
         self._uplinks: list[str] = []
+        self._tracking = False  # once on, it stays on: our own chains want it then
+        self._asked_at: int | None = None
         self._peers: list[bytes] = []
         self._written: dict[bool, tuple[Config, State, tuple[list[Chain], list[str]]]] = {}
         self._up: list[str] = []
@@ -136,7 +139,11 @@ class Forcing:
                 moving[name] = since
         self._moving = moving
         self._ways = {name: ifname for name, ifname in self._ways.items() if name in tunnels}
-        before, self._uplinks = self._uplinks, sorted(set(self._ways.values()))
+        # Who does not translate has no client that could shadow us, and tracking costs a tenth of the throughput.
+        if not self._tracking and (self._asked_at is None or now - self._asked_at >= TRACKING_MS):
+            self._asked_at = now
+            self._tracking = self._kernel.is_tracking()
+        before, self._uplinks = self._uplinks, sorted(set(self._ways.values())) if self._tracking else []
         self._peers = sorted({address for tunnel in tunnels.values() for address in peers_of(tunnel)})
         return before != self._uplinks
 

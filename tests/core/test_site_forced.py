@@ -88,6 +88,16 @@ class RuleTest(ForcedTest):
         self.assertEqual(self.apply(RULE % " list to '10.0.0.0/8'\n")["changed"], [])
 
 
+class TrackingTest(ForcedTest):
+    def test_without_connection_tracking_nothing_is_put_in_the_way_of_packets(self) -> None:
+        self.a.kernel.tracking = False
+        self.begin("")
+        self.assertFalse("shadow" in self.a.guard_text)
+        self.a.kernel.tracking = True  # a firewall that translates has come
+        self.pair.run(5_000)
+        self.assertTrue("chain unshadow" in self.a.guard_text)
+
+
 class UplinkTest(ForcedTest):
     def test_a_second_uplinks_address_is_not_taken_for_the_lans(self) -> None:
         self.a.kernel.uplinks.insert(0, ("wan1", parse_ip("203.0.113.50"), 24))

@@ -6,6 +6,7 @@ import shutil
 import socket
 import unittest
 
+from isthmus.kernel.real_flow import Conntrack
 from isthmus.policy.chain import Chain
 from isthmus.policy.outward import outward_chains
 from tests.edge.nets import UDP, Net, Watch, connections, forget_connections, join, send
@@ -80,6 +81,21 @@ class OutwardTest(unittest.TestCase):
         self.assertEqual(self.seen("peer", PEER, INTERNET, "internet"), (socket.inet_aton(WAN), 4000))
         wan6 = socket.inet_pton(socket.AF_INET6, WAN6)
         self.assertEqual(self.seen("peer", PEER6, NET6, "internet"), (wan6, 4000))
+
+    def test_the_kernel_tells_whether_it_tracks(self) -> None:
+        """What shadows a peer needs NAT, and NAT needs tracking: without it nothing is put in the packets' way."""
+        tracker = Conntrack()
+        self.addCleanup(tracker.close)
+        router = self.nets["router"]
+        router.nft("table inet isthmus\ndelete table inet isthmus\n")
+        forget_connections(router)
+        self.seen("peer", PEER, INTERNET, "internet")
+        with router.inside():
+            self.assertFalse(tracker.is_on())
+        self.apply(["ist-a"])
+        self.seen("peer", PEER, INTERNET, "internet")
+        with router.inside():
+            self.assertTrue(tracker.is_on())
 
     def test_what_stays_among_networks_and_tunnels_keeps_its_address(self) -> None:
         self.apply(["ist-a"])

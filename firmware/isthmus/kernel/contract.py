@@ -189,6 +189,10 @@ class Kernel:
         """
         raise NotImplementedError
 
+    def is_tracking(self) -> bool:
+        """Whether connections are tracked: somebody's firewall or NAT wants it. Cheap enough to ask each second."""
+        raise NotImplementedError
+
     def neighbours(self) -> list[tuple[str, bytes, bytes]]:
         """(interface name, address, MAC address) of everybody this router has lately known on a wire, both families."""
         raise NotImplementedError

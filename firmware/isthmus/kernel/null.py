@@ -67,6 +67,7 @@ class NullKernel(Kernel):
         self.uplinks = uplinks or []
         self.ways = ways or []
         self.known_flows: list[Flow] = []
+        self.tracking = True
         self.known_neighbours: list[tuple[str, bytes, bytes]] = []
         self.counts: dict[str, tuple[int, int]] = {}  # those that guard_set()'s text declares start at 0
         self.log: list[tuple[str, str, str]] = []
@@ -183,6 +184,10 @@ class NullKernel(Kernel):
         self._maybe_fail("end_flow", "end the connection", "flow")
         self.known_flows = [other for other in self.known_flows if not is_same_flow(other, flow)]
         self.log.append(("end", "flow", flow.words()))
+
+    def is_tracking(self) -> bool:
+        """`tracking`."""
+        return self.tracking
 
     def neighbours(self) -> list[tuple[str, bytes, bytes]]:
         """`known_neighbours`."""

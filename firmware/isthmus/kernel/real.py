@@ -129,6 +129,10 @@ class RealKernel(Kernel):
         """See Kernel."""
         self._conntrack.end(flow)
 
+    def is_tracking(self) -> bool:
+        """See Kernel."""
+        return self._conntrack.is_on()
+
     def neighbours(self) -> list[tuple[str, bytes, bytes]]:
         """See Kernel."""
         return self._routing.neighbours()

@@ -67,6 +67,9 @@ def push_flow(flow: Flow) -> nlmsg:
     return message(ctmsg, {"nfgen_family": flow.family}, attributes)
 
 
+COUNT = "/proc/sys/net/netfilter/nf_conntrack_count"  # of this network namespace
+
+
 class Conntrack:
     """The connections, over one socket."""
 
@@ -76,6 +79,14 @@ class Conntrack:
     def close(self) -> None:
         """Give the socket back."""
         self._lister.close()
+
+    def is_on(self) -> bool:
+        """Whether there are any: the kernel follows them only where some rule wants it."""
+        try:
+            with open(COUNT) as file:
+                return int(file.read()) > 0
+        except (OSError, ValueError):  # without the module there is no such file
+            return False
 
     def flows(self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None) -> list[Flow]:
         """Those that fit; of both families, or of one source."""

@@ -73,6 +73,8 @@ class Peer:
 
     def log(self) -> str:
         """What the program has written, in all its lives."""
+        if self.tree.keeper is None:  # removed: its files are gone
+            return self.kept
         path = self.tree.path(self.log_path)
         return path.read_text(errors="replace") if path.exists() else ""
 
