@@ -109,3 +109,13 @@ class Judge(unittest.TestCase):
         inbound = plain(net.SECRET, net.WAN_A, body=stimuli.BODY)
         error = fr.ip4(net.packed(net.WAN_A), net.packed(net.SECRET), fr.ICMP, attacks.icmp(3, 3, inbound))
         self.assertEqual(verdict(error), LINK)
+
+    def test_an_error_about_the_tunnels_own_address_goes_to_who_asked_for_it(self):
+        """Neighbour discovery gives up seconds later: the packet of one test ends in the next."""
+        asker, router = net.packed(net.ATTACKER6), net.packed(net.WAN_A6)
+        asked = fr.ip6(asker, bytes.fromhex("fe80" + "00" * 13 + "07"), fr.TCP, bytes(20))
+        error = b"\x01\x03" + bytes(6) + asked
+        self.assertEqual(verdict(fr.ip6(router, asker, fr.ICMP6, error)), LINK)
+        self.assertEqual(verdict(fr.ip6(router, net.packed(net.ISP_A6), fr.ICMP6, error)), LEAK)
+        ours = fr.ip6(net.packed(net.H1_6), net.packed(net.SECRET6), fr.TCP, bytes(20))
+        self.assertEqual(verdict(fr.ip6(router, net.packed(net.H1_6), fr.ICMP6, b"\x01\x03" + bytes(6) + ours)), LEAK)

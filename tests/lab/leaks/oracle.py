@@ -27,6 +27,7 @@ H1_MARK, H2_MARK = MARKERS["h1"], MARKERS["h2"]
 H1_WORD = struct.unpack(">I", H1_MARK[:4])[0]  # the SPI of an ESP canary
 ESP_SAMPLE = 0xFFFFFFFF // 16  # one in so many ESP packets is looked into: a NULL cipher would show the marker
 HOP_BY_HOP, IGMP = 0, 2
+LINK_LOCAL = b"\xfe\x80"
 DHCP = (67, 68, 546, 547)
 IKE = (500, 4500)
 SECRETS = (packed(net.SECRET), packed(net.SECRET6))
@@ -126,8 +127,11 @@ def answers_the_internet(packet: Packet) -> bool:
     is_error = packet.protocol == ICMP and packet.body[:1] in (b"\x03", b"\x0b", b"\x0c")
     is_error = is_error or (packet.protocol == ICMP6 and packet.body[:1] in (b"\x01", b"\x02", b"\x03", b"\x04"))
     quoted = packet.body[8:]
-    # About a packet to an address of its own, or to one that it had a moment ago.
-    return is_error and packet.source in ROUTERS and quoted[at : at + size] in ROUTERS
+    asker, asked = quoted[at - size : at], quoted[at : at + size]
+    # About a packet to an address of its own, or to one that it had a moment ago; or to one of the link: neighbour
+    # discovery gives up seconds after an attacker on the WAN has asked for a tunnel's address (L40).
+    is_about = asked in ROUTERS or (asked[:2] == LINK_LOCAL and asker == packet.target)
+    return is_error and packet.source in ROUTERS and is_about
 
 
 class Oracle:
