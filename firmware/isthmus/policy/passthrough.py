@@ -49,8 +49,10 @@ OUT, IN, BOTH = "out", "in", "both"
 COUNTER = "passthrough_%s"
 HELPER_OBJECT = "isthmus_pptp"
 
-# Sources that NAT must not let shadow a peer's packets: RFC 1918 3, RFC 6598 7.
-PRIVATE = "{ 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16 }"
+# Sources that NAT must not let shadow a peer's packets: RFC 1918 3, RFC 6598 7. A rule each, not one set: in a table
+# that has just been replaced a set of ranges finds nothing for a moment, and one packet is enough. What it begins is
+# kept alive by all that follows it, though all that follows is dropped.
+PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16")
 SHADOWED_PORTS = (IKE_PORT, L2TP_PORT, NATT_PORT)
 SAFE_PORTS = (32768, 60999)  # Linux's own for clients, none of them a port that we listen on
 BEFORE_SRCNAT = 99  # fw4 translates at 100
@@ -196,12 +198,14 @@ def shadow_chains(uplinks: list[str], peers: list[bytes] | None = None) -> list[
         local = "udp sport { %d, %d } %s fib saddr type local" % (IKE_PORT, NATT_PORT, known)
         own = [match + " snat ip to ip saddr" for match in ("meta l4proto %d %s" % (ESP, known), local)]
         matches.append("meta l4proto udp " + known)
-        rule = "meta l4proto %d %s %s ip saddr %s counter drop" % (ESP, leaves, known, PRIVATE)
+        rule = "meta l4proto %d %s %s jump shadow_esp" % (ESP, leaves, known)
+        chains.append(Chain("shadow_esp", ["ip saddr %s counter drop" % prefix for prefix in PRIVATE]))
         chains.append(Chain("unshadow_esp", [rule], "forward"))
     away = "masquerade to :%d-%d" % SAFE_PORTS
-    rule = "meta l4proto udp %s ip saddr %s fib saddr type != local jump shadow" % (leaves, PRIVATE)
+    rule = "meta l4proto udp %s fib saddr type != local jump shadow" % leaves
     return chains + [
-        Chain("shadow", ["%s %s" % (match, away) for match in matches]),
+        Chain("shadow_udp", ["%s %s" % (match, away) for match in matches]),
+        Chain("shadow", ["ip saddr %s jump shadow_udp" % prefix for prefix in PRIVATE]),
         Chain("unshadow", own + [rule], "postrouting", "nat", BEFORE_SRCNAT),
     ]
 
