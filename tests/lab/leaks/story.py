@@ -127,6 +127,8 @@ class Story:
             print("    leak: " + line, flush=True)
         for site in (self.a, self.b):
             site.print_log()
+        for line in self.tracked(net.WAN_B):
+            print("    tracked: " + line, flush=True)
 
     # What a test asks for
 
@@ -283,6 +285,11 @@ class Story:
         for place, word in enumerate(words):
             if word == "Tunnel":
                 router.run("ip", "l2tp", "del", "tunnel", "tunnel_id", words[place + 1].rstrip(","))
+
+    def tracked(self, word: str) -> list[str]:
+        """Router A's connections whose description has this word in it."""
+        with self.net.a, open("/proc/thread-self/net/nf_conntrack", encoding="ascii") as file:
+            return [line.strip() for line in file if word in line]
 
     def say(self, command: str, **fields: Any) -> dict[str, Any]:
         """A command to router A's daemon about its tunnel. Raises IsthmusError."""
