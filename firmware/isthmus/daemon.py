@@ -18,7 +18,7 @@ from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
 from isthmus.real_outlet import RealOutlet, read_names, read_text
 from isthmus.site import Site
-from isthmus.waiting import Waiting
+from isthmus.waiting import ALL_LOADED, Waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ class Daemon:
             self._hold()
         if self._waiting.is_due(host.now(), self._is_one_up):
             self._guarded("loading", self._waiting.load_next, host.now())
+            if self._waiting.at is None:
+                self.log.debug("isthmusd", ALL_LOADED)
         for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:
             del self._resting[fd]
             self.loop.on_readable(fd, self._on_kernel_event)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FIRST_MS = 10_000  # without a tunnel they are loaded then
 PAUSE_MS = 50  # between two of them: packets and timers go first
+ALL_LOADED = "all of the program is loaded now"  # for the log: memory that grows from here on is no code
 
 # In the order in which they may be asked for; what another one needs stands before it.
 MODULES = (

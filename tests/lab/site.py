@@ -17,6 +17,7 @@ from isthmus.edge.control import ask
 from isthmus.edge.os_cpython_udp import Holder
 from isthmus.errors import IsthmusError
 from isthmus.policy.derive import REQID_FIRST, REQID_LAST
+from isthmus.waiting import ALL_LOADED
 from tests.lab.namespace import wait_until
 
 if TYPE_CHECKING:
@@ -175,6 +176,10 @@ class Site:
 
         found: dict[str, Any] = wait_until(f"{self.namespace.name}: error {code}", look, limit, 0.1)
         return found
+
+    def wait_loaded(self) -> None:
+        """Wait until no more code comes in: from then on its memory grows for other reasons. Wants a debug log."""
+        wait_until(f"{self.namespace.name}: all loaded", lambda: ALL_LOADED in self.log(), UP_S, 0.1)
 
     def log(self) -> str:
         """What the daemon has written."""

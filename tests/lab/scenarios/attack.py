@@ -106,6 +106,7 @@ def run(report: Report) -> None:
                 story.a.wait_state("up")
                 story.b.wait_state("up")
                 stream.wait_answer()
+                story.b.wait_loaded()
                 stream.wait_sent(100)
                 story.attacked(stream, "attack.replay", "replay", seconds=report.amount(4, 30))
                 story.attacked(stream, "attack.forge", "forge", seconds=report.amount(4, 30))
