@@ -12,10 +12,11 @@ from __future__ import annotations
 from isthmus.kernel import objects
 from isthmus.kernel.objects import Sa, SaKeys
 from isthmus.policy.derive import BEET
-from isthmus.policy.desired import L2TP_PROTOCOL, host
+from isthmus.policy.desired import host
 from isthmus.proto.actions import DEAD, INBOUND, INITIATOR, REPLACED
 from isthmus.troubles import SpentKeysError
 from isthmus.wire.addr import Prefix
+from isthmus.wire.ip_numbers import L2TP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def kernel_sa(spec: SaSpec, derived: Derived) -> Sa:
         encryption=spec.encryption.encr,
         integrity=spec.encryption.integ,
         keys=SaKeys(spec.keys.encryption, spec.keys.integrity),
-        selector=(here, there, L2TP_PROTOCOL),
+        selector=(here, there, L2TP),
         encap=spec.encap,
         mark=derived.mark if spec.direction == INBOUND else 0,
         esn=spec.esn,

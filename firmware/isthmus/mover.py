@@ -6,8 +6,8 @@ from isthmus.children import kernel_update
 from isthmus.facts import outer_of
 from isthmus.kernel.contract import KernelError
 from isthmus.kernel.objects import OUT, Policy
-from isthmus.offer import IKE_PORT
 from isthmus.policy.derive import TRANSPORT
+from isthmus.wire.ip_numbers import IKE_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

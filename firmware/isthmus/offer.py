@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
 from isthmus.policy.derive import COOKIE_BYTES
-from isthmus.policy.desired import L2TP_PROTOCOL
 from isthmus.policy.mtu import SMALLEST, inner_mtu
 from isthmus.proto.ike2.connection import Connection, Ppk, Retransmit
 from isthmus.road import UNKNOWN
 from isthmus.wire.ike_ts import Selector
+from isthmus.wire.ip_numbers import IKE_PORT, L2TP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from isthmus.policy.derive import Derived
     from isthmus.tunnel import Tunnel
 
-IKE_PORT = 500  # RFC 7296 2
-NAT_PORT = 4500  # RFC 7296 2.23, RFC 3948
 HURRIED_TRIES = 4
 RETRANSMIT_FACTOR = 180  # percent: the wait grows as strongSwan's does
 
@@ -49,8 +47,8 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
         psk=config.psk,
         ike_proposals=_offered(config.ike_proposals, parse_ike_suite),
         esp_proposals=_offered(config.esp_proposals, parse_esp_suite),
-        ts_local=Selector(L2TP_PROTOCOL, 0, 65535, here, here),
-        ts_remote=Selector(L2TP_PROTOCOL, 0, 65535, there, there),
+        ts_local=Selector(L2TP, 0, 65535, here, here),
+        ts_remote=Selector(L2TP, 0, 65535, there, there),
         mode=tunnel.derived.mode,
         link=tunnel.derived.link,
         retransmit=Retransmit(config.retransmit_ms, RETRANSMIT_FACTOR, tries),

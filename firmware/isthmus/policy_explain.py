@@ -26,6 +26,7 @@ from isthmus.policy.explain import (
 )
 from isthmus.policy.forced import homes_of
 from isthmus.wire.addr import IPV4_BYTES, AddressError, format_ip, parse_ip
+from isthmus.wire.ip_numbers import TCP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from isthmus.config.forced import Source
     from isthmus.site import Site
 
-TCP = 6
 MULTICAST4, MULTICAST6, BROADCAST = 0xE0, 0xFF, b"\xff\xff\xff\xff"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from isthmus.edge import os_cpython as host
 from isthmus.edge.control import pack_line, unpack_line
 from isthmus.edge.os_cpython_udp import Holder, UdpPort
-from isthmus.offer import IKE_PORT, NAT_PORT
 from isthmus.outlet import Outlet
 from isthmus.wire.addr import IPV6_BYTES
+from isthmus.wire.ip_numbers import IKE_PORT, NATT_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class RealOutlet(Outlet):
         self.udp = UdpPort(IKE_PORT)
         self.holder = Holder(run_dir + "/" + HOLD_NAME)
         self.nat = self._open_nat()
-        self.ports = {IKE_PORT: self.udp, NAT_PORT: self.nat}
+        self.ports = {IKE_PORT: self.udp, NATT_PORT: self.nat}
         self.icmp = host.EchoSocket()
         self.icmp4 = host.Echo4Socket()
         self.resolver = host.Resolver()
@@ -63,7 +63,7 @@ class RealOutlet(Outlet):
         end = host.now() + HOLD_READY_MS
         while True:
             try:
-                return UdpPort(NAT_PORT, True, self.holder.take())
+                return UdpPort(NATT_PORT, True, self.holder.take())
             except OSError as error:
                 if not host.is_taken(error) or host.now() >= end:
                     raise

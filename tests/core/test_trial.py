@@ -9,7 +9,8 @@ from isthmus.policy.clients import Place
 from isthmus.policy.trial import BLOCKED, LEAK, NOT_PROVEN, PROTECTED, Ground, free_probe, judge, plan_probes
 from isthmus.wire.addr import format_ip, parse_ip
 from isthmus.wire.icmp4 import checksum
-from isthmus.wire.packet import ICMP, TCP, UDP, is_error, pull_hops, pull_source, push_frame
+from isthmus.wire.ip_numbers import ICMP, TCP, UDP
+from isthmus.wire.packet import is_error, pull_hops, pull_source, push_frame
 from tests.core.pair import Random
 
 TUNNEL = "config tunnel 'branch'\n option remote '198.51.100.1'\n option psk 'correct horse battery'\n"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from isthmus.config.checks_forced import families_of, mixed, unknown
-from isthmus.config.cover import TCP, UDP, family_of, holds_all, meet, ports_hold_all, ports_meet, whole
+from isthmus.config.cover import family_of, holds_all, meet, ports_hold_all, ports_meet, whole
 from isthmus.config.errors import quote
 from isthmus.config.forced import Ports
+from isthmus.wire.ip_numbers import TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ IPV4_BYTES, IPV6_BYTES = 4, 16
 EVERY_IPV4 = Prefix(b"\x00" * IPV4_BYTES, 0)
 EVERY_IPV6 = Prefix(b"\x00" * IPV6_BYTES, 0)
 LAST_PORT = 65535
-TCP, UDP = 6, 17
 
 
 def family_of(prefix: Prefix) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isthmus.wire.addr import IPV4_BYTES, format_ip
+from isthmus.wire.ip_numbers import AH, DCCP, ESP, GRE, ICMP, SCTP, TCP, UDP, UDPLITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
 INTERFACE, MAC, PREFIX, BOUND = "interface", "mac", "prefix", "bound"
-PROTOCOL_WORDS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 47: "gre", 50: "esp", 51: "ah", 132: "sctp",
-                  136: "udplite"}  # fmt: skip
+PROTOCOL_WORDS = {ICMP: "icmp", TCP: "tcp", UDP: "udp", DCCP: "dccp", GRE: "gre", ESP: "esp", AH: "ah", SCTP: "sctp",
+                  UDPLITE: "udplite"}  # fmt: skip
 
 
 SMALL_PRIME = 1073741789  # below 2**30: a small integer everywhere

@@ -6,7 +6,7 @@ As in `values.py`: one class each, text -> value, with the words for a person wh
 from __future__ import annotations
 
 from isthmus.config.errors import BadValue, nearest, quote
-from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX, Ports, Source
+from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX, PROTOCOL_WORDS, Ports, Source
 from isthmus.config.values import Address, InterfaceName, PrefixType, Type, _digits
 from isthmus.wire.addr import IPV4_BYTES, Prefix, is_ip, parse_ip
 
@@ -14,8 +14,7 @@ MAC_BYTES = 6
 MAX_NAME = 32  # of a section
 HEX = "0123456789abcdefABCDEF"
 
-# word -> protocol number (IANA, Assigned Internet Protocol Numbers)
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "dccp": 33, "gre": 47, "esp": 50, "ah": 51, "sctp": 132, "udplite": 136}
+PROTOCOLS = {word: number for number, word in PROTOCOL_WORDS.items()}
 WITH_PORTS = ("tcp", "udp", "dccp", "sctp", "udplite")
 ICMP6 = ("icmp6", "icmpv6", "ipv6-icmp", "58")
 

@@ -31,6 +31,7 @@ from isthmus.kernel.real_netlink import (
 )
 from isthmus.policy.given import MARK_MASK
 from isthmus.wire.addr import Prefix
+from isthmus.wire.ip_numbers import ESP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def push_policy(policy: Policy) -> nlmsg:
     fields.update({"priority": policy.priority, "dir": policy.direction, "action": policy.action})
     template = {
         "id_daddr": _long(policy.outer_destination),
-        "id_proto": xfrm.IPPROTO_ESP,
+        "id_proto": ESP,
         "family": family_of(policy.outer_source),
         "saddr": _long(policy.outer_source),
         "reqid": policy.reqid,
@@ -179,7 +180,7 @@ def push_sa(sa: Sa) -> nlmsg:
     fields.update({
         "id_daddr": _long(sa.destination),
         "id_spi": sa.spi,
-        "id_proto": xfrm.IPPROTO_ESP,
+        "id_proto": ESP,
         "saddr": _long(sa.source),
         "reqid": sa.reqid,
         "family": family_of(sa.destination),
@@ -216,7 +217,7 @@ def push_sa_id(sa: Sa) -> nlmsg:
         "daddr": _long(sa.destination),
         "spi": sa.spi,
         "family": family_of(sa.destination),
-        "proto": xfrm.IPPROTO_ESP,
+        "proto": ESP,
     }
     return message(xfrm.usersa_id, fields, [])
 
@@ -224,7 +225,7 @@ def push_sa_id(sa: Sa) -> nlmsg:
 def pull_sa(msg: nlmsg) -> Sa | None:
     """The SA of a usersa_info, with its counters and without its keys; None if it is not ours."""
     family = msg["family"]
-    if not is_our_reqid(msg["reqid"]) or msg["id_proto"] != xfrm.IPPROTO_ESP or family not in {AF_INET, AF_INET6}:
+    if not is_our_reqid(msg["reqid"]) or msg["id_proto"] != ESP or family not in {AF_INET, AF_INET6}:
         return None
     ports = msg.get_attr("XFRMA_ENCAP")
     encap = None if ports is None else (ports["encap_sport"], ports["encap_dport"])

@@ -5,15 +5,13 @@ from __future__ import annotations
 from isthmus.kernel.objects import ALLOW, OUT, TRANSPORT, Policy, Tunnel, is_inner
 from isthmus.policy.given import given_reqid
 from isthmus.wire.addr import Prefix
+from isthmus.wire.ip_numbers import L2TP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from isthmus.kernel.objects import KernelObject
-
-
-L2TP = 115  # RFC 3931 4.1.1
 
 
 def find_voucher(tunnel: Tunnel, policies: Sequence[KernelObject]) -> Policy | None:

@@ -30,7 +30,6 @@ XFRMNLGRP_POLICY = 4
 XFRMNLGRP_MAPPING = 8
 
 XFRM_INF = 0xFFFFFFFFFFFFFFFF  # no limit; 0 would be a limit reached at once
-IPPROTO_ESP = 50
 XFRM_STATE_ESN = 128
 UDP_ENCAP_ESPINUDP = 2  # linux/udp.h; RFC 3948
 

@@ -12,19 +12,9 @@ from isthmus.config.forced import MAC
 from isthmus.config.free import free_networks
 from isthmus.config.passthrough import BLOCK, HELPER, IPSEC, L2TP, PPTP
 from isthmus.policy.clients import clients
-from isthmus.policy.passthrough import (
-    BOTH,
-    ESP,
-    IKE_PORT,
-    IN,
-    L2TP_PORT,
-    NATT_PORT,
-    OUT,
-    PPTP_PORT,
-    TCP,
-    UDP,
-)
+from isthmus.policy.passthrough import BOTH, IN, OUT
 from isthmus.wire.addr import IPV4_BYTES, format_ip
+from isthmus.wire.ip_numbers import ESP, IKE_PORT, L2TP_PORT, NATT_PORT, PPTP_PORT, TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.config.passthrough import BLOCK
-from isthmus.policy.passthrough import BOTH, ESP, IN, OUT, SERVICES, SHADOWED_PORTS, UDP
+from isthmus.policy.passthrough import BOTH, IN, OUT, SERVICES, SHADOWED_PORTS
 from isthmus.wire.addr import Prefix, format_ip
+from isthmus.wire.ip_numbers import ESP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from isthmus.kernel import objects
 from isthmus.policy import guard
 from isthmus.policy.derive import BEET, REQID_FIRST, ipv4_hop
 from isthmus.wire.addr import IPV4_BYTES, Prefix
+from isthmus.wire.ip_numbers import L2TP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     LocalAddress = tuple[str, bytes, int]  # interface name, address, prefix length
 
-L2TP_PROTOCOL = 115  # RFC 3931 4.1.1
 ROUTE_METRIC = 115  # an administrator's own route of metric 0 goes first, the default route last
 BACKSTOP_METRIC = 0x69000000  # behind every other route, and easy to recognise
 POLICY_PRIORITY = 0x690
@@ -108,12 +108,12 @@ def _policies(facts: Facts, derived: Derived, local: bytes, remote: bytes) -> li
     for reqid, priority, mark in kinds:
         wanted.append(
             objects.Policy(
-                objects.OUT, here, there, L2TP_PROTOCOL, local, remote, mode, reqid, objects.ALLOW, priority, mark
+                objects.OUT, here, there, L2TP, local, remote, mode, reqid, objects.ALLOW, priority, mark
             )
         )
         wanted.append(
             objects.Policy(
-                objects.IN, there, here, L2TP_PROTOCOL, arriving[0], arriving[1], mode, reqid, objects.ALLOW, priority,
+                objects.IN, there, here, L2TP, arriving[0], arriving[1], mode, reqid, objects.ALLOW, priority,
                 mark,
             )
         )

@@ -11,6 +11,7 @@ from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.policy.clients import Place, clients, shadowing
 from isthmus.policy.spans import FAMILIES, find_piece, pieces
 from isthmus.wire.addr import IPV4_BYTES, Prefix
+from isthmus.wire.ip_numbers import ESP, IKE_PORT, L2TP, NATT_PORT, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     LocalAddress = tuple[str, bytes, int]  # interface name, address, prefix length
     Neighbour = tuple[str, bytes, bytes]  # interface name, address, MAC
 
-UDP, ESP, L2TP = 17, 50, 115
-TUNNEL_PORTS = (500, 4500)
+TUNNEL_PORTS = (IKE_PORT, NATT_PORT)
 
 
 class Concern:

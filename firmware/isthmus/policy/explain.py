@@ -7,10 +7,10 @@ tests/props sends the same packets through a real kernel.
 from __future__ import annotations
 
 from isthmus.policy.forced import is_active
-from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import find_piece
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, format_ip
+from isthmus.wire.ip_numbers import ICMP, ICMPV6, TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ FREE, INSIDE, ROUTER = "free", "inside", "router"  # as it likes; to the site's 
 
 DNS_PORT, DOT_PORT = 53, 853
 DHCP_PORTS = (67, 547)
-PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
+PROTOCOLS = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP", ICMPV6: "ICMPv6"}
 
 
 class Packet:

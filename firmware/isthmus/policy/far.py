@@ -7,9 +7,10 @@ behind this router. And an address on a tunnel's interface answers to nobody on 
 from __future__ import annotations
 
 from isthmus.policy.chain import Chain
-from isthmus.policy.match import on, one_of
+from isthmus.policy.match import IKE_PORTS, on, one_of
 from isthmus.policy.spans import FAMILIES, format_span, join, pieces
 from isthmus.wire.addr import format_ip
+from isthmus.wire.ip_numbers import ESP, L2TP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 SHORTEST = 7  # fc00::/7, 10.0.0.0/8: what is shorter is the Internet, and the peer's own address with it
 LINK_LOCAL = b"\xfe\x80"  # RFC 4291 2.5.6: the kernel itself keeps it to its interface
-ESP, L2TP = 50, 115
-IKE_PORTS = "{ 500, 4500 }"  # RFC 7296 2
 
 
 class Far:

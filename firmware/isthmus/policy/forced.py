@@ -18,10 +18,11 @@ from isthmus.policy.chain import Chain
 from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC
 from isthmus.policy.given import MARK_MASK
 from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRIORITY
-from isthmus.policy.match import ICMP, ICMPV6, TCP, UDP, each_once, from_there, matches, on, one_of, quoted
+from isthmus.policy.match import IKE_PORTS, each_once, from_there, matches, on, one_of, quoted
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import FAMILIES, format_all, format_span
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip
+from isthmus.wire.ip_numbers import ESP, ICMP, ICMPV6, L2TP, TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80)
          (ACROSS, "forward", "filter", -300))  # fmt: skip
 SEEN_AT = -79  # behind forced_arrive
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
-ESP, L2TP = 50, 115
-IKE_PORTS = "{ 500, 4500 }"  # RFC 7296 2
 DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
 MLD_TYPES = "{ 131, 132, 143 }"  # RFC 3810 5, RFC 2710 3: a proxy would ask the uplink for the group
 IS_DNS = "meta l4proto { %d, %d } th dport 53" % (TCP, UDP)

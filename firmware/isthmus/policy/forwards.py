@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from isthmus.config import uci
-from isthmus.policy.passthrough import ESP, TCP, UDP
 from isthmus.wire.addr import AddressError, Prefix, parse_ip, parse_prefix
+from isthmus.wire.ip_numbers import AH, ESP, GRE, ICMP, L2TP, TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.config.uci import Section
 
-NUMBERS = {"icmp": 1, "tcp": TCP, "udp": UDP, "gre": 47, "esp": ESP, "ah": 51, "l2tp": 115}
+NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "gre": GRE, "esp": ESP, "ah": AH, "l2tp": L2TP}
 EVERY = 0  # `all`, `any` and `0` stand for every protocol
 ON = (b"1", b"on", b"true", b"enabled", b"yes")
 OFF = (b"0", b"off", b"false", b"disabled", b"no")

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import format_ip
+from isthmus.wire.ip_numbers import IKE_PORT, NATT_PORT
 
-IKE_PORT = 500  # RFC 7296 2
-NATT_PORT = 4500  # RFC 3948 2.1
 MARKER_BITS = 32  # RFC 3948 2.2: four zero bytes before IKE on port 4500
 UDP_BITS = 64
 FIRST_PAYLOAD_AT, EXCHANGE_AT = 8 * 16, 8 * 18  # bits into the IKE header, RFC 7296 3.1

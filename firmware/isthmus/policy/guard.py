@@ -12,9 +12,9 @@ from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH
 from isthmus.policy.gate import gate_chains, rules_into
 from isthmus.policy.given import MARK_MASK
 from isthmus.wire.addr import format_ip
+from isthmus.wire.ip_numbers import L2TP, L2TP_PORT, UDP
 
 TABLE = "isthmus"
-L2TP_PORT = 1701  # RFC 2661 8.1, RFC 3931 4.1.2
 INNER = "%s/%d" % (format_ip(INNER_PREFIX + bytes(10)), INNER_PREFIX_LENGTH)
 
 REMOVE = "table inet %s\ndelete table inet %s\n" % (TABLE, TABLE)
@@ -80,8 +80,8 @@ def _sides(sessions: list[Session]) -> list[str]:
         lines += _chain("l2tp_%s" % way, "", l2tp)
         lines += _chain("udp_%s" % way, "", udp)
         lines += _chain("clear_%s" % way, hook, [
-            "meta l4proto 115 goto l2tp_%s" % way,
-            "meta l4proto 17 jump udp_%s" % way,
+            "meta l4proto %d goto l2tp_%s" % (L2TP, way),
+            "meta l4proto %d jump udp_%s" % (UDP, way),
             "ip6 daddr %s %s %s counter drop" % (INNER, elsewhere, clear),
         ])  # fmt: skip
     return lines
@@ -96,8 +96,8 @@ def _marks(sessions: list[Session]) -> list[str]:
     for session in sessions:
         if session.mark:
             rules.append(
-                "meta l4proto 115 @th,0,32 %d meta mark set meta mark & 0x%08x | 0x%08x"
-                % (session.remote_id, MARK_MASK ^ 0xFFFFFFFF, session.mark)
+                "meta l4proto %d @th,0,32 %d meta mark set meta mark & 0x%08x | 0x%08x"
+                % (L2TP, session.remote_id, MARK_MASK ^ 0xFFFFFFFF, session.mark)
             )
     return _chain("mark_out", "output", rules, "route", -310) if rules else []
 

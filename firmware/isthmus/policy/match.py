@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from isthmus.policy.guard import is_safe_name
 from isthmus.policy.spans import FAMILIES, format_all
+from isthmus.wire.ip_numbers import ICMP, ICMPV6, IKE_PORT, NATT_PORT, TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.config.forced import Ports
     from isthmus.wire.addr import Prefix
 
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58  # IANA protocol numbers
 NAMED = {TCP: "tcp", UDP: "udp"}
+IKE_PORTS = "{ %d, %d }" % (IKE_PORT, NATT_PORT)
 
 
 def one_of(words: list[str]) -> str:

@@ -20,17 +20,13 @@ from isthmus.config.passthrough import ALLOW, BLOCK, HELPER, IPSEC, L2TP, PPTP
 from isthmus.policy.chain import Chain
 from isthmus.policy.spans import FAMILIES, format_span, join, pieces
 from isthmus.wire.addr import IPV4_BYTES, format_ip
+from isthmus.wire.ip_numbers import AH, ESP, GRE, IKE_PORT, L2TP_PORT, NATT_PORT, PPTP_PORT, TCP, UDP
+from isthmus.wire.ip_numbers import L2TP as L2TP_IP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.config.passthrough import PassthroughConfig
     from isthmus.wire.addr import Prefix
-
-TCP, UDP, GRE, ESP, AH, L2TP_IP = 6, 17, 47, 50, 51, 115  # IANA protocol numbers
-IKE_PORT = 500  # RFC 7296 2
-NATT_PORT = 4500  # RFC 3948 2.1
-L2TP_PORT = 1701  # RFC 2661 8.1
-PPTP_PORT = 1723  # RFC 2637 2
 
 # (name of the section's protocol, IP protocol, the server's port or 0, what people call it)
 SERVICES = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.policy.exposure import needs_ipv6_block
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip, parse_ip
-from isthmus.wire.packet import ICMP, TCP, UDP
+from isthmus.wire.ip_numbers import ICMP, TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

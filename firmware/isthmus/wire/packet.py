@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from isthmus.wire.addr import IPV4_BYTES
 from isthmus.wire.icmp4 import checksum
+from isthmus.wire.ip_numbers import ICMP, ICMPV6, TCP, UDP
 
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58  # IANA protocol numbers
 ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 0x0800, 0x86DD  # RFC 894, RFC 2464 3
 ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}  # RFC 792, RFC 4443 4.1
 ICMP_ERRORS = (3, 4, 5, 11, 12)  # RFC 792

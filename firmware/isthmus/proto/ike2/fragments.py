@@ -6,7 +6,6 @@ direction one message at a time is put together, and what all unproven peers tog
 from __future__ import annotations
 
 from isthmus.crypto.ciphers import IntegrityError
-from isthmus.proto.ike2.nat import NAT_PORT
 from isthmus.proto.ike2.sealing import open_sk, seal_chain, seal_fragment, unpad
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.buffer import WireError, Writer
@@ -20,6 +19,7 @@ from isthmus.wire.ike import (
     push_payloads,
 )
 from isthmus.wire.ike_payloads import NotifyPayload, SkfPayload, SkPayload
+from isthmus.wire.ip_numbers import NATT_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def get_room(sa: IkeSa) -> int:
     if not sa.fragments.agreed or sa.connection is None or not sa.connection.fragment:
         return 0
     around = (IPV4_HEADER if len(sa.remote[0]) == 4 else IPV6_HEADER) + UDP_HEADER
-    return max(sa.connection.fragment, SMALLEST) - around - (MARKER if sa.remote[1] == NAT_PORT else 0)
+    return max(sa.connection.fragment, SMALLEST) - around - (MARKER if sa.remote[1] == NATT_PORT else 0)
 
 
 def seal(cipher: SkCipher, header: Header, payloads: list[Payload], room: int) -> tuple[bytes, ...]:

@@ -17,6 +17,7 @@ from isthmus.proto.ike2.times import UNPROVEN_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import format_endpoint
 from isthmus.wire.ike_payloads import NotifyPayload
+from isthmus.wire.ip_numbers import IKE_PORT, NATT_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def move(engine: Engine, sa: IkeSa, local: Endpoint, remote: Endpoint, now: int)
 
     Ports: those of UDP encapsulation, if the peer knows it, so that none need change if a translator is found.
     """
-    port = nat.NAT_PORT if sa.nat.is_understood else sa.local[1]
-    same = remote[0] == sa.remote[0] and sa.remote[1] != nat.IKE_PORT
+    port = NATT_PORT if sa.nat.is_understood else sa.local[1]
+    same = remote[0] == sa.remote[0] and sa.remote[1] != IKE_PORT
     before = sa.local, sa.remote
     sa.local = (local[0], port)
     sa.remote = sa.remote if same else (remote[0], port)
@@ -197,7 +198,7 @@ def is_led_astray(sa: IkeSa, incoming: Incoming) -> bool:
     """True for the news of a move at port 500, where nobody sends it who knows UDP encapsulation: it is a copy, and
     would take our ESP out of UDP. Neither obeyed nor answered, so that the true one is heard.
     """
-    if not sa.mobike or not sa.nat.is_understood or incoming.destination[1] != nat.IKE_PORT:
+    if not sa.mobike or not sa.nat.is_understood or incoming.destination[1] != IKE_PORT:
         return False
     return incoming.find_notify(num.UPDATE_SA_ADDRESSES) is not None
 

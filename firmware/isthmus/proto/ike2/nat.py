@@ -13,6 +13,7 @@ from isthmus.proto.ike2.states import AUTH_SENT, ESTABLISHED, INIT_ANSWERED, REK
 from isthmus.proto.ike2.times import KEEPALIVE_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import NotifyPayload
+from isthmus.wire.ip_numbers import IKE_PORT, NATT_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Endpoint
     from isthmus.wire.ike_payloads import Payload
 
-IKE_PORT = 500
-NAT_PORT = 4500
 KEEPALIVE = b"\xff"  # RFC 3948 section 2.3
 FLOATED_SENDINGS = 2  # of IKE_AUTH on port 4500, before port 500 is tried as well
 NOWHERE = (bytes(4), 0)  # an endpoint that no datagram can have
@@ -123,7 +122,7 @@ def float_ports(sa: IkeSa, may_move: bool) -> None:
 
 
 def _float(endpoint: Endpoint) -> Endpoint:
-    return (endpoint[0], NAT_PORT) if endpoint[1] == IKE_PORT else endpoint
+    return (endpoint[0], NATT_PORT) if endpoint[1] == IKE_PORT else endpoint
 
 
 def repeat_at_first_ports(engine: Engine, sa: IkeSa, datagram: tuple[bytes, ...]) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from isthmus.proto.actions import PathProbed
 from isthmus.proto.ike2.fragments import IPV4_HEADER, IPV6_HEADER, MARKER, UDP_HEADER
-from isthmus.proto.ike2.nat import NAT_PORT
 from isthmus.proto.ike2.states import ESTABLISHED
 from isthmus.proto.ike2.tasks import Task
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike import HEADER, PAYLOAD_HEADER
 from isthmus.wire.ike_payloads import NotifyPayload
+from isthmus.wire.ip_numbers import NATT_PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Probe(Task):
 def _get_around(sa: IkeSa) -> int:
     """Bytes of the datagram around the IKE message."""
     address = IPV4_HEADER if len(sa.remote[0]) == 4 else IPV6_HEADER
-    return address + UDP_HEADER + (MARKER if sa.local[1] == NAT_PORT else 0)
+    return address + UDP_HEADER + (MARKER if sa.local[1] == NATT_PORT else 0)
 
 
 def is_probing(requests: Requests) -> bool:
