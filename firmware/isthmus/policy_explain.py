@@ -25,7 +25,7 @@ from isthmus.policy.explain import (
     explain,
 )
 from isthmus.policy.forced import homes_of
-from isthmus.wire.addr import IPV4_BYTES, AddressError, format_ip, parse_ip
+from isthmus.wire.addr import IPV4_BYTES, AddressError, format_ip, format_mac, parse_ip
 from isthmus.wire.ip_numbers import TCP
 
 TYPE_CHECKING = False
@@ -78,7 +78,7 @@ def explain_packet(site: Site, source: str, destination: str, port: str, wall: i
         "interface": found.ifname,
         "packet": {
             "source": format_ip(packet.source),
-            "mac": ":".join(["%02x" % byte for byte in packet.mac]),
+            "mac": format_mac(packet.mac),
             "arrives": packet.ifname,
             "destination": format_ip(packet.destination),
             "protocol": packet.protocol,

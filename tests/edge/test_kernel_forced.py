@@ -15,9 +15,8 @@ import unittest
 
 from isthmus.kernel.contract import EINVAL, KernelError
 from isthmus.kernel.flows import Flow
-from isthmus.kernel.objects import format_mac
 from isthmus.kernel.real import RealKernel
-from isthmus.wire.addr import parse_ip
+from isthmus.wire.addr import format_mac, parse_ip
 from tests.core import kernel_contract_lane as lane
 from tests.counts import cases
 from tests.edge.world import own_network

@@ -18,7 +18,7 @@ PARTS = {
     "isthmus.crypto": (("isthmus.errors", "isthmus.hashes", "isthmus.wire"), True),
     "isthmus.proto": (("isthmus.errors", "isthmus.wire", "isthmus.crypto"), True),
     "isthmus.config": (("isthmus.errors", "isthmus.wire"), True),
-    "isthmus.kernel.base": (("isthmus.errors",), True),
+    "isthmus.kernel.base": (("isthmus.errors", "isthmus.wire"), True),
     "isthmus.kernel.routing": (("isthmus.kernel.base", "isthmus.wire"), True),
     "isthmus.kernel.objects": (
         ("isthmus.errors", "isthmus.hashes", "isthmus.wire", "isthmus.kernel.base", "isthmus.kernel.routing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.wire.addr import IPV4_BYTES, format_ip
+from isthmus.wire.addr import IPV4_BYTES, format_ip, format_mac
 from isthmus.wire.ip_numbers import AH, DCCP, ESP, GRE, ICMP, SCTP, TCP, UDP, UDPLITE
 
 TYPE_CHECKING = False
@@ -174,8 +174,3 @@ class ForcedConfig:
 def _fields(value: object) -> dict[str, object]:
     """What counts when two are compared: where a section stands does not."""
     return {name: field for name, field in value.__dict__.items() if name != "line"}
-
-
-def format_mac(mac: bytes) -> str:
-    """aa:bb:cc:dd:ee:ff."""
-    return ":".join(["%02x" % byte for byte in mac])

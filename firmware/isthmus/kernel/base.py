@@ -1,12 +1,9 @@
 """What every object in the kernel is: a kind, a key and a body. And what its fields must be."""
 from __future__ import annotations
 
+from isthmus.wire.addr import format_mac
+
 _NAME_BYTES = 15  # IFNAMSIZ less the closing zero
-
-
-def format_mac(mac: bytes) -> str:
-    """Six bytes as aa:bb:cc:dd:ee:ff."""
-    return ":".join(["%02x" % byte for byte in mac])
 
 
 def checked_address(address: bytes) -> bytes:

@@ -10,7 +10,7 @@ Addresses are bytes (4 or 16), networks `Prefix`, MAC addresses 6 bytes, numbers
 from __future__ import annotations
 
 from isthmus import hashes
-from isthmus.kernel.base import KernelObject, checked_address, checked_name, format_mac
+from isthmus.kernel.base import KernelObject, checked_address, checked_name
 from isthmus.kernel.routing import (
     AF_INET,
     AF_INET6,
@@ -38,7 +38,7 @@ from isthmus.wire.addr import Prefix, format_ip
 __all__ = (
     "AF_INET", "AF_INET6", "BLACKHOLE", "MAIN_TABLE", "PROHIBIT", "TABLE_FIRST", "TABLE_LAST", "UNICAST", "UNREACHABLE",
     "Address", "KernelObject", "Link", "Neighbour", "Route", "Rule",
-    "format_mac", "is_kept_when_down", "is_our_table", "must_go_down",
+    "is_kept_when_down", "is_our_table", "must_go_down",
 )
 
 # In the order of installation (DESIGN.md); plan.py refines it for what must stand before a tunnel can.

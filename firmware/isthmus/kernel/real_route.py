@@ -27,7 +27,6 @@ from isthmus.kernel.objects import (
     Neighbour,
     Route,
     Rule,
-    format_mac,
     is_inner,
     is_our_table,
     must_go_down,
@@ -53,7 +52,7 @@ from isthmus.kernel.real_netlink import (
 )
 from isthmus.kernel.ways import Way
 from isthmus.policy.derive import HOP4_PREFIX
-from isthmus.wire.addr import Prefix, format_ip, parse_ip
+from isthmus.wire.addr import Prefix, format_ip, format_mac, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Links, addresses, neighbours, routes and rules as plain values. The rest of what Isthmus keeps: objects.py."""
 from __future__ import annotations
 
-from isthmus.kernel.base import KernelObject, checked_address, checked_mac, checked_name, format_mac
-from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
+from isthmus.kernel.base import KernelObject, checked_address, checked_mac, checked_name
+from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip, format_mac
 
 # linux/socket.h
 AF_INET, AF_INET6 = 2, 10

@@ -9,7 +9,7 @@ from __future__ import annotations
 from isthmus.policy.forced import is_active
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import find_piece
-from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, format_ip
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, format_ip, format_mac
 from isthmus.wire.ip_numbers import ICMP, ICMPV6, TCP, UDP
 
 TYPE_CHECKING = False
@@ -237,7 +237,7 @@ class _Walk:
         """What the packet is known by, the strongest first, with the rules for it."""
         sources, found = self.sources, []
         pairs, address = dict(sources.bound), format_ip(packet.source)
-        words = "Its MAC address %s" % ":".join(["%02x" % byte for byte in packet.mac])
+        words = "Its MAC address %s" % format_mac(packet.mac)
         ipv4, tied = len(packet.source) == IPV4_BYTES, dict(sources.bound_macs)
         own = (packet.mac, packet.source) in pairs
         if packet.mac in tied and ipv4 and packet.source != NAMELESS:

@@ -21,7 +21,7 @@ from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRI
 from isthmus.policy.match import IKE_PORTS, each_once, from_there, matches, on, one_of, quoted
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import FAMILIES, format_all, format_span
-from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip, format_mac
 from isthmus.wire.ip_numbers import ESP, ICMP, ICMPV6, L2TP, TCP, UDP
 
 TYPE_CHECKING = False
@@ -299,10 +299,10 @@ class _Writer:
         if sources.bound and hook in {ARRIVE, ACROSS}:
             addresses = [format_ip(address) for address in sources.bound_addresses()]
             lines.append("ip saddr %s jump forced_claimed" % one_of(addresses))
-        rows = [(_mac(mac), self._list(hook, numbers)) for mac, numbers in sources.macs]
+        rows = [(format_mac(mac), self._list(hook, numbers)) for mac, numbers in sources.macs]
         if sources.bound:
             self._write_bound(hook)
-            rows += [(_mac(mac), "bound_" + hook) for mac, _ in sources.bound_macs]
+            rows += [(format_mac(mac), "bound_" + hook) for mac, _ in sources.bound_macs]
         lines += _vmap("ether saddr", rows)
         for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
             spans = [(low, high, self._list(hook, numbers)) for low, high, numbers in found]
@@ -318,15 +318,15 @@ class _Writer:
 
     def _pairs(self) -> list[str]:
         """Which MAC may come with which IPv4 address."""
-        pairs = ["%s . %s" % (_mac(mac), format_ip(address)) for (mac, address), _ in self.sources.bound]
-        return pairs + ["%s . %s" % (_mac(mac), format_ip(NAMELESS)) for mac, _ in self.sources.bound_macs]
+        pairs = ["%s . %s" % (format_mac(mac), format_ip(address)) for (mac, address), _ in self.sources.bound]
+        return pairs + ["%s . %s" % (format_mac(mac), format_ip(NAMELESS)) for mac, _ in self.sources.bound_macs]
 
     def _write_bound(self, hook: str) -> None:
         """MACs with a bound address: that address, or IPv6, or none yet (DHCP), and nothing else."""
         rows = []
         for (mac, address), numbers in self.sources.bound:
-            rows.append(("%s . %s" % (_mac(mac), format_ip(address)), self._list(hook, numbers)))
-        by_mac = [(_mac(mac), self._list(hook, numbers)) for mac, numbers in self.sources.bound_macs]
+            rows.append(("%s . %s" % (format_mac(mac), format_ip(address)), self._list(hook, numbers)))
+        by_mac = [(format_mac(mac), self._list(hook, numbers)) for mac, numbers in self.sources.bound_macs]
         rows += [("%s . %s" % (mac, format_ip(NAMELESS)), name) for mac, name in by_mac]
         lines = _vmap("ether saddr . ip saddr", rows) + _vmap("meta nfproto ipv6 ether saddr", by_mac)
         if hook in {ARRIVE, ACROSS}:
@@ -463,10 +463,6 @@ def _router_chain(ports: list[Ports], drop: str) -> list[str]:
 
 def _drop(rule: ForcedConfig) -> str:
     return 'counter name "%s" drop' % blocked(rule.name)
-
-
-def _mac(mac: bytes) -> str:
-    return ":".join(["%02x" % byte for byte in mac])
 
 
 def _total(word: str, size: int, spans: list[tuple[int, int, str]]) -> list[str]:

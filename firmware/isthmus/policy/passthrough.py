@@ -15,11 +15,11 @@ not ask for by itself (OpenWrt: kmod-nf-nathelper-extra brings both).
 
 from __future__ import annotations
 
-from isthmus.config.forced import BOUND, INTERFACE, MAC, format_mac
+from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.config.passthrough import ALLOW, BLOCK, HELPER, IPSEC, L2TP, PPTP
 from isthmus.policy.chain import Chain
 from isthmus.policy.spans import FAMILIES, format_span, join, pieces
-from isthmus.wire.addr import IPV4_BYTES, format_ip
+from isthmus.wire.addr import IPV4_BYTES, format_ip, format_mac
 from isthmus.wire.ip_numbers import AH, ESP, GRE, IKE_PORT, L2TP_PORT, NATT_PORT, PPTP_PORT, TCP, UDP
 from isthmus.wire.ip_numbers import L2TP as L2TP_IP
 

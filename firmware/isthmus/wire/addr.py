@@ -155,6 +155,11 @@ def format_endpoint(endpoint: Endpoint) -> str:
     return ("%s:%d" if len(address) == IPV4_BYTES else "[%s]:%d") % (format_ip(address), port)
 
 
+def format_mac(mac: bytes) -> str:
+    """Six bytes as aa:bb:cc:dd:ee:ff; none as ""."""
+    return ":".join(["%02x" % byte for byte in mac])
+
+
 def _longest_zero_run(groups: list[int]) -> tuple[int, int]:
     """(start, length) of the longest run of zeros, the first of equals (RFC 5952 section 4.2.3)."""
     best_start, best_length, length = 0, 0, 0
