@@ -50,7 +50,7 @@ def explain_packet(site: Site, source: str, destination: str, port: str, wall: i
     if config is None:
         raise BadPacketError("no configuration is in force", "mend the file, then run: isthmus reload")
     addresses, neighbours = site.kernel.local_addresses(), site.kernel.neighbours()
-    homes = config.globals.lans + [n for n in homes_of(config.forced, []) if n not in config.globals.lans]
+    homes = homes_of(config.forced, config.globals.lans) or config.globals.lans
     place = Place(addresses, homes, neighbours)
     target = _address(destination)
     protocol, number = _port(port)

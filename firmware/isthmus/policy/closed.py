@@ -5,9 +5,10 @@ It asks as little of the kernel as can be, so that a missing module does not ope
 
 from __future__ import annotations
 
-from isthmus.config.forced import INTERFACE
 from isthmus.policy.chain import Chain
+from isthmus.policy.forced import homes_of
 from isthmus.policy.guard import REMOVE, TABLE
+from isthmus.policy.match import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,18 +16,10 @@ if TYPE_CHECKING:
 
 
 def closed_text(rules: list[ForcedConfig], lans: list[str]) -> str:
-    """One nft transaction; "" where no rule asks for it."""
+    """One nft transaction; "" where no rule asks for it. Raises ValueError for an interface name that is none."""
     if not rules:
         return ""
-    inside = list(lans)
-    for rule in rules:
-        for source in rule.sources:
-            if source.kind == INTERFACE and source.ifname not in inside:
-                inside.append(source.ifname)
-    drop = "iifname { %s } oifname != { %s } counter drop" % (_names(inside), _names(lans))
+    ends = (", ".join(quoted(homes_of(rules, lans))), ", ".join(quoted(lans)))
+    drop = "iifname { %s } oifname != { %s } counter drop" % ends
     lines = REMOVE.split("\n")[:-1] + ["table inet %s {" % TABLE] + Chain("closed", [drop], "forward").lines() + ["}"]
     return "\n".join(lines) + "\n"
-
-
-def _names(interfaces: list[str]) -> str:
-    return ", ".join(['"%s"' % ifname for ifname in interfaces])

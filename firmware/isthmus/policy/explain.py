@@ -6,7 +6,7 @@ tests/props sends the same packets through a real kernel.
 
 from __future__ import annotations
 
-from isthmus.policy.forced import is_active
+from isthmus.policy.forced import homes_of, is_active
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import find_piece
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, format_ip, format_mac
@@ -121,7 +121,7 @@ class _Walk:
         self.lanes = {lane.name: lane for lane in lanes}
         self.chosen = chosen
         self.lans = lans
-        self.homes = lans + [ifname for ifname, _ in self.sources.interfaces]
+        self.homes = homes_of(rules, lans) or lans
         self.tunnels = tunnels + [lane.ifname for lane in lanes]
         self.spent = spent
         self.world = world

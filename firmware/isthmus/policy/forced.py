@@ -70,10 +70,8 @@ def forced_chains(
 
 def homes_of(rules: list[ForcedConfig], lans: list[str]) -> list[str]:
     """The interfaces of the site's own networks: `lans`, and those that rules name as sources. None without rules."""
-    homes = list(lans) if rules else []
-    for rule in rules:
-        homes += [source.ifname for source in rule.sources if source.ifname and source.ifname not in homes]
-    return homes
+    named = {source.ifname for rule in rules for source in rule.sources if source.ifname}
+    return lans + sorted(named - set(lans)) if rules else []
 
 
 def forced_objects(lanes: list[Lane], homes: list[str] | None = None) -> list[KernelObject]:
@@ -154,7 +152,7 @@ class _Writer:
         self.lane = [by_name[chosen[rule.name]] for rule in rules]
         self.lans = lans
         self.tunnels = tunnels + [lane.ifname for lane in lanes]
-        self.homes = lans + [ifname for ifname, _ in self.sources.interfaces if ifname not in lans]
+        self.homes = homes_of(rules, lans)
         self.spent = spent
         self.nat = True
         self.chains: list[Chain] = []
