@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from isthmus.config.cover import IPV4_BYTES, IPV6_BYTES, Ranges, family_of, holds_all, ports_hold_all
+from isthmus.config.cover import Ranges, family_of, holds_all, ports_hold_all
 from isthmus.config.errors import nearest, quote
 from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX, Ports, is_blind_to_ipv6
 from isthmus.config.sections import host
-from isthmus.wire.addr import Prefix, format_ip, parse_prefix
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip, parse_prefix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

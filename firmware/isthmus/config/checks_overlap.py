@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from isthmus.config.cover import IPV4_BYTES, family_of
+from isthmus.config.cover import family_of
 from isthmus.config.errors import quote
 from isthmus.config.sections import WIDEST, host
-from isthmus.wire.addr import is_ip, parse_ip
+from isthmus.wire.addr import IPV4_BYTES, is_ip, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

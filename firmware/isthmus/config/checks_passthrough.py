@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from isthmus.config.checks_forced import check_sources
 from isthmus.config.checks_order import meet_named, meet_networks
-from isthmus.config.cover import IPV4_BYTES, family_of
+from isthmus.config.cover import family_of
 from isthmus.config.errors import quote
 from isthmus.config.forced import INTERFACE, PREFIX, Source
 from isthmus.config.passthrough import BLOCK, HELPER, PPTP
+from isthmus.wire.addr import IPV4_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from isthmus.wire.addr import Prefix
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, find_reaching, join_spans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.config.forced import Ports
 
-IPV4_BYTES, IPV6_BYTES = 4, 16
+    Span = tuple[int, int]  # first and last of a range, as numbers
+
 EVERY_IPV4 = Prefix(b"\x00" * IPV4_BYTES, 0)
 EVERY_IPV6 = Prefix(b"\x00" * IPV6_BYTES, 0)
 LAST_PORT = 65535
@@ -24,12 +25,6 @@ def whole(families: list[int]) -> list[Prefix]:
     return [EVERY_IPV4 if family == IPV4_BYTES else EVERY_IPV6 for family in families]
 
 
-def _span(prefix: Prefix) -> tuple[int, int]:
-    """First and last address as numbers."""
-    low = int.from_bytes(prefix.address, "big")
-    return low, low + (1 << (8 * len(prefix.address) - prefix.length)) - 1
-
-
 class Ranges:
     """Prefixes with something known of each, to be found by what lies in them. Of nested ones the outermost counts."""
 
@@ -38,57 +33,46 @@ class Ranges:
         order = sorted([(row[0].address, row[0].length, index) for index, row in enumerate(rows)])
         for _, _, index in order:
             prefix, known = rows[index]
-            low, high = _span(prefix)
+            low, high = prefix.span()
             spans = self.spans[family_of(prefix)]
             if not spans or spans[-1][1] < low:
                 spans.append((low, high, prefix, known))
 
     def touching(self, prefix: Prefix) -> tuple[Prefix, object] | None:
         """The first that has an address in common with `prefix`, and what is known of it."""
-        low, high = _span(prefix)
+        low, high = prefix.span()
         found = self._at(family_of(prefix), low)
         return (found[2], found[3]) if found is not None and found[0] <= high else None
 
     def holding(self, prefix: Prefix) -> tuple[Prefix, object] | None:
         """The one that holds all of `prefix`."""
-        low, high = _span(prefix)
+        low, high = prefix.span()
         found = self._at(family_of(prefix), low)
         return (found[2], found[3]) if found is not None and found[0] <= low and high <= found[1] else None
 
     def _at(self, family: int, low: int) -> tuple[int, int, Prefix, object] | None:
         """The first span that ends at `low` or later."""
         spans = self.spans[family]
-        first, last = 0, len(spans)
-        while first < last:
-            middle = (first + last) // 2
-            if spans[middle][1] < low:
-                first = middle + 1
-            else:
-                last = middle
-        return spans[first] if first < len(spans) else None
+        at = find_reaching(spans, low)
+        return spans[at] if at < len(spans) else None
 
 
 def holds_all(outer: list[Prefix], inner: list[Prefix]) -> bool:
     """True if every address of `inner` lies in `outer`, by several of them together if need be."""
-    spans: dict[int, list[tuple[int, int]]] = {IPV4_BYTES: [], IPV6_BYTES: []}
-    for prefix in sorted(outer, key=lambda each: (each.address, each.length)):
-        low, high = _span(prefix)
-        row = spans[family_of(prefix)]
-        if row and low <= row[-1][1] + 1:
-            row[-1] = (row[-1][0], max(high, row[-1][1]))
-        else:
-            row.append((low, high))
-    for prefix in inner:
-        low, high = _span(prefix)
-        row = spans[family_of(prefix)]
-        first, last = 0, len(row)
-        while first < last:
-            middle = (first + last) // 2
-            if row[middle][1] < high:
-                first = middle + 1
-            else:
-                last = middle
-        if first == len(row) or row[first][0] > low:
+    wanted = [(family_of(prefix), prefix.span()) for prefix in inner]
+    return _hold_all([(family_of(prefix), prefix.span()) for prefix in outer], wanted)
+
+
+def _hold_all(outer: list[tuple[int, Span]], inner: list[tuple[int, Span]]) -> bool:
+    """The same for spans, each with a number of what it is about: only those of one number touch each other."""
+    spans: dict[int, list[Span]] = {}
+    for about, span in outer:
+        spans.setdefault(about, []).append(span)
+    joined = {about: join_spans(spans[about]) for about in spans}
+    for about, (low, high) in inner:
+        row = joined.get(about, [])
+        at = find_reaching(row, high)
+        if at == len(row) or row[at][0] > low:
             return False
     return True
 
@@ -99,7 +83,7 @@ def meet(one: list[Prefix], two: list[Prefix]) -> bool:
     return any(ranges.touching(prefix) is not None for prefix in two)
 
 
-def _port_span(ports: Ports) -> tuple[int, int]:
+def _port_span(ports: Ports) -> Span:
     """Lowest and highest port; port 0 is nobody's, so that 1 to 65535 are all."""
     return (1, LAST_PORT) if not ports.high else (ports.low, ports.high)
 
@@ -110,19 +94,8 @@ def ports_hold_all(outer: list[Ports], inner: list[Ports]) -> bool:
         return True
     if not inner:
         return False
-    spans: dict[int, list[tuple[int, int]]] = {}
-    for ports in sorted(outer, key=lambda each: (each.protocol, each.low, each.high)):
-        low, high = _port_span(ports)
-        row = spans.setdefault(ports.protocol, [])
-        if row and low <= row[-1][1] + 1:
-            row[-1] = (row[-1][0], max(high, row[-1][1]))
-        else:
-            row.append((low, high))
-    for ports in inner:
-        low, high = _port_span(ports)
-        if not [span for span in spans.get(ports.protocol, []) if span[0] <= low and high <= span[1]]:
-            return False
-    return True
+    wanted = [(ports.protocol, _port_span(ports)) for ports in inner]
+    return _hold_all([(ports.protocol, _port_span(ports)) for ports in outer], wanted)
 
 
 def ports_meet(one: list[Ports], two: list[Ports]) -> bool:

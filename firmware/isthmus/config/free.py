@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from isthmus.config.cover import IPV4_BYTES, Ranges
-from isthmus.wire.addr import Prefix
+from isthmus.config.cover import Ranges
+from isthmus.wire.addr import IPV4_BYTES, Prefix
 
 # Where proposals come from, of what RFC 1918 gives out: what home routers choose by themselves comes last.
 REGIONS = (
@@ -31,6 +31,6 @@ def free_networks(length: int, taken: Ranges, count: int) -> list[Prefix]:
                 at += size
             else:
                 # On behind what is in the way, on a boundary of our own.
-                end = int.from_bytes(hit[0].address, "big") + (1 << (32 - hit[0].length))
-                at = max(at + size, (end + size - 1) // size * size)
+                last_taken = hit[0].span()[1]
+                at = max(at + size, (last_taken + size) // size * size)
     return found

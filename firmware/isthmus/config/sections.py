@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from isthmus.config.cover import IPV4_BYTES, Ranges
-from isthmus.wire.addr import Prefix, format_ip, is_ip, parse_ip
+from isthmus.config.cover import Ranges
+from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip, is_ip, parse_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isthmus.policy.guard import is_safe_name
 from isthmus.policy.spans import FAMILIES, format_all
+from isthmus.wire.addr import join_spans
 from isthmus.wire.ip_numbers import ICMP, ICMPV6, IKE_PORT, NATT_PORT, TCP, UDP
 
 TYPE_CHECKING = False
@@ -80,10 +81,4 @@ def _kinds(ports: list[Ports]) -> list[str]:
 
 def _join(ranges: list[tuple[int, int]]) -> list[str]:
     """Ranges of ports without overlap, as nft writes them."""
-    joined: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if joined and low <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return ["%d" % low if low == high else "%d-%d" % (low, high) for low, high in joined]
+    return ["%d" % low if low == high else "%d-%d" % (low, high) for low, high in join_spans(ranges)]

@@ -6,22 +6,15 @@ given the list of all that hold it: one look-up tells everything about an addres
 
 from __future__ import annotations
 
-from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, format_ip
+from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, find_reaching, format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
-    Span = tuple[int, int]  # first and last address, as numbers
-    Piece = tuple[int, int, tuple[int, ...]]  # the same, and who covers it, in ascending order
+    Piece = tuple[int, int, tuple[int, ...]]  # first and last address as numbers, and who covers them, ascending
 
 FAMILIES = (("ip", IPV4_BYTES), ("ip6", IPV6_BYTES))  # nft's word, bytes of an address
-
-
-def span_of(prefix: Prefix) -> Span:
-    """First and last address of a prefix."""
-    first = int.from_bytes(prefix.address, "big")
-    return first, first + (1 << (8 * len(prefix.address) - prefix.length)) - 1
 
 
 def pieces(covers: list[tuple[Prefix, int]], size: int) -> list[Piece]:
@@ -32,7 +25,7 @@ def pieces(covers: list[tuple[Prefix, int]], size: int) -> list[Piece]:
     changes: dict[int, list[tuple[int, int]]] = {}
     for prefix, owner in covers:
         if len(prefix.address) == size:
-            first, last = span_of(prefix)
+            first, last = prefix.span()
             changes.setdefault(first, []).append((owner, 1))
             changes.setdefault(last + 1, []).append((owner, -1))
     edges = sorted(changes)
@@ -63,14 +56,8 @@ def join(found: list[Piece]) -> list[Piece]:
 def find_piece(found: list[Piece], address: bytes) -> tuple[int, ...]:
     """Who covers this address; `found` is of its family."""
     number = int.from_bytes(address, "big")
-    low, high = 0, len(found)
-    while low < high:
-        middle = (low + high) // 2
-        if found[middle][1] < number:
-            low = middle + 1
-        else:
-            high = middle
-    return found[low][2] if low < len(found) and found[low][0] <= number else ()
+    at = find_reaching(found, number)
+    return found[at][2] if at < len(found) and found[at][0] <= number else ()
 
 
 def format_span(first: int, last: int, size: int) -> str:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
     Endpoint = tuple[bytes, int]  # (address of 4 or 16 bytes, UDP port)
 
 IPV4_BYTES = 4
@@ -207,6 +210,15 @@ class Prefix:
             return self.contains(other.address)
         return other.contains(self.address)
 
+    def holds(self, other: Prefix) -> bool:
+        """True if every address of the other lies inside."""
+        return other.length >= self.length and self.contains(other.address)
+
+    def span(self) -> tuple[int, int]:
+        """First and last address, as numbers."""
+        first = int.from_bytes(self.address, "big")
+        return first, first + (1 << (8 * len(self.address) - self.length)) - 1
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Prefix) and self.address == other.address and self.length == other.length
 
@@ -219,6 +231,11 @@ class Prefix:
 
     def __repr__(self) -> str:
         return "Prefix(%s)" % self
+
+
+def network_of(address: bytes, length: int) -> Prefix:
+    """The network of an address, host bits cleared. Raises AddressError if the length does not fit the address."""
+    return Prefix(_mask(address, length), length)
 
 
 def parse_prefix(text: str) -> Prefix:
@@ -253,3 +270,29 @@ def _netmask_length(text: str) -> int:
         if _mask(b"\xff\xff\xff\xff", length) == raw:
             return length
     return -1
+
+
+# --- spans: rows that begin with the first and the last number of a range ---------------------------------------------
+
+
+def join_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In ascending order, those that overlap or touch as one."""
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(spans):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined
+
+
+def find_reaching(spans: Sequence[tuple[Any, ...]], number: int) -> int:
+    """Index of the first span that ends at `number` or later, their count if none does. In order, none overlapping."""
+    first, last = 0, len(spans)
+    while first < last:
+        middle = (first + last) // 2
+        if spans[middle][1] < number:
+            first = middle + 1
+        else:
+            last = middle
+    return first
