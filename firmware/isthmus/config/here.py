@@ -10,12 +10,13 @@ from __future__ import annotations
 from isthmus.config.cover import Ranges
 from isthmus.config.errors import ConfigError, nearest, quote
 from isthmus.config.forced import INTERFACE, PREFIX
-from isthmus.wire.addr import IPV4_BYTES, Prefix, format_ip
+from isthmus.wire.addr import IPV4_BYTES, format_ip, network_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.config.forced import ForcedConfig, Source
     from isthmus.config.model import Config
+    from isthmus.wire.addr import Prefix
 
 
 class Here:
@@ -50,7 +51,7 @@ class _Check:
         self.warnings: list[ConfigError] = []
         lans = config.globals.lans
         self.outside = [row for row in here.addresses if row[0] in here.uplinks and row[0] not in lans]
-        self.networks = Ranges([(_network(address, length), ifname) for ifname, address, length in here.addresses])
+        self.networks = Ranges([(network_of(address, length), ifname) for ifname, address, length in here.addresses])
         self.own = {address: ifname for ifname, address, _ in here.addresses}
 
     def lans(self) -> None:
@@ -109,7 +110,7 @@ class _Check:
         """IPv6 is held back on the site's own networks: hosts that are on another would be free by it."""
         held = ["lo"] + self.config.globals.lans + self.here.uplinks + [tunnel.ifname for tunnel in self.config.tunnels]
         for ifname, address, length in self.here.addresses:
-            if ifname not in held and len(address) == IPV4_BYTES and prefix.overlaps(_network(address, length)):
+            if ifname not in held and len(address) == IPV4_BYTES and prefix.overlaps(network_of(address, length)):
                 message = "the hosts of %s are on %s, which is not among this site's networks: their IPv6 would be free"
                 remedy = "add list lan '%s' to config globals, or force the interface itself, or write ADDRESS@MAC"
                 words = (message % (source, ifname), remedy % ifname)
@@ -132,10 +133,3 @@ class _Check:
         self, code: str, message: str, remedy: str, line: int, section: str, option: str, found: str
     ) -> ConfigError:
         return ConfigError(code, message, remedy, self.file, line, section, option, quote(found))
-
-
-def _network(address: bytes, length: int) -> Prefix:
-    """The network of an address on an interface."""
-    rest = 8 * len(address) - length
-    number = int.from_bytes(address, "big") >> rest << rest
-    return Prefix(number.to_bytes(len(address), "big"), length)

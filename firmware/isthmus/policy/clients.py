@@ -5,7 +5,7 @@ from __future__ import annotations
 from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.config.passthrough import BLOCK
 from isthmus.policy.passthrough import BOTH, IN, OUT, SERVICES, SHADOWED_PORTS
-from isthmus.wire.addr import Prefix, format_ip
+from isthmus.wire.addr import format_ip, network_of
 from isthmus.wire.ip_numbers import ESP, UDP
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from isthmus.config.forced import Source
     from isthmus.config.passthrough import PassthroughConfig
     from isthmus.kernel.flows import Flow
+    from isthmus.wire.addr import Prefix
 
     LocalAddress = tuple[str, bytes, int]  # interface, address, length of its network: kernel.local_addresses()
     Neighbour = tuple[str, bytes, bytes]  # interface, address, MAC: kernel.neighbours()
@@ -31,16 +32,14 @@ class Place:
         self, addresses: list[LocalAddress], lans: list[str], neighbours: list[Neighbour] | None = None
     ) -> None:
         self.own = {address for _, address, _ in addresses}
-        self._inside = [row for row in addresses if row[0] in lans]
+        self._inside = [(ifname, own, network_of(own, length)) for ifname, own, length in addresses if ifname in lans]
         self._neighbours = neighbours or []
 
     def interface(self, address: bytes) -> str:
         """The inside interface on whose network an address lies; "" if on none."""
-        for ifname, own, length in self._inside:
-            if len(own) == len(address):
-                rest = 8 * len(own) - length
-                if int.from_bytes(own, "big") >> rest == int.from_bytes(address, "big") >> rest:
-                    return ifname
+        for ifname, _, network in self._inside:
+            if network.contains(address):
+                return ifname
         return ""
 
     def is_inside(self, address: bytes) -> bool:
@@ -49,13 +48,7 @@ class Place:
 
     def networks(self) -> list[Prefix]:
         """The inside's networks, link-local ones left out."""
-        found = []
-        for _, own, length in self._inside:
-            if own[:2] != LINK_LOCAL:
-                rest = 8 * len(own) - length
-                network = int.from_bytes(own, "big") >> rest << rest
-                found.append(Prefix(network.to_bytes(len(own), "big"), length))
-        return found
+        return [network for _, own, network in self._inside if own[:2] != LINK_LOCAL]
 
     def mac(self, address: bytes) -> bytes:
         """The MAC of a host, b"" where it is not known."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.policy.clients import Place, clients, shadowing
 from isthmus.policy.spans import FAMILIES, find_piece, pieces
-from isthmus.wire.addr import IPV4_BYTES, Prefix
+from isthmus.wire.addr import IPV4_BYTES, network_of
 from isthmus.wire.ip_numbers import ESP, IKE_PORT, L2TP, NATT_PORT, UDP
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from isthmus.config.forced import ForcedConfig
     from isthmus.config.passthrough import PassthroughConfig
     from isthmus.kernel.flows import Flow
+    from isthmus.wire.addr import Prefix
 
     LocalAddress = tuple[str, bytes, int]  # interface name, address, prefix length
     Neighbour = tuple[str, bytes, bytes]  # interface name, address, MAC
@@ -98,7 +99,7 @@ class Ending:
     def _add_interface(self, ifname: str, addresses: list[LocalAddress], neighbours: list[Neighbour]) -> None:
         for name, address, length in addresses:
             if name == ifname:
-                self._add(_network(address, length))
+                self._add(network_of(address, length))
         self._hosts |= {address for name, address, _ in neighbours if name == ifname}
 
     def fits(self, flow: Flow) -> bool:
@@ -140,11 +141,3 @@ class Ending:
 
 def _is_translated(flow: Flow) -> bool:
     return (flow.source, flow.sport) != (flow.reply_destination, flow.reply_dport)
-
-
-def _network(address: bytes, length: int) -> Prefix:
-    kept = bytearray(address)
-    for index in range(len(kept)):
-        bits = min(8, max(0, length - 8 * index))
-        kept[index] &= 0xFF00 >> bits & 0xFF
-    return Prefix(bytes(kept), length)

@@ -8,7 +8,6 @@ from isthmus.wire.addr import IPV4_BYTES, format_ip
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.config.forced import ExceptionConfig, ForcedConfig, Ports, Source
-    from isthmus.wire.addr import Prefix
 
 OPEN = "%s may now use the open Internet: %s"
 EVERYBODY = 20  # sources named one by one in one answer; of more, the number
@@ -82,18 +81,14 @@ def _is_within(source: Source, others: list[Source]) -> bool:
             return True
         if other.kind != PREFIX or source.kind != PREFIX:  # a bound host's IPv6 is held by its MAC alone
             continue
-        if other.prefix is not None and source.prefix is not None and _is_part(source.prefix, other.prefix):
+        if other.prefix is not None and source.prefix is not None and other.prefix.holds(source.prefix):
             return True
     return False
 
 
-def _is_part(prefix: Prefix, whole: Prefix) -> bool:
-    return prefix.length >= whole.length and whole.contains(prefix.address)
-
-
 def _covers(rule: ForcedConfig, old: ForcedConfig) -> bool:
     """Whatever the old rule held back by destination and port, this one does."""
-    if rule.to and (not old.to or not all(any(_is_part(one, mine) for mine in rule.to) for one in old.to)):
+    if rule.to and (not old.to or not all(any(mine.holds(one) for mine in rule.to) for one in old.to)):
         return False
     return not rule.ports or (bool(old.ports) and _has_all(rule.ports, old.ports))
 
