@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -24,14 +25,30 @@ NOT_AT_ONCE = (  # of others: large, and not needed
 )  # fmt: skip
 
 
-def ask(script: str) -> list[str]:
-    """The words that a Python without `site` prints."""
+CONFIGURATION = (
+    "config tunnel 'branch'\n option remote '127.0.0.2'\n option psk 'correct horse battery'\n"
+    " list remote_subnet '10.2.0.0/24'\n"
+)
+FIRST_WORD = """
+import posix, sys
+from isthmus import daemon
+def send(*_):
+    print(*sys.modules, flush=True)
+    posix._exit(0)
+daemon.RealOutlet.send = send
+sys.argv[1:] = ["--%%s=%s/%%s" %% (name, name) for name in ("config", "state", "run")]
+daemon.main()
+"""
+
+
+def ask(script: str, inside: tuple[str, ...] = ()) -> list[str]:
+    """The words that a Python without `site` prints. inside: a command that runs it."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pyroute2").symlink_to(ROOT / "firmware" / "shims" / "pyroute2")  # what a small router has
         path = [folder, str(ROOT / "firmware"), sysconfig.get_path("purelib")]
         done = subprocess.run(
-            [sys.executable, "-S", "-c", script], env={"PYTHONPATH": ":".join(path)}, capture_output=True, text=True,
-            timeout=60, check=True,
+            [*inside, sys.executable, "-S", "-c", script], capture_output=True, text=True, timeout=60, check=True,
+            env={"PYTHONPATH": ":".join(path), "PATH": os.environ["PATH"]},
         )  # fmt: skip
     return done.stdout.split()
 
@@ -65,6 +82,19 @@ class Loading(unittest.TestCase):
         loaded = ask(START + "print(*sys.modules)")
         self.assertIn("_socket", loaded)
         self.assertEqual([name for name in NOT_AT_ONCE if name in loaded], [])
+
+    def test_nor_does_the_first_word_to_the_peer_need_it(self) -> None:
+        """The guard is in, the kernel has been looked at: by the real daemon on the real kernel."""
+        if os.geteuid():
+            self.skipTest("a network namespace needs root")
+        inside = ("unshare", "-n", "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("config", "state", "run"):
+                (Path(folder) / name).mkdir()
+            (Path(folder) / "config" / "isthmus").write_text(CONFIGURATION)
+            loaded = ask(FIRST_WORD % folder, inside)
+        self.assertIn("isthmus.site", loaded)
+        self.assertEqual([name for name in (*NOT_AT_ONCE, *MODULES) if name in loaded], [])
 
     def test_nothing_is_loaded_late(self) -> None:
         wait = "from isthmus.waiting import Waiting\nit = Waiting(0)\nwhile it.at is not None: it.load_next(0)\n"

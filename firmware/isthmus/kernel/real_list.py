@@ -11,7 +11,7 @@ from isthmus.kernel.real_netlink import DO, LIST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from collections.abc import Callable
     from typing import TypeVar
 
@@ -37,7 +37,7 @@ class Lister:
     def __init__(self, family: int, kind: str) -> None:
         self._family = family
         self._kind = kind
-        self._socket: socket.socket | None = None
+        self._socket: _socket.socket | None = None
         self._sequence = 0
 
     def close(self) -> None:
@@ -105,9 +105,13 @@ class Lister:
         if code >> 31:
             raise KernelError((1 << 32) - code, doing, kind=self._kind)
 
-    def _open(self) -> tuple[socket.socket, Callable[[int], object]]:
+    def _open(self) -> tuple[_socket.socket, Callable[[int], object]]:
         import select
-        import socket
+
+        try:
+            import _socket as socket  # CPython's own loads much that is not used here
+        except ImportError:
+            import socket  # type: ignore[no-redef]
 
         if self._socket is None:
             # Not bound: the kernel gives a number with the first request, and knows nobody else to send it to.
