@@ -7,7 +7,6 @@ Forced rules have three states and no other, and a sentence each.
 
 from __future__ import annotations
 
-from isthmus.policy.exposure import needs_ipv6_block
 from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
@@ -153,7 +152,7 @@ def rule_state(site: Site, rule: ForcedConfig) -> tuple[str, list[str], str]:
     if not keeper.guard_stands() and keeper.error is not None:
         return EXPOSED, [BY_GUARD], EXPOSED
     by = [exception.name for exception in rule.exceptions if not forcing.is_over(exception)]
-    if rule.ipv6 == "free" and any(needs_ipv6_block(source) for source in rule.sources):
+    if rule.ipv6 == "free" and any(source.is_ipv4_alone for source in rule.sources):
         by.append(BY_IPV6)
     return (EXPOSED if by else otherwise), by, otherwise
 

@@ -25,7 +25,7 @@ from isthmus.lamps import BY_IPV6, EXPOSED, brief
 from isthmus.policy.alias import hosts_text, peer_hosts_text, shown_as, translate
 from isthmus.policy.clash import Finding, Ground, findings
 from isthmus.policy.clients import Place, clients
-from isthmus.policy.exposure import name_source, needs_ipv6_block
+from isthmus.policy.exposure import name_source
 from isthmus.policy.forced import IPV6_COUNTER, blocked, excepted, protected
 from isthmus.policy.passthrough import COUNTER, describe
 from isthmus.wire.addr import format_ip, parse_ip
@@ -140,7 +140,7 @@ def _host(source: Source, row: dict[str, Any], seen: Seen) -> dict[str, Any]:
         known = [address for ifname, address, _ in seen.neighbours if ifname == source.ifname]
     elif source.prefix is not None:
         known = [address for _, address, _ in seen.neighbours if source.prefix.contains(address)]
-    by = [name for name in row["by"] if name != BY_IPV6 or needs_ipv6_block(source)]
+    by = [name for name in row["by"] if name != BY_IPV6 or source.is_ipv4_alone]
     return {
         "source": name_source(source),
         "addresses": [format_ip(address) for address in sorted(set(known))],

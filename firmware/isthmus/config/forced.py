@@ -36,6 +36,11 @@ class Source:
         """What stands for the MAC address or the interface in a dictionary; another for each."""
         return int.from_bytes(self.mac, "big") if self.mac else self.ifname
 
+    @property
+    def is_ipv4_alone(self) -> bool:
+        """Known by IPv4 addresses and nothing else: nobody knows which IPv6 addresses these hosts use."""
+        return self.kind == PREFIX and self.prefix is not None and len(self.prefix.address) == IPV4_BYTES
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Source)
@@ -65,10 +70,7 @@ def is_blind_to_ipv6(sources: list[Source], to: list[Prefix]) -> bool:
     """True if the rule holds IPv6 destinations, and some of its hosts are known by IPv4 addresses alone."""
     if to and not [prefix for prefix in to if len(prefix.address) != IPV4_BYTES]:
         return False
-    for source in sources:
-        if source.kind == PREFIX and source.prefix is not None and len(source.prefix.address) == IPV4_BYTES:
-            return True
-    return False
+    return any(source.is_ipv4_alone for source in sources)
 
 
 class Ports:

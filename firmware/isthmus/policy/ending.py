@@ -78,10 +78,8 @@ class Ending:
         self._pieces = {size: pieces(covers, size) for _, size in FAMILIES}  # a router has many flows: one look-up each
 
     def _add_rule(self, rule: ForcedConfig, addresses: list[LocalAddress], neighbours: list[Neighbour]) -> None:
-        from isthmus.policy.exposure import needs_ipv6_block  # waiting.py, as below
-
         for source in rule.sources:
-            self._all_ipv6 = self._all_ipv6 or (needs_ipv6_block(source) and rule.ipv6 != "free")
+            self._all_ipv6 = self._all_ipv6 or (source.is_ipv4_alone and rule.ipv6 != "free")
             if source.kind in (MAC, BOUND):
                 self._unsure = True
                 self._hosts |= {address for _, address, mac in neighbours if mac == source.mac}
@@ -123,7 +121,7 @@ class Ending:
 
     def _is_of(self, concern: Concern, flow: Flow) -> bool:
         if concern.alias is not None:
-            from isthmus.policy.alias import is_concerned
+            from isthmus.policy.alias import is_concerned  # waiting.py
 
             ends = [flow.source, flow.destination, flow.reply_source, flow.reply_destination]
             return is_concerned(concern.alias, concern.subnets, ends)

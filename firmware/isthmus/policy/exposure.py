@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isthmus.config.forced import BOUND, MAC, PREFIX
-from isthmus.wire.addr import IPV4_BYTES, format_ip
+from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def find_exposed(before: list[ForcedConfig], after: list[ForcedConfig]) -> list[
             said += _say(OPEN, _uncovered(kept, old, after), "rule %s covers less than before" % old.name)
         said += [_describe(exception, new) for exception in new.exceptions if exception not in old.exceptions]
         if old.ipv6 != "free" and new.ipv6 == "free":
-            unknown = [source for source in kept if needs_ipv6_block(source)]
+            unknown = [source for source in kept if source.is_ipv4_alone]
             said += _say("IPv6 of " + OPEN, unknown, "option ipv6 of rule %s is 'free'" % old.name)
     return said
 
@@ -42,11 +42,6 @@ def name_source(source: Source) -> str:
     if source.prefix is not None and source.prefix.length == 8 * len(source.prefix.address):
         return format_ip(source.prefix.address)
     return str(source)
-
-
-def needs_ipv6_block(source: Source) -> bool:
-    """Known by an IPv4 address alone: nobody knows which IPv6 addresses these hosts use."""
-    return source.kind == PREFIX and source.prefix is not None and len(source.prefix.address) == IPV4_BYTES
 
 
 def _say(sentence: str, sources: list[Source], why: str) -> list[str]:

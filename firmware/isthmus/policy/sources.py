@@ -68,8 +68,7 @@ class Sources:
         for number, rule in enumerate(self.rules):
             for source in rule.sources:
                 found.append((source.kind, source, number))
-                ipv4 = source.kind == PREFIX and source.prefix is not None and len(source.prefix.address) == IPV4_BYTES
-                if ipv4 and rule.ipv6 == "block" and number not in self.blocking:
+                if source.is_ipv4_alone and rule.ipv6 == "block" and number not in self.blocking:
                     self.blocking.append(number)
         return found
 

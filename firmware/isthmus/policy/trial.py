@@ -8,7 +8,6 @@ as that one is not seen leaving, silence proves nothing.
 from __future__ import annotations
 
 from isthmus.config.forced import BOUND, INTERFACE, MAC
-from isthmus.policy.exposure import needs_ipv6_block
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip, parse_ip
 from isthmus.wire.ip_numbers import ICMP, TCP, UDP
 
@@ -203,7 +202,7 @@ def _host_of(prefix: Prefix, ground: Ground) -> bytes:
 def _probes(
     ground: Ground, rule: ForcedConfig, source: Source, ifname: str, address: bytes, mac: bytes
 ) -> list[Probe]:
-    if rule.ipv6 == "free" and needs_ipv6_block(source) and len(address) == IPV6_BYTES:
+    if rule.ipv6 == "free" and source.is_ipv4_alone and len(address) == IPV6_BYTES:
         return []
     found = []
     kinds = [(ports.protocol, ports.low) for ports in rule.ports] or [(UDP, TRACE_PORT), (ICMP, 0), (TCP, TRACE_PORT)]
