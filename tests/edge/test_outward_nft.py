@@ -9,6 +9,7 @@ import unittest
 from isthmus.kernel.real_flow import Conntrack
 from isthmus.policy.chain import Chain
 from isthmus.policy.outward import outward_chains
+from isthmus.policy.passthrough import L2TP_PORT
 from tests.edge.nets import UDP, Net, Watch, connections, forget_connections, join, send
 
 PEER, OTHER_PEER, HERE = "192.168.10.2", "192.168.30.2", "192.168.20.2"
@@ -115,6 +116,23 @@ class OutwardTest(unittest.TestCase):
             self.assertTrue(32768 <= seen <= 60999, seen)
         self.assertEqual(self.seen("router", WAN, INTERNET, "internet", 500), (socket.inet_aton(WAN), 500))
         self.assertTrue(connections(self.nets["router"]))
+
+    def test_what_carries_the_tunnel_is_not_translated(self) -> None:
+        """The kernel says of an encapsulated packet that it came in by the tunnel's interface: VXLAN stands for L2TP."""
+        self.apply(["ist-v"])
+        router = self.nets["router"]
+        ends = "local %s remote %s dev wan0 srcport %d %d dstport 4789" % (WAN, INTERNET, L2TP_PORT, L2TP_PORT + 1)
+        router.ip("link add ist-v type vxlan id 3 " + ends, "link set ist-v up", "address add 10.77.0.1/24 dev ist-v")
+        self.addCleanup(router.ip, "link del ist-v")
+        router.ip("neighbour add 10.77.0.2 lladdr 02:00:00:00:00:77 dev ist-v")
+        watch = Watch(self.nets["internet"], "eth0")
+        try:
+            send(router, UDP, "10.77.0.1", "10.77.0.2", b"a token inside", 4000, 9)
+            outer = watch.until(b"a token inside")[-1]
+        finally:
+            watch.close()
+        self.assertEqual(outer[12:16], socket.inet_aton(WAN))
+        self.assertEqual(int.from_bytes(outer[20:22], "big"), L2TP_PORT)
 
 
 if __name__ == "__main__":

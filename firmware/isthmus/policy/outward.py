@@ -23,9 +23,10 @@ def outward_chains(outward: list[str], tunnels: list[str], lans: list[str]) -> l
         return []
     ports = one_of(["%d" % port for port in SHADOWED_PORTS])
     away = ["udp sport %s masquerade to :%d-%d" % ((ports,) + SAFE_PORTS), "masquerade"]
-    inside = "oifname != %s" % one_of(quoted(lans + tunnels))
+    # The tunnel's own packets as well have the tunnel's interface behind them here, if their connection begins at this
+    # end: what it carries was sent into it. Translated they would be lost, all of them.
+    rule = "oifname != %s fib saddr type != local jump outward_away" % one_of(quoted(lans + tunnels))
     return [
         Chain("outward_away", away),
-        # What the router itself sends arrives nowhere: it must name an interface to be translated.
-        Chain("outward", on("iifname", outward, inside + " jump outward_away"), "postrouting", "nat", BEFORE_SRCNAT),
+        Chain("outward", on("iifname", outward, rule), "postrouting", "nat", BEFORE_SRCNAT),
     ]
