@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import unittest
 
+from isthmus.config.alias import LONGEST_LABEL, is_host_name
 from isthmus.policy.alias import (
-    LONGEST_LABEL,
     AliasTunnel,
     alias_chains,
     host_label,
     hosts_text,
     is_concerned,
-    is_host_name,
     peer_hosts_text,
     shown_as,
     translate,

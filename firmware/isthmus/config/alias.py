@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
 LOCAL, REMOTE = "local", "remote"
+LONGEST_LABEL, LONGEST_NAME = 63, 253  # bytes, characters in all; RFC 1035 2.3.4
 
 
 class AliasConfig:
@@ -38,3 +39,16 @@ class AliasConfig:
 
     def __repr__(self) -> str:
         return "AliasConfig(%s, %s %s as %s)" % (self.name, self.side, self.subnet, self.shown)
+
+
+def is_host_name(name: str) -> bool:
+    """True for labels of letters, digits and inner hyphens, in lower case (RFC 1123 2.1): one word in a file."""
+    if not 1 <= len(name) <= LONGEST_NAME:
+        return False
+    for label in name.encode().split(b"."):
+        if not 1 <= len(label) <= LONGEST_LABEL or label[:1] == b"-" or label[-1:] == b"-":
+            return False
+        for byte in label:
+            if not (0x30 <= byte <= 0x39 or 0x61 <= byte <= 0x7A or byte == 0x2D):
+                return False
+    return True

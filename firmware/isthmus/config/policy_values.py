@@ -5,6 +5,7 @@ As in `values.py`: one class each, text -> value, with the words for a person wh
 
 from __future__ import annotations
 
+from isthmus.config.alias import is_host_name
 from isthmus.config.errors import BadValue, nearest, quote
 from isthmus.config.forced import BOUND, INTERFACE, MAC, PREFIX, PROTOCOL_WORDS, Ports, Source
 from isthmus.config.values import Address, InterfaceName, PrefixType, Type, _digits
@@ -223,16 +224,7 @@ class NamedHost(Type):
         if not equals:
             raise BadValue("wrong-type", "%s has no =" % quote(text), "write NAME=ADDRESS")
         name = host.lower()
-        labels = name.split(".")
-        # RFC 1035 2.3.4: 63 bytes a label, 253 characters in all
-        if len(name) > 253 or [label for label in labels if not _is_label(label)]:
+        if not is_host_name(name):
             remedy = "use letters, digits and -, at most 63 in a part"
             raise BadValue("bad-name", "%s is no name of a host" % quote(host), remedy)
         return name, Address().parse(address_text)
-
-
-def _is_label(label: str) -> bool:
-    raw = label.encode()
-    if not 1 <= len(raw) <= 63 or raw[0] == 0x2D or raw[-1] == 0x2D:
-        return False
-    return not [byte for byte in raw if not (0x30 <= byte <= 0x39 or 0x61 <= byte <= 0x7A or byte == 0x2D)]

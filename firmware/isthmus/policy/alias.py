@@ -13,7 +13,7 @@ gets the mark of the tunnel's own route table on what comes out of the tunnel.
 
 from __future__ import annotations
 
-from isthmus.config.alias import LOCAL, REMOTE
+from isthmus.config.alias import LOCAL, REMOTE, is_host_name
 from isthmus.policy.chain import Chain
 from isthmus.policy.given import MARK_MASK
 from isthmus.wire.addr import IPV4_BYTES, format_ip
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
 BEFORE_DSTNAT, TURN, BEFORE_SRCNAT, LEAVE = -101, -90, 98, 110  # fw4: dstnat -100, srcnat 100
-
-LONGEST_LABEL = 63  # RFC 1035 2.3.4
-LONGEST_NAME = 253
 
 
 class AliasTunnel:
@@ -191,19 +188,6 @@ def _hosts(aliases: list[AliasConfig], domains: dict[str, str]) -> str:
 def host_label(name: str) -> str:
     """A section's name as a part of a host's name: UCI takes `_`, the DNS does not."""
     return name.lower().replace("_", "-").strip("-")
-
-
-def is_host_name(name: str) -> bool:
-    """True for labels of letters, digits and inner hyphens, in lower case (RFC 1123 2.1): one word in a file."""
-    if not 1 <= len(name) <= LONGEST_NAME:
-        return False
-    for label in name.encode().split(b"."):
-        if not 1 <= len(label) <= LONGEST_LABEL or label[:1] == b"-" or label[-1:] == b"-":
-            return False
-        for byte in label:
-            if not (0x30 <= byte <= 0x39 or 0x61 <= byte <= 0x7A or byte == 0x2D):
-                return False
-    return True
 
 
 def is_concerned(alias: AliasConfig, remote_subnets: list[Prefix], ends: list[bytes]) -> bool:
