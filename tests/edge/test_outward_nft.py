@@ -118,7 +118,7 @@ class OutwardTest(unittest.TestCase):
         self.assertTrue(connections(self.nets["router"]))
 
     def test_what_carries_the_tunnel_is_not_translated(self) -> None:
-        """The kernel says of an encapsulated packet that it came in by the tunnel's interface: VXLAN stands for L2TP."""
+        """The kernel says of an encapsulated packet that it came by the tunnel's interface: VXLAN stands for L2TP."""
         self.apply(["ist-v"])
         router = self.nets["router"]
         ends = "local %s remote %s dev wan0 srcport %d %d dstport 4789" % (WAN, INTERNET, L2TP_PORT, L2TP_PORT + 1)
