@@ -85,6 +85,8 @@ class Site:
         Internet from now on}. Raises IsthmusError where nft refuses the new rules: then everything stays as it was.
         """
         self._now = now
+        if self.forcing.plain:
+            self._try_nat(config)
         chains, counters = self.forcing.draft(config, self.tunnels)
         if self._adopting is None:  # a tunnel that is changed later starts from nothing
             self._adopting = [row.name for row in config.tunnels]
@@ -129,6 +131,14 @@ class Site:
         """What nft does not take is refused before anything else is touched; what it takes is in force from here on."""
         if text != self.keeper.wanted_guard or not self.keeper.guard_stands():
             self.keeper.try_guard(text, self._now)
+
+    def _try_nat(self, config: Config) -> None:
+        """The kernel has refused translation; perhaps its modules have been installed since."""
+        self.forcing.plain = False
+        try:
+            self._try_guard(self._guard_of(*self.forcing.draft(config, self.tunnels)))
+        except KernelError:
+            self.forcing.plain = True
 
     def _leave(self, name: str) -> None:
         """A tunnel goes, or is replaced by one of the same name: its peer is told first."""

@@ -86,6 +86,11 @@ class RuleTest(ForcedTest):
         self.assertTrue("cameras" in self.a.guard_text)
         self.assertEqual(len([line for line in self.a.log.lines if "not translated" in line]), 1)
         self.assertEqual(self.apply(RULE % " list to '10.0.0.0/8'\n")["changed"], [])
+        self.assertFalse("masquerade" in self.a.guard_text)
+        self.a.kernel.guard_set = set_guard  # the modules are there now, and somebody says `isthmus reload`
+        self.apply(RULE % "")
+        self.pair.run(5_000)
+        self.assertTrue("masquerade" in self.a.guard_text)
 
 
 class TrackingTest(ForcedTest):
