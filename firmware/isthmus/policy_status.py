@@ -24,7 +24,7 @@ from isthmus.kernel.contract import KernelError
 from isthmus.lamps import BY_IPV6, EXPOSED, brief
 from isthmus.policy.alias import hosts_text, peer_hosts_text, shown_as, translate
 from isthmus.policy.clash import Finding, Ground, findings
-from isthmus.policy.clients import Place, clients
+from isthmus.policy.clients import SERVERS, Place, clients
 from isthmus.policy.exposure import name_source
 from isthmus.policy.forced import IPV6_COUNTER, blocked, excepted, protected
 from isthmus.policy.passthrough import COUNTER, describe
@@ -47,7 +47,7 @@ MOST_CLIENTS = 200  # named one by one for a section
 
 
 class Seen:
-    """What the kernel tells of the router's surroundings, read once for one answer."""
+    """What the kernel tells of the router's surroundings, read once for one answer. flows: of VPN clients alone."""
 
     def __init__(self, site: Site, with_flows: bool) -> None:
         self.addresses: list[tuple[str, bytes, int]] = []
@@ -58,7 +58,8 @@ class Seen:
             self.addresses = site.kernel.local_addresses()
             self.neighbours = site.kernel.neighbours()
             if with_flows:
-                self.flows = site.kernel.flows()
+                for server in SERVERS:
+                    self.flows += site.kernel.flows(None, None, server)
         except KernelError as error:
             self.error = error
 

@@ -85,8 +85,7 @@ class Site:
         Internet from now on}. Raises IsthmusError where nft refuses the new rules: then everything stays as it was.
         """
         self._now = now
-        if self.forcing.plain:
-            self._try_nat(config)
+        self._try_nat(config)
         chains, counters = self.forcing.draft(config, self.tunnels)
         if self._adopting is None:  # a tunnel that is changed later starts from nothing
             self._adopting = [row.name for row in config.tunnels]
@@ -133,7 +132,9 @@ class Site:
             self.keeper.try_guard(text, self._now)
 
     def _try_nat(self, config: Config) -> None:
-        """The kernel has refused translation; perhaps its modules have been installed since."""
+        """If the kernel has refused translation: perhaps its modules have been installed since."""
+        if not self.forcing.plain:
+            return
         self.forcing.plain = False
         try:
             self._try_guard(self._guard_of(*self.forcing.draft(config, self.tunnels)))

@@ -12,9 +12,11 @@ import sys
 import tempfile
 import tracemalloc
 import unittest
+from unittest import mock
 
 from isthmus.kernel.contract import EINVAL, KernelError
 from isthmus.kernel.flows import Flow
+from isthmus.kernel.lean import pull_flow
 from isthmus.kernel.real import RealKernel
 from isthmus.wire.addr import format_mac, parse_ip
 from tests.core import kernel_contract_lane as lane
@@ -198,6 +200,25 @@ class ForcedTest(KernelTest):
         self.assertEqual(set(seen), {source})
         self.assertEqual([flow.dport for flow in self.kernel.flows(None, THERE) if flow.protocol == 17], [7002])
         self.assertEqual(self.kernel.flows(None, parse_ip("127.0.0.7")), [])
+
+    def test_the_kernel_itself_looks_for_what_a_server_answers(self) -> None:
+        for port in (500, 501, 4500):
+            self.udp(port)
+            self.udp(port, socket.AF_INET6, "::1")
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, 50) as sender:
+            sender.sendto(b"x" * 16, ("127.0.0.1", 0))
+        pulled = []
+
+        def pull(data: bytes, begin: int, end: int) -> Flow | None:
+            pulled.append(begin)
+            return pull_flow(data, begin, end)
+
+        with mock.patch("isthmus.kernel.real_flow.pull_flow", pull):
+            found = self.kernel.flows(None, None, (17, 500))
+            esp = self.kernel.flows(lambda flow: flow.family == 2, None, (50, 0))
+        self.assertEqual(sorted([(flow.family, flow.dport) for flow in found]), [(2, 500), (10, 500)])
+        self.assertEqual([flow.destination for flow in esp], [HERE])
+        self.assertEqual(len(pulled), 3)
 
     def test_what_was_never_listed_ends_nothing(self) -> None:
         self.udp(7001)

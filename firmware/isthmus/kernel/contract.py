@@ -176,10 +176,14 @@ class Kernel:
         """
         raise NotImplementedError
 
-    def flows(self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None) -> list[Flow]:
+    def flows(
+        self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None,
+        server: tuple[int, int] | None = None,
+    ) -> list[Flow]:
         """The connections of both families that pass through this router or end here, in no particular order; `fits`
         says which of them to keep, so that a table of many thousands costs the memory of those alone. source: only what
-        this address has begun; for IPv4 the kernel itself looks for that, which takes a hundredth of the time.
+        this address has begun; for IPv4 the kernel itself looks for that, which takes a hundredth of the time. Not
+        both: server: only what such a server answers, (IP protocol, port or 0 for any); the kernel looks for it.
         """
         raise NotImplementedError
 

@@ -69,3 +69,8 @@ def is_same_flow(one: Flow, other: Flow) -> bool:
     ends = (one.family, one.protocol, one.source, one.sport, one.destination, one.dport, one.zone)
     return ends == (
         other.family, other.protocol, other.source, other.sport, other.destination, other.dport, other.zone)
+
+
+def is_with(flow: Flow, server: tuple[int, int] | None) -> bool:
+    """Whether a server of this (IP protocol, port or 0) answers; None is any."""
+    return server is None or (server[0] == flow.protocol and server[1] in (0, flow.reply_sport))

@@ -25,7 +25,7 @@ from isthmus.kernel.contract import (
     refuse_foreign,
     refuse_foreign_guard,
 )
-from isthmus.kernel.flows import is_same_flow
+from isthmus.kernel.flows import is_same_flow, is_with
 from isthmus.kernel.objects import Link, Route, Sa, Session, Tunnel, is_kept_when_down, must_go_down
 from isthmus.kernel.voucher import is_our_tunnel
 from isthmus.kernel.ways import Mapping
@@ -173,10 +173,13 @@ class NullKernel(Kernel):
         self._maybe_fail("counters", "read the counters", "guard")
         return dict(self.counts) if self._guard is not None else {}
 
-    def flows(self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None) -> list[Flow]:
+    def flows(
+        self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None,
+        server: tuple[int, int] | None = None,
+    ) -> list[Flow]:
         """Those of `known_flows` that fit."""
         self._maybe_fail("flows", "list the connections", "flow")
-        found = [flow for flow in self.known_flows if source in {None, flow.source}]
+        found = [flow for flow in self.known_flows if source in {None, flow.source} and is_with(flow, server)]
         return [flow for flow in found if fits is None or fits(flow)]
 
     def end_flow(self, flow: Flow) -> None:

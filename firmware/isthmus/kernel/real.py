@@ -121,9 +121,12 @@ class RealKernel(Kernel):
         """See Kernel."""
         return self._guard.counters()
 
-    def flows(self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None) -> list[Flow]:
+    def flows(
+        self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None,
+        server: tuple[int, int] | None = None,
+    ) -> list[Flow]:
         """See Kernel."""
-        return self._conntrack.flows(fits, source)
+        return self._conntrack.flows(fits, source, server)
 
     def end_flow(self, flow: Flow) -> None:
         """See Kernel."""

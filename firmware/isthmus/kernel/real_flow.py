@@ -7,7 +7,16 @@ from __future__ import annotations
 import sys
 
 from isthmus.kernel.contract import EINVAL, ENOENT, KernelError
-from isthmus.kernel.lean import CTA_IP_V4_SRC, CTA_TUPLE_IP, pull_flow
+from isthmus.kernel.flows import is_with
+from isthmus.kernel.lean import (
+    CTA_IP_V4_SRC,
+    CTA_PROTO_NUM,
+    CTA_PROTO_SRC_PORT,
+    CTA_TUPLE_IP,
+    CTA_TUPLE_PROTO,
+    pull_flow,
+)
+from isthmus.kernel.objects import AF_INET, AF_INET6
 from isthmus.kernel.real_list import Lister
 from isthmus.kernel.real_netlink import NETLINK_NETFILTER, family_of, message, nlmsg
 from isthmus.wire.addr import IPV4_BYTES
@@ -21,8 +30,9 @@ if TYPE_CHECKING:
 NFNL_SUBSYS_CTNETLINK = 1  # linux/netfilter/nfnetlink.h
 IPCTNL_MSG_CT_GET = (NFNL_SUBSYS_CTNETLINK << 8) | 1
 IPCTNL_MSG_CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2
-CTA_FILTER_ORIG_FLAGS = 1  # enum ctattr_filter
-_BY_SOURCE = 1  # the first of CTA_FILTER_FLAG_ in net/netfilter/nf_internals.h, CTA_IP_SRC
+CTA_FILTER_ORIG_FLAGS, CTA_FILTER_REPLY_FLAGS = 1, 2  # enum ctattr_filter
+# net/netfilter/nf_internals.h: CTA_FILTER_F_CTA_IP_SRC, _PROTO_NUM, _PROTO_SRC_PORT
+_BY_SOURCE, _BY_PROTOCOL, _BY_SPORT = 1 << 0, 1 << 3, 1 << 4
 
 
 class ctmsg(nlmsg):  # noqa: N801 - pyroute2's style
@@ -30,7 +40,12 @@ class ctmsg(nlmsg):  # noqa: N801 - pyroute2's style
 
     fields = (("nfgen_family", "B"), ("version", "B"), ("res_id", "H"))
 
-    nla_map = ((1, "CTA_TUPLE_ORIG", "cdata"), (18, "CTA_ZONE", "cdata"), (0x8000 | 25, "CTA_FILTER", "cdata"))
+    nla_map = (
+        (1, "CTA_TUPLE_ORIG", "cdata"),
+        (2, "CTA_TUPLE_REPLY", "cdata"),
+        (18, "CTA_ZONE", "cdata"),
+        (0x8000 | 25, "CTA_FILTER", "cdata"),
+    )
 
 
 def push_question(source: bytes | None) -> nlmsg:
@@ -49,9 +64,22 @@ def push_question(source: bytes | None) -> nlmsg:
     return message(ctmsg, {"nfgen_family": family_of(source)}, attributes)
 
 
+def push_question_for(server: tuple[int, int], family: int) -> nlmsg:
+    """The same for those of one family that a server answers: (IP protocol, port or 0). Since Linux 5.8."""
+    number, port = server
+    ends = _attribute(CTA_PROTO_NUM, bytes([number]))
+    ends += _attribute(CTA_PROTO_SRC_PORT, port.to_bytes(2, "big")) if port else b""
+    flags = _BY_PROTOCOL | (_BY_SPORT if port else 0)
+    return message(ctmsg, {"nfgen_family": family}, [
+        ("CTA_TUPLE_REPLY", _attribute(CTA_TUPLE_PROTO, ends)),
+        ("CTA_FILTER", _attribute(CTA_FILTER_REPLY_FLAGS, flags.to_bytes(4, sys.byteorder))),
+    ])  # fmt: skip
+
+
 def _attribute(number: int, payload: bytes) -> bytes:
-    """One whose payload fills whole words."""
-    return (4 + len(payload)).to_bytes(2, sys.byteorder) + number.to_bytes(2, sys.byteorder) + payload
+    """One, filled up to whole words."""
+    head = (4 + len(payload)).to_bytes(2, sys.byteorder) + number.to_bytes(2, sys.byteorder)
+    return head + payload + bytes(-len(payload) % 4)
 
 
 def push_flow(flow: Flow) -> nlmsg:
@@ -88,16 +116,25 @@ class Conntrack:
         except (OSError, ValueError):  # without the module there is no such file
             return False
 
-    def flows(self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None) -> list[Flow]:
+    def flows(
+        self, fits: Callable[[Flow], bool] | None = None, source: bytes | None = None,
+        server: tuple[int, int] | None = None,
+    ) -> list[Flow]:
         """Those that fit; of both families, or of one source."""
 
         def pull(data: bytes, begin: int, end: int) -> Flow | None:
             flow = pull_flow(data, begin, end)
-            if flow is None or (source is not None and flow.source != source):
+            if flow is None or (source is not None and flow.source != source) or not is_with(flow, server):
                 return None
             return flow if fits is None or fits(flow) else None
 
-        return self._lister.collect(push_question(source), IPCTNL_MSG_CT_GET, "list the connections", pull)
+        questions = [push_question(source)]
+        if server is not None:  # of both families at once it takes no such question
+            questions = [push_question_for(server, family) for family in (AF_INET, AF_INET6)]
+        found: list[Flow] = []
+        for question in questions:
+            found += self._lister.collect(question, IPCTNL_MSG_CT_GET, "list the connections", pull)
+        return found
 
     def end(self, flow: Flow) -> None:
         """Gone when it returns."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LINK_LOCAL = b"\xfe\x80"  # RFC 4291 2.5.6
 
+SERVERS = [(number, port) for _, number, port, _ in SERVICES]  # what they talk to: (IP protocol, port or 0)
+
 
 class Place:
     """Which addresses are this router's own, and which are inside.
