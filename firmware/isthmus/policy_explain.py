@@ -30,6 +30,7 @@ from isthmus.wire.ip_numbers import TCP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from isthmus.config.forced import Source
@@ -54,14 +55,14 @@ def explain_packet(site: Site, source: str, destination: str, port: str, wall: i
     place = Place(addresses, homes, neighbours)
     target = _address(destination)
     protocol, number = _port(port)
-    packet = _packet(_source(source), target, place, neighbours, addresses, homes)
-    packet.protocol, packet.port = protocol, number
-
     def way(address: bytes) -> str:
         try:
             return "" if address in place.own else site.kernel.way_to(address).ifname
         except KernelError:
             return ""
+
+    packet = _packet(_source(source), target, place, neighbours, addresses, homes, way)
+    packet.protocol, packet.port = protocol, number
 
     world = World(way, lambda address: address in place.own or _is_for_many(address), wall)
     spent = {exception.name for rule in config.forced for exception in rule.exceptions if forcing.is_spent(exception)}
@@ -126,9 +127,11 @@ def _port(text: str) -> tuple[int, int]:
 
 def _packet(
     source: Source, target: bytes, place: Place, neighbours: list[tuple[str, bytes, bytes]],
-    addresses: list[tuple[str, bytes, int]], homes: list[str],
+    addresses: list[tuple[str, bytes, int]], homes: list[str], way: Callable[[bytes], str],
 ) -> Packet:  # fmt: skip
-    """Who sends it, from where: what was not written is looked up."""
+    """Who sends it, from where: what was not written is looked up. For a host here it comes from where its source is at
+    home, be it outside; all else is taken for a packet of the site's own.
+    """
     size = len(target)
     address, mac, ifname = None, source.mac, source.ifname
     if source.prefix is not None:
@@ -146,7 +149,8 @@ def _packet(
         address = own[:-1] + bytes([own[-1] ^ 1])  # a neighbour of ours, whoever that is
     if len(address) != size:
         raise BadPacketError("source and destination are not of one family", "write two of one family")
-    ifname = ifname or place.interface(address) or (homes[0] if homes else "")
+    ifname = ifname or place.interface(address) or (way(address) if place.interface(target) else "")
+    ifname = ifname or (homes[0] if homes else "")
     return Packet(address, target, ifname, mac or place.mac(address))
 
 

@@ -115,6 +115,16 @@ class ExplainTest(ForcedTest):
         for answer in (found, self.explain("192.168.10.60", "198.51.100.7")):
             self.assertTrue(answer["why"])
 
+    def test_a_call_from_outside_comes_from_outside(self) -> None:
+        self.begin("config globals\n list lan lan0\n" + RULE % "")
+        self.a.kernel.ways.insert(0, (parse_prefix("192.168.10.0/24"), Way(LAN_A, "lan0", 1500)))
+        found = self.explain("198.51.100.77", "192.168.10.50", "443")
+        self.assertEqual((found["verdict"], found["packet"]["arrives"]), ("blocked", "wan0"))
+        self.assertTrue("nobody outside its tunnel may call it" in found["steps"][-1], found["steps"])
+        self.a.kernel.ways.insert(0, (parse_prefix("192.168.20.0/24"), Way(LAN_A, "ist-branch", 1420)))
+        self.assertEqual(self.explain("192.168.20.9", "192.168.10.50", "443")["packet"]["arrives"], "ist-branch")
+        self.assertEqual(self.explain("198.51.100.77", "203.0.113.9")["packet"]["arrives"], "lan0", "a forged one")
+
     def test_what_is_no_packet_is_refused_with_a_remedy(self) -> None:
         self.begin(RULE % "")
         for source, destination, port in (
