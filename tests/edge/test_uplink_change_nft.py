@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import unittest
 
 from isthmus.policy.passthrough import shadow_chains
+from tests.edge.nets import PATIENCE_S
 from tests.lab.leaks import fw4
 from tests.lab.leaks.network import SECOND_A, WAN_A, WAN_B, Network, packed
 from tests.lab.leaks.stimuli import Listener
 from tests.lab.namespace import Namespace
 
 ESP = 50
+MARKER = b"esp-test"
 
 
 def send(namespace: Namespace, source: str, target: str, data: bytes) -> bool:
@@ -30,8 +33,20 @@ def send(namespace: Namespace, source: str, target: str, data: bytes) -> bool:
     return True
 
 
-def sources(listener: Listener) -> list[str]:
-    return [socket.inet_ntoa(frame[26:30]) for frame in listener.take(0.1)]
+def sources(net: Network, listener: Listener, last: bytes) -> list[str]:
+    """Of what has left by the second uplink so far: all that comes before a datagram, which has no reason not to."""
+    with net.a:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        sock.bind((SECOND_A, 0))
+        sock.sendto(MARKER + last, (WAN_B, 9))
+    found, end = [], time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        for frame in listener.take(0.1):
+            if last in frame:
+                return found
+            found.append(socket.inet_ntoa(frame[26:30]))
+    raise AssertionError(f"{last!r} never left; {found} did")
 
 
 @unittest.skipIf(os.geteuid() != 0, "needs root")
@@ -44,15 +59,15 @@ class UplinkChange(unittest.TestCase):
                 net.a.nft(guard)
             with net.a:
                 inbound = socket.socket(socket.AF_INET, socket.SOCK_RAW, ESP)
-            inbound.settimeout(2)
-            with inbound, Listener(net.isp, "up1", b"esp-test") as seen:
+            inbound.settimeout(PATIENCE_S)
+            with inbound, Listener(net.isp, "up1", MARKER) as seen:
                 self.assertTrue(send(net.a, WAN_A, WAN_B, b"esp-test before"))
                 net.second_uplink()
                 net.a.ip("link set wan0 down\n")
                 send(net.a, WAN_A, WAN_B, b"esp-test under the old address")
-                seen.take(0.1)
+                sources(net, seen, b" the first end")
                 send(net.a, SECOND_A, WAN_B, b"esp-test under the new one")
-                found = sources(seen)
+                found = sources(net, seen, b" the second end")
                 self.assertTrue(send(net.b, WAN_B, SECOND_A, b"esp-test answer"))
                 return found, socket.inet_ntoa(inbound.recv(200)[16:20])
 
