@@ -214,6 +214,16 @@ class PackageTest(Booted):
         self.assertEqual(self.package("prerm"), "")
         self.assertFalse(self.links.exists())
 
+    def test_the_bundle_comes_and_goes_with_the_package_and_is_no_condition(self) -> None:
+        python = self.path / "usr/bin/python3"
+        python.parent.mkdir(parents=True)
+        for status in (0, 1):
+            python.write_text('#!/bin/sh\necho "$@" >&2\nexit %d\n' % status)
+            python.chmod(0o755)
+            self.assertEqual(self.package("postinst"), "-m isthmus.edge.os_cpython_bundle\n")
+            for environment in ({}, {"PKG_UPGRADE": "1"}):
+                self.assertEqual(self.package("prerm", **environment), "-m isthmus.edge.os_cpython_bundle --remove\n")
+
     def test_installed_again_it_cleans_up(self) -> None:
         self.keep(*texts())
         self.package("prerm")

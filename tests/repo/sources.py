@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Files of firmware/isthmus that only CPython runs, and why they cannot be portable. A name may end in `*`.
 CPYTHON_ONLY = (
     ("firmware/isthmus/edge/os_cpython.py", "what differs between interpreters; MicroPython gets its own os_*.py"),
+    ("firmware/isthmus/edge/os_cpython_start.py", "the same, for loading: collector and import system"),
+    ("firmware/isthmus/edge/os_cpython_bundle.py", "what the former loads, and how it is made"),
     ("firmware/isthmus/edge/os_cpython_udp.py", "the same, for UDP: ancillary data, and processes that share sockets"),
     ("firmware/isthmus/edge/os_cpython_trial.py", "the same, for the self-test: a tap device, and packet sockets"),
     ("firmware/isthmus/hold.py", "a process of its own, as small as CPython allows"),

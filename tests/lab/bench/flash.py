@@ -10,6 +10,7 @@ from __future__ import annotations
 import compileall
 import os
 import shutil
+import sys
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -53,6 +54,12 @@ def lift(programs: list[Path]) -> None:
             os.chown(path, path.stat().st_uid, -1)
 
 
+def install() -> None:
+    """What firmware/files/lib/isthmus/postinst does."""
+    path = ":".join([str(ROOT / "firmware"), PACKAGES])
+    run(["env", "PYTHONPATH=" + path, sys.executable, "-m", "isthmus.edge.os_cpython_bundle"])
+
+
 class Flash:
     """Copies in memory, from `with` to its end; nothing happens where the files are the machine's own."""
 
@@ -71,6 +78,8 @@ class Flash:
                 compileall.compile_dir(copy, quiet=2)
             run(["mount", "--bind", str(copy), str(folder)])
             self.laid.append(folder)
+        if ROOT / "firmware" in self.laid:
+            install()
         if self.laid:
             programs = [Path(name) for name in PROGRAMS] + [self.theirs / name for name in THEIR_PROGRAMS]
             lift(programs + list(self.theirs.glob(PLUGINS)))
