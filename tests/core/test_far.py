@@ -26,7 +26,27 @@ class FarTest(unittest.TestCase):
         self.assertEqual([chain.name for chain in chains], ["far_elsewhere", "far_0", "far_1", "far"])
         self.assertEqual(chains[2].rules[0], 'iifname "ist-b" accept')
         rows = "10.0.0.0/16 : goto far_0, 10.1.0.0/16 : goto far_1, 10.2.0.0-10.255.255.255 : goto far_0"
-        self.assertEqual(chains[3].rules, ["ip saddr vmap { %s }" % rows])
+        rows = "0.0.0.0-9.255.255.255 : return, %s, 11.0.0.0-255.255.255.255 : return" % rows
+        self.assertEqual(chains[3].rules, ["ip saddr vmap { %s }" % rows, "meta nfproto ipv4 goto far_elsewhere"])
+
+    def test_no_address_is_missing_in_a_look_up(self) -> None:
+        """What is not found has met a table whose ranges are not filled yet."""
+        everywhere = (("0.0.0.0/0", 32), ("::/0", 128))
+        for subnets in (["128.0.0.0/7", "::/7"], ["254.0.0.0/7", "fe00::/7"], ["10.0.0.0/8", "10.5.0.0/16", "fd00::/8"],
+                        ["255.255.255.255/32", "0.0.0.0/32", "::/128"]):  # fmt: skip
+            lines = [line for line in far_chains([far("ist-a", *subnets)], [])[-1].rules if "vmap" in line]
+            for (whole, bits), line in zip(everywhere, lines):
+                rows = [row.split(" : ")[0] for row in line.split("{ ")[1].split(" }")[0].split(", ")]
+                spans = []
+                for text in rows:
+                    low, _, high = text.partition("-")
+                    spans.append(parse_prefix(low if "/" in low else "%s/%d" % (low, bits)).span())
+                    if high:
+                        spans[-1] = (spans[-1][0], parse_prefix("%s/%d" % (high, bits)).span()[0])
+                low, high = parse_prefix(whole).span()
+                self.assertEqual(spans[0][0], low)
+                for before, after in zip(spans, spans[1:] + [(high + 1, 0)]):
+                    self.assertEqual(before[1] + 1, after[0], line)
 
     def test_two_of_one_subnet_both_may(self) -> None:
         chains = far_chains([far("ist-a", "10.1.0.0/16"), far("ist-b", "10.1.0.0/16")], ["br-lan"])

@@ -8,6 +8,7 @@ from isthmus.kernel import objects
 from isthmus.policy.forced import forced_chains, forced_objects, homes_of
 from isthmus.policy.guard import guard_text
 from isthmus.policy.lane import Lane
+from isthmus.policy.ready import ready_chains
 from tests.core.forced_samples import LAN, PEER, chains_of, exception, lanes_of, rule, rules_in
 
 M1, M2 = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -39,6 +40,7 @@ class ForcedTest(unittest.TestCase):
                  exceptions=[exception("e", ["203.0.113.0/24"], ["udp:123"], 2000000000)]),
         ]  # fmt: skip
         chains, counters = chains_of(rules)
+        chains = chains + ready_chains(chains)
         names = [chain.name for chain in chains]
         self.assertEqual(sorted(names), sorted(set(names)))
         used = set()
@@ -73,7 +75,8 @@ class ForcedTest(unittest.TestCase):
         self.assertEqual(homes_of([], [LAN]), [])
         chains, _ = chains_of(rules)
         self.assertTrue('iifname { "br-lan", "br-guest" } jump forced_home' in rules_in(chains, "forced_arrive"))
-        seen = "meta mark 0 meta mark set 0x80000000"  # other marks are other people's, who compare all of it
+        # Other marks are other people's, who compare all of it.
+        seen = "meta mark 0 meta nfproto { 2-3, 10-11 } meta mark set 0x80000000"
         self.assertEqual(rules_in(chains, "forced_mark"), [seen])
         rows = 'iifname vmap { "br-lan" : jump forced_mark, "br-guest" : jump forced_mark }'
         self.assertEqual(rules_in(chains, "forced_seen"), [rows])

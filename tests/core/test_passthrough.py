@@ -86,7 +86,7 @@ class ChainsTest(unittest.TestCase):
     def test_a_thousand_hosts_are_one_rule(self) -> None:
         hosts = " ".join(["10.1.%d.%d/32" % (number // 250, number % 250) for number in range(0, 1000, 2)])
         chains, _ = passthrough_chains([section("x", "ipsec", "out", hosts, "block")], LANS)
-        self.assertEqual(len(rules(chains, "pass_ipsec_out")), 1)
+        self.assertEqual(len([line for line in rules(chains, "pass_ipsec_out") if "10.1." in line]), 1)
 
     def test_shadow_keeps_to_the_uplinks(self) -> None:
         chains = shadow_chains(["wan", "wan2", "wan"], [parse_ip(OUT), parse_ip("2001:db8::1")])

@@ -24,6 +24,7 @@ from isthmus.policy.forced import forced_chains, forced_objects, homes_of
 from isthmus.policy.guard import guard_text
 from isthmus.policy.lane import choose
 from tests.core.forced_samples import lanes_of, rule
+from tests.edge.flood import Frames
 from tests.edge.forced_router import FAR, UDP, Router
 
 HOSTS, RULES = 500, 50
@@ -48,22 +49,6 @@ FLOWS = {
     "tunnel to a LAN": ("192.168.20.7", "192.168.10.254", "02:00:00:00:99:97", "x", "lan"),
     "Internet to a LAN": (FAR, "192.168.10.254", "02:00:00:00:99:96", "wan", "lan"),
 }
-
-
-class Slice(ctypes.Structure):
-    """struct iovec."""
-
-    _fields_ = (("base", ctypes.c_char_p), ("length", ctypes.c_size_t))
-
-
-class Message(ctypes.Structure):
-    """struct mmsghdr."""
-
-    _fields_ = (
-        ("name", ctypes.c_void_p), ("name_length", ctypes.c_uint), ("slices", ctypes.POINTER(Slice)),
-        ("count", ctypes.c_size_t), ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int), ("sent", ctypes.c_uint),
-    )  # fmt: skip
 
 
 def rules_of(hosts: int, count: int) -> list:
@@ -103,20 +88,14 @@ class Flow:
     def __init__(self, router: Router, source: str, destination: str, mac: str, place: str, out: str) -> None:
         frames = [router.packet(source, destination, UDP, 5000, 10000 + number, mac, place).frame
                   for number in range(BATCH)]  # fmt: skip
-        self.slices = [Slice(frame, len(frame)) for frame in frames]
-        self.messages = (Message * BATCH)()
-        for message, piece in zip(self.messages, self.slices):
-            message.slices = ctypes.pointer(piece)
-            message.count = 1
-        self.end, self.out = router.ends[place], out
+        self.batch, self.out = Frames(router.ends[place], frames), out
 
     def run(self) -> float:
         """Nanoseconds of processor a packet. All of them must arrive."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.sendmmsg(self.end.fileno(), self.messages, BATCH, 0)
+        self.batch.send()
         before, sent, began = received(self.out), 0, time.thread_time()
         for _ in range(BATCHES):
-            sent += libc.sendmmsg(self.end.fileno(), self.messages, BATCH, 0)
+            sent += self.batch.send()
         spent = time.thread_time() - began
         time.sleep(0.02)
         if received(self.out) - before < 0.9 * sent:

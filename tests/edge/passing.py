@@ -8,6 +8,7 @@ import struct
 import unittest
 
 from isthmus.policy.passthrough import passthrough_chains, shadow_chains
+from isthmus.policy.ready import ready_chains
 from tests.edge.nets import TCP, UDP, Net, Watch, forget_connections, join, send
 
 MAC1, MAC2 = "02:00:00:00:00:11", "02:00:00:00:00:12"
@@ -119,7 +120,7 @@ class Passing(unittest.TestCase):
         chains += shadow_chains(*shadow) if shadow else []
         lines = ["table inet isthmus", "delete table inet isthmus", "table inet isthmus {"]
         lines += ["\tcounter %s {\n\t}" % name for name in counters]
-        for chain in chains:
+        for chain in chains + ready_chains(chains):
             lines += chain.lines()
         self.router.nft("\n".join(lines) + "\n}\n")
 

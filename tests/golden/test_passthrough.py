@@ -14,6 +14,7 @@ from pathlib import Path
 
 from isthmus.policy.alias import AliasTunnel, alias_chains
 from isthmus.policy.passthrough import passthrough_chains, shadow_chains
+from isthmus.policy.ready import ready_chains
 from isthmus.wire.addr import parse_ip
 from tests.core.passthrough_samples import alias, section
 
@@ -32,7 +33,7 @@ def table(chains: list, counters: list) -> str:
     lines = ["table inet isthmus", "delete table inet isthmus", "table inet isthmus {"]
     for counter in counters:
         lines += ["\tcounter %s {" % counter, "\t}"]
-    for chain in chains:
+    for chain in chains + ready_chains(chains):
         lines += chain.lines()
     return "\n".join(lines + ["}", ""])
 

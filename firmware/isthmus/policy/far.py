@@ -38,15 +38,18 @@ def far_chains(tunnels: list[Far], lans: list[str]) -> list[Chain]:
     wide = [(subnet, number) for number, tunnel in enumerate(tunnels) for subnet in tunnel.subnets]
     covers = [row for row in wide if row[0].length >= SHORTEST]
     for word, size in FAMILIES:
-        rows = []
+        found = []
         for low, high, numbers in _closest(covers, size):
             if numbers not in names:
                 names[numbers] = "far_%d" % len(names)
                 ifnames = [tunnels[number].ifname for number in numbers]
                 chains.append(Chain(names[numbers], on("iifname", ifnames, "accept") + ["goto far_elsewhere"]))
-            rows.append("%s : goto %s" % (format_span(low, high, size), names[numbers]))
-        if rows:
+            found.append((low, high, "goto " + names[numbers]))
+        if found:
+            # Every address is in it: what is not found meets a table whose ranges are not filled yet (ready.py).
+            rows = ["%s : %s" % (format_span(low, high, size), verdict) for low, high, verdict in _total(found, size)]
             rules.append("%s saddr vmap { %s }" % (word, ", ".join(rows)))
+            rules.append("meta nfproto %s goto far_elsewhere" % ("ipv4" if word == "ip" else "ipv6"))
     if chains:
         chains.insert(0, _elsewhere())
     return chains + [Chain("far", rules, "prerouting")] if rules else []
@@ -60,6 +63,18 @@ def _closest(covers: list[tuple[Prefix, int]], size: int) -> list[Piece]:
         tunnels = {covers[index][1] for index in owners if covers[index][0].length == longest}
         found.append((low, high, tuple(sorted(tunnels))))
     return join(found)
+
+
+def _total(found: list[tuple[int, int, str]], size: int) -> list[tuple[int, int, str]]:
+    """The same with what lies between, which is nobody's."""
+    rows, at = [], 0
+    for low, high, verdict in found + [(1 << 8 * size, 0, "")]:
+        if low > at:
+            rows.append((at, low - 1, "return"))
+        if verdict:
+            rows.append((low, high, verdict))
+        at = high + 1
+    return rows
 
 
 def _addresses(tunnels: list[Far], lans: list[str]) -> list[str]:

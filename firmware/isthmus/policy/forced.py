@@ -5,7 +5,8 @@ tunnel's own route table (lane.py). `forced_across` (forward) asks again whose p
 interfaces and never from the mark, and drops what is about to leave by anything but the tunnel. It alone keeps the
 promise before the daemon runs and after it has died. `forced_in` keeps forced hosts away from what this router would
 fetch for them (DNS relay, proxies, UPnP), `forced_dns` brings their questions to the resolver inside the tunnel.
-`forced_seen` marks what the guard has let pass from the site's own networks: all else is led nowhere (lane.py).
+`forced_seen` marks what the guard has let pass from the site's own networks: all else is led nowhere (lane.py). What
+decides asks first whether its ranges are there (ready.py).
 
 `forced_arrive` stands behind every DNAT (priority -100, alias.py -90): both layers see the same destination, and who
 restores marks at -150 (mwan3, QoS) does not overwrite ours.
@@ -19,6 +20,7 @@ from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC
 from isthmus.policy.given import MARK_MASK
 from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRIORITY
 from isthmus.policy.match import IKE_PORTS, each_once, from_there, matches, on, one_of, quoted
+from isthmus.policy.ready import MAPS, RANGES, RANGES_FILLED
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import FAMILIES, format_all, format_span
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip, format_mac
@@ -174,7 +176,7 @@ class _Writer:
                 continue
             for number in range(len(self.rules)):
                 self._write_verdict(hook, number)
-            base = self._opening(hook) + self._dispatch(hook)
+            base = self._opening(hook) + self._dispatch(hook) + self._whole(hook, MAPS)
             self.chains.append(Chain("forced_" + hook, base, place, kind, priority))
         self._write_seen()
         return self.chains, counters
@@ -184,9 +186,10 @@ class _Writer:
 
         When somebody flushes the ruleset, the kernel goes on with the old rules until it has taken out hook after hook,
         but their maps are empty at once (seen on 6.18: up to 20 packets of a flood passed, in 0.2 ms, in every fourth
-        flush). So this asks a map as well, and after the others: where theirs is gone already, so is this one.
+        flush). So this asks a map as well, and after the others: where theirs is gone already, so is this one. And it
+        asks a range: where those of the others are not there yet, nor is this one.
         """
-        seen = "meta mark 0 meta mark set 0x%08x" % SEEN_MARK
+        seen = "meta mark 0 %s meta mark set 0x%08x" % (RANGES_FILLED, SEEN_MARK)
         self.chains.append(Chain("forced_mark", [seen]))
         rows = [(name, "forced_mark") for name in quoted(self.homes)]
         self.chains.append(Chain("forced_seen", _vmap("iifname", rows), "prerouting", "filter", SEEN_AT))
@@ -215,7 +218,7 @@ class _Writer:
         """
         tunnels = quoted(self.tunnels)
         if hook == ACROSS:
-            opening = self._from_tunnels() + self._from_outside()
+            opening = self._whole(hook, RANGES) + self._from_tunnels() + self._from_outside()
         else:
             opening = ["iifname %s accept" % one_of([LOOPBACK] + tunnels)]
         if hook == ARRIVE:
@@ -225,11 +228,17 @@ class _Writer:
         if hook == IN:  # a network of forced hosts may hold a peer, where that is known by its name alone
             for own in ("meta l4proto { %d, %d }" % (ESP, L2TP), "udp dport %s" % IKE_PORTS):
                 opening += on("iifname !=", self.homes, own + " accept")
+            opening += self._whole(hook, RANGES)
         if hook in {ARRIVE, ACROSS} and [rule for rule in self.rules if rule.to]:
             opening.append("ip hdrlength != 5 jump forced_options")
         if hook == DNS:
-            opening += ["meta l4proto != { %d, %d } accept" % (TCP, UDP), "th dport != 53 accept"]
+            opening += ["meta l4proto != { %d, %d } accept" % (TCP, UDP), "th dport != 53 accept", RANGES]
         return opening
+
+    def _whole(self, hook: str, asks: str) -> list[str]:
+        """Whom nobody claims is free only where every look-up has found what is there (ready.py)."""
+        ends = {ACROSS: "oifname !=", IN: "iifname"}
+        return (on(ends[hook], self.homes, asks) or [asks]) if hook in ends else []
 
     def _marks(self) -> str:
         """The marks of all lanes, to compare with."""
@@ -274,7 +283,7 @@ class _Writer:
         sources = self.sources
         for number in range(len(self.rules)):
             self._write_verdict(INTO, number)
-        lines = ["ct direction reply return"]
+        lines = ["ct direction reply return", RANGES]
         if self.nat:
             answers = "ct direction reply ct mark & 0x%08x %s counter drop" % (MARK_MASK, self._marks())
             lines.insert(0, answers)
@@ -284,7 +293,7 @@ class _Writer:
             rows = [(format_span(low, high, size), self._list(INTO, numbers)) for low, high, numbers in found]
             lines += _vmap("%s daddr" % word, rows)
         rows = [(quoted([ifname])[0], self._list(INTO, numbers)) for ifname, numbers in sources.interfaces]
-        self.chains.append(Chain("forced_into", lines + _vmap("oifname", rows)))
+        self.chains.append(Chain("forced_into", lines + _vmap("oifname", rows) + [MAPS]))
         homes = one_of(quoted(self.homes))
         return ["iifname != %s oifname %s jump forced_into" % (homes, homes)]
 
@@ -303,10 +312,8 @@ class _Writer:
             rows += [(format_mac(mac), "bound_" + hook) for mac, _ in sources.bound_macs]
         lines += _vmap("ether saddr", rows)
         for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
-            spans = [(low, high, self._list(hook, numbers)) for low, high, numbers in found]
-            if [name for _, _, name in spans if name]:
-                self.chains.append(Chain("%s_%s" % (word, hook), _total(word, size, spans)))
-                lines.append("meta nfproto %s jump %s_%s" % ("ipv4" if word == "ip" else "ipv6", word, hook))
+            rows = [(format_span(low, high, size), self._list(hook, numbers)) for low, high, numbers in found]
+            lines += _vmap("%s saddr" % word, rows)
         rows = [(quoted([ifname])[0], self._list(hook, numbers)) for ifname, numbers in sources.interfaces]
         lines += _vmap("iifname", rows)
         if sources.blocking and hook != DNS:
@@ -461,22 +468,6 @@ def _router_chain(ports: list[Ports], drop: str) -> list[str]:
 
 def _drop(rule: ForcedConfig) -> str:
     return 'counter name "%s" drop' % blocked(rule.name)
-
-
-def _total(word: str, size: int, spans: list[tuple[int, int, str]]) -> list[str]:
-    """A look-up by source that knows every address, and drops what it does not find.
-
-    When a table has been replaced the kernel runs the new chains a moment before look-ups in their ranges find anything
-    (seen with 6.18): whatever came then would be nobody's, and leave in the clear.
-    """
-    rows, at = [], 0
-    for low, high, name in spans + [(1 << 8 * size, 0, "")]:
-        if low > at:
-            rows.append("%s : return" % format_span(at, low - 1, size))
-        if high:
-            rows.append("%s : %s" % (format_span(low, high, size), "goto " + name if name else "return"))
-        at = high + 1
-    return ["%s saddr vmap { %s }" % (word, ", ".join(rows)), "counter drop"]
 
 
 def _vmap(key: str, rows: list[tuple[str, str]]) -> list[str]:

@@ -11,6 +11,7 @@ from isthmus.policy.chain import Chain
 from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH
 from isthmus.policy.gate import gate_chains, rules_into
 from isthmus.policy.given import MARK_MASK
+from isthmus.policy.ready import ready_chains
 from isthmus.wire.addr import format_ip
 from isthmus.wire.ip_numbers import L2TP, L2TP_PORT, UDP
 
@@ -134,7 +135,8 @@ def guard_text(
     lines += _chain("inner_forward", "", ["ip6 %s %s counter drop" % (end, INNER) for end in ("daddr", "saddr")])
     lines += _chain("fit", "", clamp)
     lines += _chain("across", "forward", ["meta nfproto ipv6 jump inner_forward", "tcp flags syn jump fit"])
-    for chain in policy_chains or []:
+    others = policy_chains or []
+    for chain in others + ready_chains(others):
         lines += chain.lines()
     lines.append("}")
     return "\n".join(lines) + "\n"

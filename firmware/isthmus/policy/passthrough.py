@@ -18,6 +18,7 @@ from __future__ import annotations
 from isthmus.config.forced import BOUND, INTERFACE, MAC
 from isthmus.config.passthrough import ALLOW, BLOCK, HELPER, IPSEC, L2TP, PPTP
 from isthmus.policy.chain import Chain
+from isthmus.policy.ready import MAPS, RANGES
 from isthmus.policy.spans import FAMILIES, format_span, join, pieces
 from isthmus.wire.addr import IPV4_BYTES, format_ip, format_mac
 from isthmus.wire.ip_numbers import AH, ESP, GRE, IKE_PORT, L2TP_PORT, NATT_PORT, PPTP_PORT, TCP, UDP
@@ -99,19 +100,18 @@ def _leaf(config: PassthroughConfig, helps: bool) -> Chain:
 
 
 def _entry(used: list[str]) -> list[Chain]:
-    """From the forward hook to the chain of a protocol: one lookup for a packet that is none of these."""
+    """From the forward hook to the chain of a protocol: by comparisons, which never miss (ready.py)."""
     chains, first = [], []
     for number in (TCP, UDP, GRE, ESP, AH, L2TP_IP):
         rows = [row for row in SERVICES if row[0] in used and row[1] == number]
         if rows and rows[0][2]:
-            ports = ", ".join(["%d : goto pass_%s" % (row[2], row[0]) for row in rows])
             word = "tcp" if number == TCP else "udp"
-            chains.append(Chain("pass_%s" % word, ["%s dport vmap { %s }" % (word, ports)]))
-            first.append("%d : goto pass_%s" % (number, word))
+            ports = ["%s dport %d goto pass_%s" % (word, row[2], row[0]) for row in rows]
+            chains.append(Chain("pass_%s" % word, ports))
+            first.append("meta l4proto %d goto pass_%s" % (number, word))
         elif rows:
-            first.append("%d : goto pass_%s" % (number, rows[0][0]))
-    rules = ["ct direction reply return", "meta l4proto vmap { %s }" % ", ".join(first)]
-    return chains + [Chain("passthrough", rules, "forward")]
+            first.append("meta l4proto %d goto pass_%s" % (number, rows[0][0]))
+    return chains + [Chain("passthrough", ["ct direction reply return"] + first, "forward")]
 
 
 def _sides(protocol: str, configs: list[PassthroughConfig], lans: list[str]) -> list[Chain]:
@@ -132,11 +132,9 @@ def _classes(configs: list[PassthroughConfig], leaves: bool) -> list[str]:
     """One lookup for each kind of source; leaves: the inside host has sent the packet, and does not receive it."""
     side, name = ("saddr", "iifname") if leaves else ("daddr", "oifname")
     rules = []
-    macs, names, everybody = [], [], ""
+    macs, names = [], []
     covers: list[tuple[Prefix, int]] = []
     for number, config in enumerate(configs):
-        if not config.sources:
-            everybody = everybody or config.name
         for source in config.sources:
             if source.kind in (MAC, BOUND):
                 macs.append((format_mac(source.mac), config.name))
@@ -153,9 +151,9 @@ def _classes(configs: list[PassthroughConfig], leaves: bool) -> list[str]:
             rules.append("%s %s vmap { %s }" % (word, side, _rows(rows)))
     if names:
         rules.append("%s vmap { %s }" % (name, _rows(names)))
-    if everybody:
-        rules.append("goto pass_to_%s" % everybody)
-    return rules
+    if rules and [config.name for config in configs if config.action == BLOCK]:
+        rules = [RANGES] + rules + [MAPS]
+    return rules + ["goto pass_to_%s" % config.name for config in configs if not config.sources][:1]
 
 
 def _rows(pairs: list[tuple[str, str]]) -> str:
