@@ -2,7 +2,8 @@
 
 Level-triggered: it looks again after every kernel event, after every error, when what is wanted has changed, and from
 time to time. Doing it twice changes nothing. The guard comes first, and where it cannot be installed, only what closes
-is; where a policy cannot be installed, its L2TP tunnel is not.
+is; where a policy cannot be installed, its L2TP tunnel is not. Ahead of a life's first guard there is what leads
+packets nowhere that a guard has not seen.
 """
 
 from __future__ import annotations
@@ -140,10 +141,28 @@ class Keeper:
                     "warning", "guard", "somebody changed or removed the nft table isthmus; it is put in place again"
                 )
             self.guard_refusals += 1
+            if not self._guard_known:
+                self._close_first()
             digest = self._put_guard(self.wanted_guard)
             self.guard_refusals = 0
         self._know_guard(self.wanted_guard, digest, now)
         return right
+
+    def _close_first(self) -> None:
+        """While this life's first guard takes the place of the one from boot, the third layer (lane.py) already stands,
+        as it does at every later change: rules of policy routing, and before them the routes that lead nowhere.
+        """
+        wanted = [item for item in self.wanted if _closes(item) and _is_policy_routing(item)]
+        if not wanted or self.wanted_guard is None:
+            return
+        try:
+            steps = plan(wanted, self._kernel.dump("route") + self._kernel.dump("rule"))
+        except IsthmusError as error:  # the guard is no worse without it
+            self.error = self.error or error
+            return
+        for verb, item in steps:
+            if verb == "add":
+                self._step(verb, item)
 
     def try_guard(self, text: str, now: int) -> None:
         """Put another guard in, whole, before anything else changes. Raises KernelError: then the old one stays."""
@@ -231,7 +250,7 @@ class Keeper:
         mark = (item.kind, item.key())
         if self.settled or mark in self.released:
             return True
-        if self.configured and (isinstance(item, Rule) or (isinstance(item, Route) and item.table != MAIN_TABLE)):
+        if self.configured and _is_policy_routing(item):
             return True  # they follow from the configuration alone, and would cut off whom nothing holds
         if _closes(item):
             return False
@@ -264,6 +283,10 @@ class Keeper:
 def _closes(item: KernelObject) -> bool:
     """It lets nothing pass that would not pass without it. A rule's table ends in a route that leads nowhere."""
     return isinstance(item, (Policy, Rule)) or (isinstance(item, Route) and item.type != UNICAST)
+
+
+def _is_policy_routing(item: KernelObject) -> bool:
+    return isinstance(item, Rule) or (isinstance(item, Route) and item.table != MAIN_TABLE)
 
 
 def _needs_voucher(wanted: list[KernelObject]) -> bool:

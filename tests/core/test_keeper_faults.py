@@ -129,6 +129,37 @@ class FaultTest(unittest.TestCase):
         self.keeper.look(RETRY_MS + 2)
         self.assertEqual(self.kernel.dump("route") + self.kernel.dump("rule"), [])
 
+    def test_ahead_of_a_lifes_first_guard_there_is_what_leads_nowhere(self) -> None:
+        self.make(NullKernel)
+        self.kernel.guard_set(guard_text([]) + "# from boot\n")
+        self.keeper.wanted = self.keeper.wanted + lane()
+        before = len(self.kernel.log)
+        self.keeper.look(0)
+        done = [entry[:2] for entry in self.kernel.log[before:] if entry[0] in {"add", "guard"}]
+        self.assertEqual(done[:5], [("add", "route")] * 2 + [("add", "rule")] * 2 + [("guard", "guard")])
+        self.assertEqual(done[5:], [("add", "route")] * 3, "what leads somewhere, and the main table")
+        self.assertEqual(self.keeper.error, None)
+
+    def test_later_guards_wait_for_nothing(self) -> None:
+        self.make(NullKernel)
+        self.keeper.look(0)
+        self.keeper.wanted = self.keeper.wanted + lane()
+        self.keeper.wanted_guard = guard_text([Session("ist-x", 1, 2, REQID, 1420)])
+        before = len(self.kernel.log)
+        self.keeper.look(1)
+        self.assertEqual(self.kernel.log[before][:2], ("guard", "guard"))
+
+    def test_the_first_guard_comes_whatever_keeps_that_away(self) -> None:
+        for call in ("dump", "add"):
+            self.make(NullKernel)
+            self.keeper.wanted = lane()
+            self.kernel.fail_next = {call: EIO}
+            self.keeper.look(0)
+            self.assertTrue(self.keeper.error is not None, call)
+            self.assertTrue(self.kernel.guard_get() is not None, call)
+            self.keeper.look(RETRY_MS)
+            self.assertEqual((self.keeper.error, len(self.kernel.dump("rule"))), (None, 2), call)
+
     def test_it_says_whether_the_guard_stands_as_wanted(self) -> None:
         self.make(NullKernel)
         self.assertFalse(self.keeper.guard_stands())

@@ -12,11 +12,15 @@ from tests.core.pair import PSK, Host
 
 
 class RuleTest(ForcedTest):
-    def test_the_guard_stands_before_rules_and_routes(self) -> None:
+    def test_what_closes_stands_before_the_first_guard_and_only_that(self) -> None:
+        """Another guard may stand there, from boot: while ours takes its place the third layer holds."""
         self.apply(RULE % "")
         steps = self.steps()
         self.assertTrue("cameras" in self.a.guard_text)
-        self.assertTrue(steps.index(("guard", "guard")) < steps.index(("add", "rule")))
+        guard = steps.index(("guard", "guard"))
+        closing = [step for step in steps[:guard] if step[0] == "add"]
+        self.assertEqual(closing, [("add", "route")] * 4 + [("add", "rule")] * 4, "routes before the rules to them")
+        self.assertFalse(("add", "rule") in steps[guard:])
         self.assertEqual(self.marks(), 2)
         self.assertEqual(len(self.tables()), 2, "both families end in unreachable while the tunnel is down")
 
