@@ -91,7 +91,8 @@ class Renewals:
         ask(str(self.sites[index].folder / "run"), request, 60_000)
 
         def moved() -> bool:
-            return not set(before) & set(self.marks(section, key))
+            # Each side for itself: the numbers of IKE SAs are its own, and the new one here may be the old one there.
+            return all(new != old for new, old in zip(self.marks(section, key), before, strict=True))
 
         wait_until(f"new keys of {section} on both sides", moved, LIMIT_S, 0.05)
         self.slowest = max(self.slowest, time.monotonic() - begun)
