@@ -51,6 +51,11 @@ class Report:
         row = {"test": "lab." + self.prefix + name, "result": result, "why": why, "seconds": round(seconds, 1)}
         print(json.dumps(row), flush=True)
 
+    def take(self, line: bytes) -> None:
+        """Count a result that another process has printed."""
+        self.count += 1
+        self.failed += json.loads(line)["result"] == "failed"
+
     def close(self) -> int:
         """Print the closing line; the exit status."""
         print(json.dumps({"done": self.count}), flush=True)
