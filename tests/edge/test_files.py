@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import unittest
+from unittest import mock
 
 from isthmus.edge import os_cpython as host
 from tests.edge.world import NOBODY, Folder, run_as
@@ -48,12 +49,8 @@ class WriteTest(Folder):
 
     def test_a_full_disk_leaves_the_old_file_and_nothing_else(self) -> None:
         self.file.write_text("old")
-        write, os.write = os.write, self.refuse
-        try:
-            with self.assertRaises(OSError):
-                host.write_file(str(self.file), b"new")
-        finally:
-            os.write = write
+        with mock.patch.object(host.os, "write", self.refuse), self.assertRaises(OSError):
+            host.write_file(str(self.file), b"new")
         self.assertEqual((self.file.read_text(), os.listdir(self.path)), ("old", ["guard.nft"]))
 
     def refuse(self, *_: object) -> int:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PSK = "correct horse battery staple"
 PACKAGES = sysconfig.get_path("purelib")
-START = "import sys; from isthmus.start import main; sys.exit(main())"
+# As on a router: Python's own library before ours, none of what a developer's environment adds to an interpreter.
+START = "import sys; sys.path += {path!r}; from isthmus.start import main; sys.exit(main())"
+PYTHON = str(Path(sys.executable).resolve())
 ETC = Path("/etc/netns")
 UP_S = 120.0  # under emulation, on a busy machine
 
@@ -73,18 +75,17 @@ class Site:
 
     def start(self) -> None:
         """Start the daemon; returns at once."""
-        path = str(ROOT / "firmware") + ":" + PACKAGES
+        path = [str(ROOT / "firmware"), PACKAGES]
         if self.shim:
-            path = str(self.shim_folder()) + ":" + path
-        # Without `site`: a router has none of the hooks that a developer's environment loads into every interpreter.
-        start = [sys.executable, "-S", "-c", START]
+            path.insert(0, str(self.shim_folder()))
+        start = [PYTHON, "-I", "-S", "-c", START.format(path=path)]
         if (ETC / self.namespace.name).exists():  # its own /etc/hosts: only `ip netns exec` mounts that
             start = ["ip", "netns", "exec", self.namespace.name, *start]
         directories = [f"--{name}={self.folder / name}" for name in ("config", "state", "run")]
         with (self.folder / "log").open("ab") as log:
             self.process = self.namespace.start(
                 [*start, *directories],
-                env={**os.environ, "PYTHONPATH": path}, stderr=log, stdin=subprocess.DEVNULL,
+                stderr=log, stdin=subprocess.DEVNULL,
             )  # fmt: skip
 
     def hosts(self, text: str) -> None:

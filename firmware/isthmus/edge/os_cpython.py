@@ -13,7 +13,7 @@ import _signal as signal  # type: ignore[import-not-found]
 import _socket as socket
 import _thread
 import errno
-import os
+import posix as os  # `os` loads the abstract classes of all collections first
 import resource
 import struct
 import sys
@@ -83,7 +83,7 @@ def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
     finally:
         os.close(descriptor)
     os.replace(temporary, path)
-    directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    directory = os.open(path[: path.rfind("/") + 1] or ".", os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
     finally:
@@ -97,9 +97,23 @@ def _unlink(path: str) -> None:
         pass
 
 
+def _make_directories(path: str, mode: int) -> None:
+    """This one and those above it, where they are missing. Raises OSError."""
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        above = path.rstrip("/").rpartition("/")[0]
+        if not above:
+            raise
+        _make_directories(above, 0o777)
+        _make_directories(path, mode)
+
+
 def private_directory(path: str) -> None:
     """Make a directory that only its owner may enter; an existing one of ours is closed to others. Raises OSError."""
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    _make_directories(path, 0o700)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():  # its owner could put other files in the place of ours
@@ -114,7 +128,7 @@ def only_instance(path: str) -> object | None:
     import fcntl
 
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.fdopen(os.open(path, flags, 0o600), "r+")
+    file = open(os.open(path, flags, 0o600), "r+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -368,7 +382,7 @@ def describe_exception(error: Exception) -> str:
     places = []
     trace = error.__traceback__
     while trace is not None:
-        places.append("%s:%d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno))
+        places.append("%s:%d" % (trace.tb_frame.f_code.co_filename.rpartition("/")[2], trace.tb_lineno))
         trace = trace.tb_next
     return "%s at %s" % (type(error).__name__, " < ".join(reversed(places[-4:])))
 

@@ -12,7 +12,7 @@ import os
 import sys
 from importlib.machinery import SourceFileLoader
 
-from isthmus.edge.os_cpython_start import BUNDLE, FOLDER, HEAD, PACKAGE, signature
+from isthmus.edge.os_cpython_start import BUNDLE, FOLDER, HEAD, LENGTH, PACKAGE, signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ def make_bundle() -> None:
     from isthmus.edge.os_cpython import write_file  # here: not before it is loaded in order
 
     os.makedirs(os.path.dirname(BUNDLE), exist_ok=True)
+    table = marshal.dumps([row for row, _ in rows])
     codes = marshal.dumps([code for _, code in rows])  # in one: a name that many of them use is there once
-    write_file(BUNDLE, HEAD + marshal.dumps(([row for row, _ in rows], codes)), 0o644)
+    write_file(BUNDLE, HEAD + len(table).to_bytes(LENGTH, "big") + table + codes, 0o644)
 
 
 def remove_bundle() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import marshal
-import os
+import posix as os  # it loads nothing else
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     Row = tuple[str, str, bool, tuple[int, int, int]]
 
 PACKAGE = "isthmus"
-FOLDER = os.path.dirname(os.path.dirname(__file__))
+FOLDER = __file__.rsplit("/", 2)[0]
 BUNDLE = "%s/__pycache__/start.%s.bundle" % (FOLDER, sys.implementation.cache_tag)
 FORMAT = 1
 # What code depends on, beside its source; the folder, because tracebacks name files.
 HEAD = MAGIC_NUMBER + bytes((FORMAT, sys.flags.optimize)) + FOLDER.encode() + b"\n"
+LENGTH = 4  # bytes that say how long the rows are; the code of all comes behind them
 WRITABLE_BY_OTHERS = 0o022
 
 
@@ -61,10 +62,12 @@ def read_bundle(path: str) -> tuple[list[Row], list[CodeType]]:
             data = file.read()
         if not data.startswith(HEAD):
             return [], []
-        rows, codes = marshal.loads(memoryview(data)[len(HEAD) :])  # noqa: S302 - as in load()
+        begin = len(HEAD) + LENGTH
+        end = begin + int.from_bytes(data[len(HEAD) : begin], "big")
+        rows = marshal.loads(data[begin:end])  # noqa: S302 - as in load()
         if any(signature(FOLDER + "/" + row[1]) != row[3] for row in rows):
             return [], []
-        return rows, marshal.loads(codes)  # noqa: S302
+        return rows, marshal.loads(memoryview(data)[end:])  # noqa: S302
     except (OSError, EOFError, ValueError, TypeError):
         return [], []
 

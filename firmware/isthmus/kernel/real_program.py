@@ -5,7 +5,7 @@ What `subprocess` does, as far as it is wanted here: that module is large, and a
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]
-import os
+import posix as os  # it loads nothing else
 import select
 import time
 
