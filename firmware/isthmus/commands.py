@@ -33,6 +33,7 @@ def _version(_daemon: Daemon, _request: dict[str, Any], _now: int) -> dict[str, 
 
 def _reload(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any]:
     report = daemon.reload()
+    daemon.catch_up()  # who is told that the rules hold may rely on it: connections from under others have ended
     daemon.found_at = None
     _find_clashes(daemon, now)
     serious = [row for row in daemon.findings if row["level"] != "note"]

@@ -169,9 +169,13 @@ class Daemon:
             self._guarded("config", self.reload)
         if self.selftest is not None and self.selftest.end_at is not None and host.now() >= self.selftest.end_at:
             fine = self._guarded("self-test", self.selftest.finish) and fine
-        fine = self._guarded("timer", self.site.handle_timer, host.now(), host.wall_seconds()) and fine
+        fine = self.catch_up() and fine
         if not fine:
             host.rest(BRAKE_MS)
+
+    def catch_up(self) -> bool:
+        """Do all that is due by now. True where it came to its end."""
+        return self._guarded("timer", self.site.handle_timer, host.now(), host.wall_seconds())
 
     def _guarded(self, what: str, call: Callable[..., object], *arguments: object) -> bool:
         """True where the call came to its end."""

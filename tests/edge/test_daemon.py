@@ -12,6 +12,7 @@ from isthmus import daemon as module
 from isthmus.edge.log import Log
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import EINVAL, KernelError
+from isthmus.kernel.flows import Flow
 from isthmus.kernel.null import NullKernel
 from isthmus.kernel.ways import Way
 from isthmus.policy.guard import guard_text
@@ -233,6 +234,14 @@ class Life(DaemonTest):
         self.configure("", TUNNEL % "" + self.RULE % "192.168.77.0/24")
         daemon.reload()
         self.assertIn("no interface of this router has an address", " ".join(daemon.config_warnings))
+
+    def test_who_is_told_that_a_rule_holds_may_rely_on_it(self) -> None:
+        daemon = self.start()
+        host, there = b"\xc0\xa8\x4d\x05", b"\x09\x09\x09\x09"
+        self.kernel.known_flows = [Flow(2, 17, host, 4000, there, 443, there, 443, LOOPBACK, 4000)]
+        self.configure("", TUNNEL % "" + self.RULE % "192.168.77.5")
+        daemon._answer({"command": "reload"})
+        self.assertEqual(self.kernel.known_flows, [], "it began when there was no rule")
 
     def test_an_exception_that_is_over_is_told(self) -> None:
         over = "config exception 'x'\n list rule 'guests'\n list to '9.9.9.9'\n option until '2021-01-01 00:00'\n"

@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from tests.lab.leaks import network as net
-from tests.lab.leaks.story import TUNNEL_B, rule, site_a
+from tests.lab.leaks.story import LANS_B, TUNNEL_B, rule, site_a
 from tests.lab.ping import Stream
 from tests.lab.report import check
 
@@ -60,7 +60,7 @@ def both_ways(story: Story) -> None:
         text = site_a(rule(), ALIAS.format(name="here", tunnel="branch", shown=A_SHOWN))
         story.b.write(
             TUNNEL_B.replace(net.LAN_A, A_SHOWN + ".0/24") + f"\tlist remote_subnet '{net.LAN_A}'\n"
-            + ALIAS.format(name="there", tunnel="head", shown=B_SHOWN)
+            + LANS_B + ALIAS.format(name="there", tunnel="head", shown=B_SHOWN)
         )  # fmt: skip
         story.b.ask("reload")
         story.apply(text.replace(net.LAN_B + "'", B_SHOWN + ".0/24'"))

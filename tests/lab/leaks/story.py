@@ -57,6 +57,7 @@ config tunnel 'head'
 	option internet '1'
 	option dpd_interval 3s
 """
+LANS_B = "config globals\n\tlist lan 'lan0'\n"
 DEFAULT_RULES = "rule add pref 32766 lookup main\nrule add pref 32767 lookup default\n"
 LOUD = "config globals\n\toption log_level debug\n\tlist lan 'br-lan'\n"
 
@@ -79,7 +80,7 @@ class Story:
         self.report = report
         self.net = Network(prefix)
         self.a = Site(self.net.a, "", True)
-        self.text, self.text_b = site_a(rule()), TUNNEL_B + "config globals\n\tlist lan 'lan0'\n"
+        self.text, self.text_b = site_a(rule()), TUNNEL_B + LANS_B
         self.b = Site(self.net.b, self.text_b, True)
         self.oracle = Oracle(self.net.isp)
         self.h1 = Canaries(self.net.h1, HOST_1)
