@@ -110,8 +110,9 @@ def clock_moved(seconds: int) -> Iterator[None]:
 def is_of_second_tunnel(packet: Packet) -> bool:
     """ESP and IKE between router A and the second peer, and nothing of h1's that could be read."""
     is_ike = packet.protocol == UDP and packet.sport in IKE and packet.dport in IKE
-    ends, has_mark = {packet.source, packet.target}, MARKERS["h1"] in packet.frame
-    return ends == {net.packed(net.WAN_A), net.packed(net.ATTACKER)} and (packet.protocol == ESP or is_ike) and not has_mark
+    if MARKERS["h1"] in packet.frame or not (packet.protocol == ESP or is_ike):
+        return False
+    return {packet.source, packet.target} == {net.packed(net.WAN_A), net.packed(net.ATTACKER)}
 
 
 def ways(story: Story) -> set[str]:
