@@ -15,31 +15,32 @@ _ORDER = sys.byteorder
 _SIZES = {"B": 1, "H": 2, "I": 4, "i": 4, "Q": 8}
 _NLA_TYPE = 0x3FFF  # linux/netlink.h NLA_TYPE_MASK
 _rows_of = {}
+_forms = {}  # the formats that have been met: what _read_form has made of each
 
 
-def _split(form):
-    """(byte order, count or -1, code) of a format."""
-    order = "big" if form[0] == ">" else _ORDER
+def _read_form(form):
+    """(byte order, size, code) of a format; size -1: all the rest."""
+    code = form[-1]
     digits = form.lstrip(">")[:-1]
-    return order, int(digits) if digits else -1, form[-1]
+    size = _SIZES.get(code) or (int(digits) if digits else -1 if code == "s" else 1)
+    row = ("big" if form[0] == ">" else _ORDER, size, code)
+    _forms[form] = row
+    return row
 
 
 def push_field(out, form, value):
     """Append one field."""
-    order, count, code = _split(form)
+    order, size, code = _forms.get(form) or _read_form(form)
     if code == "x":
-        out.extend(bytes(max(count, 1)))
+        out.extend(bytes(size))
     elif code == "s":
         raw = value.encode() if isinstance(value, str) else value or b""
-        if count < 0:
-            out.extend(raw)
-        else:
-            if len(raw) > count:
-                raise ValueError("%d bytes are too many for a field of %d" % (len(raw), count))
-            out.extend(raw)
-            out.extend(bytes(count - len(raw)))
+        if size >= 0 and len(raw) > size:
+            raise ValueError("%d bytes are too many for a field of %d" % (len(raw), size))
+        out.extend(raw)
+        if size > len(raw):
+            out.extend(bytes(size - len(raw)))
     else:
-        size = _SIZES[code]
         if not -(1 << (8 * size - 1)) <= value < 1 << (8 * size):
             raise ValueError("%d does not fit into %d bytes" % (value, size))
         out.extend((value if value >= 0 else value + (1 << (8 * size))).to_bytes(size, order))
@@ -47,17 +48,18 @@ def push_field(out, form, value):
 
 def pull_field(data, offset, end, form):
     """(value, offset behind it) of one field. Raises ValueError if it does not lie before `end`."""
-    order, count, code = _split(form)
-    size = _SIZES.get(code, 0) or (end - offset if code == "s" and count < 0 else max(count, 1))
-    if size < 0 or offset + size > end:
+    order, size, code = _forms.get(form) or _read_form(form)
+    if size < 0:
+        size = end - offset
+    behind = offset + size
+    if size < 0 or behind > end:
         raise ValueError("a netlink message ends inside a field")
-    raw = bytes(data[offset : offset + size])
     if code in {"s", "x"}:
-        return raw, offset + size
-    value = int.from_bytes(raw, order)
+        return bytes(data[offset:behind]), behind
+    value = int.from_bytes(data[offset:behind], order)
     if code == "i" and value >> 31:
         value -= 1 << 32
-    return value, offset + size
+    return value, behind
 
 
 def _align(length):
@@ -247,16 +249,12 @@ class nlmsg(_Block):
     def encode(self):
         """Fill `data`."""
         header = self["header"]
-        out = bytearray(16)
+        out = bytearray(4)  # for its length
+        for form, name in (("H", "type"), ("H", "flags"), ("I", "sequence_number"), ("I", "pid")):
+            push_field(out, form, header.get(name, 0))
         self.push_block(out)
         out.extend(bytes(_align(len(out)) - len(out)))
-        offset = 0
-        for form, value in (("I", len(out)), ("H", header.get("type", 0)), ("H", header.get("flags", 0)),
-                            ("I", header.get("sequence_number", 0)), ("I", header.get("pid", 0))):
-            part = bytearray()
-            push_field(part, form, value)
-            out[offset : offset + len(part)] = part
-            offset += len(part)
+        out[0:4] = len(out).to_bytes(4, _ORDER)
         self.data = out
 
     def decode(self):
