@@ -20,7 +20,11 @@ SMALL = {
     "errors.py": "WORD = 'old'\n",
     "kernel/__init__.py": "from isthmus.errors import WORD\n",
     "kernel/real.py": "import isthmus.kernel\n",
-    "daemon.py": "from isthmus.errors import WORD\ndef main():\n    print(WORD)\ndef fail():\n    return 1 / 0\n",
+    "daemon.py": (
+        "from __future__ import annotations\nfrom isthmus.errors import WORD\nLATER: int\nWIDE: int = 5\n"
+        "def main(*words: str) -> None:\n    'Says it.'\n    said: str = WORD\n    print(said)\n"
+        "def fail() -> float:\n    return 1 / 0\n"
+    ),
     "edge/__init__.py": "",
 }
 # Which modules of ours Python is asked to find, then what the rest of the script prints.
@@ -90,10 +94,14 @@ class Used(Packed):
         ordinary = self.python("-c", "from isthmus import daemon, kernel\n" + show)
         self.assert_used(self.load(show), *ordinary.splitlines())
 
+    def test_annotations_and_documentation_are_left_out(self) -> None:
+        show = "print(daemon.main.__annotations__, daemon.main.__doc__, daemon.WIDE, hasattr(daemon, 'LATER'))"
+        self.assert_used(self.load(show + "\ndaemon.main()"), "{} None 5 False", "old")
+
     def test_a_traceback_names_file_and_line(self) -> None:
         show = "import traceback\ntry: daemon.fail()\nexcept ZeroDivisionError: print(traceback.format_exc())"
         lines = self.load(show)
-        self.assertIn('  File "%s", line 5, in fail' % (self.package / "daemon.py"), lines)
+        self.assertIn('  File "%s", line 10, in fail' % (self.package / "daemon.py"), lines)
         self.assertIn("    return 1 / 0", lines)
 
     def test_a_module_that_is_not_in_it_is_found_as_ever(self) -> None:
