@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 import threading
+from pathlib import Path
 
 from tests.core.forced_samples import exception, rule
 from tests.counts import cases
@@ -224,6 +225,57 @@ class OddPacketsTest(Case):
                 self.assert_fates([self.packet(source, FAR, place="guest")])
         self.router.on([rule("r", ["br-lan"])], up=())  # an interface is that interface
         self.assert_fates([self.packet(OTHER, FAR, place="guest")], "wan")
+
+    def test_who_calls_a_host_known_by_its_mac_is_heard_once(self) -> None:
+        """Whose address that is tells the first answer, which does not leave; from then on the call is not heard."""
+        other = "02:00:00:00:07:07"
+        rows = [("ipv4", (FAR, HOST), MAC), ("ipv6", (FAR6, HOST6), MAC), ("ipv6", (FAR6, HOST6), HOST + "@" + MAC),
+                ("nat", (FAR, ROUTER_WAN), MAC)]  # fmt: skip
+        call, answer = {"dport": 8080, "sport": 555, "place": "wan"}, {"dport": 555, "sport": 8080}
+        for number, (name, (caller, called), source) in enumerate(rows):
+            call["sport"] = answer["dport"] = 600 + number
+            host = HOST6 if ":" in called else HOST
+
+            def ask(caller: str = caller, called: str = called) -> Packet:
+                return self.packet(caller, called, UDP, **call)
+
+            def tell(mac: str, host: str = host, caller: str = caller) -> Packet:
+                return self.packet(host, caller, UDP, mac=mac, **answer)
+
+            with self.subTest(name, source=source), self.router.firewall(DSTNAT, "udp dport 8080 dnat ip to " + HOST):
+                for up in ((), ("x",)):
+                    call["sport"] = answer["dport"] = call["sport"] + 20
+                    self.router.off()
+                    self.router.on([rule("r", [source])], up=up)
+                    self.assert_fates([ask()], "lan")
+                    self.assert_fates([tell(MAC)], *up)
+                    for _ in range(2):
+                        self.assert_fates([ask()])
+                        self.router.on([rule("r", [source])], up=up)  # another table, the same connection
+                        self.assert_fates([tell(MAC)], *up)
+                call["sport"] = answer["dport"] = call["sport"] + 20
+                for _ in range(2):  # who is free is called as ever
+                    self.assert_fates([ask()], "lan")
+                    self.assert_fates([tell(other)], *(("wan",) if "@" not in source or ":" in host else ()))
+
+    def test_a_call_is_heard_where_its_answer_may_leave(self) -> None:
+        call, answer = {"dport": 8080, "sport": 700, "place": "wan"}, {"dport": 700, "sport": 8080}
+        open_to = exception("e", ["198.51.100.0/24"])
+        for extra in ({"to": ["203.0.113.0/24"]}, {"port": ["udp:1-9"]}, {"exceptions": [open_to]}):
+            call["sport"] = answer["dport"] = call["sport"] + 1
+            self.router.on([rule("r", [MAC], **extra)], up=())
+            for _ in range(2):
+                self.assert_fates([self.packet(FAR, HOST, UDP, **call)], "lan")
+                self.assert_fates([self.packet(HOST, FAR, UDP, **answer)], "wan")
+
+    def test_an_answer_on_the_lan_or_to_the_router_is_not_noted(self) -> None:
+        self.router.on([rule("r", [MAC])], up=())
+        for _ in range(2):
+            self.assert_fates([self.packet(OTHER, HOST, UDP, 8080, sport=577, place="guest")], "lan")
+            self.assert_fates([self.packet(HOST, OTHER, UDP, 577, sport=8080)], "guest")
+        known = Path("/proc/net/nf_conntrack").read_text().splitlines()
+        marks = [line.split(" mark=")[1].split()[0] for line in known if "sport=577 dport=8080" in line]
+        self.assertEqual(marks, ["0"])
 
     def test_what_is_sent_to_many_is_not_forwarded(self) -> None:
         """Through a multicast route, as igmpproxy makes them."""

@@ -19,7 +19,7 @@ from isthmus.policy.chain import Chain
 from isthmus.policy.desired import BACKSTOP_METRIC, ROUTE_METRIC
 from isthmus.policy.given import MARK_MASK
 from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRIORITY
-from isthmus.policy.match import IKE_PORTS, each_once, from_there, matches, on, one_of, quoted
+from isthmus.policy.match import IKE_PORTS, each_once, from_there, jumps, matches, on, one_of, quoted
 from isthmus.policy.ready import MAPS, RANGES, RANGES_FILLED
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import FAMILIES, format_all, format_span
@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
 ARRIVE, ACROSS, IN, DNS = "arrive", "across", "in", "dns"
 INTO = "into"  # no hook of its own: from outside to a forced host, in forward
+ANSWER = "answer"  # for hosts whose MAC alone is known
 # hook -> base chain: hook of the kernel, kind, priority. nat: ahead of every firewall's DNAT (-100).
 HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80), (IN, "input", "filter", -300),
          (ACROSS, "forward", "filter", -300))  # fmt: skip
 SEEN_AT = -79  # behind forced_arrive
+ANSWER_AT = -199  # just behind the connection tracking (-200)
 DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
 DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
 MLD_TYPES = "{ 131, 132, 143 }"  # RFC 3810 5, RFC 2710 3: a proxy would ask the uplink for the group
@@ -171,6 +173,7 @@ class _Writer:
             counters.append(IPV6_COUNTER)
         self.nat = nat
         self._write_shared()
+        self._write_answers()
         for hook, place, kind, priority in HOOKS:
             if hook == DNS and not (nat and [rule for rule in self.rules if rule.dns]):
                 continue
@@ -192,7 +195,26 @@ class _Writer:
         seen = "meta mark 0 %s meta mark set 0x%08x" % (RANGES_FILLED, SEEN_MARK)
         self.chains.append(Chain("forced_mark", [seen]))
         rows = [(name, "forced_mark") for name in quoted(self.homes)]
-        self.chains.append(Chain("forced_seen", _vmap("iifname", rows), "prerouting", "filter", SEEN_AT))
+        self.chains.append(Chain("forced_seen", jumps("iifname", rows), "prerouting", "filter", SEEN_AT))
+
+    def _write_answers(self) -> None:
+        """A call goes to an address, and where a MAC alone is known only the answer tells whose that is. So the answer
+        is noted, ahead of everything else, and the call's next packet, the first that a flow table would take over,
+        is dropped (`forced_into`).
+        """
+        if not (self.nat and self.homes):
+            return
+        lines = []
+        for key, found in (("", self.sources.macs), ("meta nfproto ipv6 ", self.sources.bound_macs)):
+            rows = [(format_mac(mac), self._list(ANSWER, numbers)) for mac, numbers in found]
+            lines += jumps(key + "ether saddr", rows)
+        if not lines:
+            return
+        known = self.sources.macs + self.sources.bound_macs
+        for number in sorted({number for _, numbers in known for number in numbers}):
+            self._write_verdict(ANSWER, number)
+        opening = ["ct direction original accept", "fib daddr type local accept"]
+        self.chains.append(Chain("forced_answer", opening + lines, "prerouting", "filter", ANSWER_AT))
 
     # What stands at the head of the base chains
 
@@ -276,7 +298,7 @@ class _Writer:
     def _from_outside(self) -> list[str]:
         """Who calls a forced host from outside its tunnel has no answer, and the call may not open a way for one: after
         the second packet of it a flow table would let the answers out, past every chain. Nor may what only looks like
-        an answer to what went through a tunnel.
+        an answer to what went through a tunnel, nor who has been answered by a forced host.
         """
         if not self.homes:
             return []
@@ -285,15 +307,14 @@ class _Writer:
             self._write_verdict(INTO, number)
         lines = ["ct direction reply return", RANGES]
         if self.nat:
-            answers = "ct direction reply ct mark & 0x%08x %s counter drop" % (MARK_MASK, self._marks())
-            lines.insert(0, answers)
+            lines.insert(0, "ct mark & 0x%08x %s counter drop" % (MARK_MASK, self._marks()))
         by_address = [(format_ip(address), self._list(INTO, numbers)) for (_, address), numbers in sources.bound]
-        lines += _vmap("ip daddr", sorted(dict(by_address).items()))
+        lines += jumps("ip daddr", sorted(dict(by_address).items()))
         for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
             rows = [(format_span(low, high, size), self._list(INTO, numbers)) for low, high, numbers in found]
-            lines += _vmap("%s daddr" % word, rows)
+            lines += jumps("%s daddr" % word, rows)
         rows = [(quoted([ifname])[0], self._list(INTO, numbers)) for ifname, numbers in sources.interfaces]
-        self.chains.append(Chain("forced_into", lines + _vmap("oifname", rows) + [MAPS]))
+        self.chains.append(Chain("forced_into", lines + jumps("oifname", rows) + [MAPS]))
         homes = one_of(quoted(self.homes))
         return ["iifname != %s oifname %s jump forced_into" % (homes, homes)]
 
@@ -310,12 +331,12 @@ class _Writer:
         if sources.bound:
             self._write_bound(hook)
             rows += [(format_mac(mac), "bound_" + hook) for mac, _ in sources.bound_macs]
-        lines += _vmap("ether saddr", rows)
+        lines += jumps("ether saddr", rows)
         for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
             rows = [(format_span(low, high, size), self._list(hook, numbers)) for low, high, numbers in found]
-            lines += _vmap("%s saddr" % word, rows)
+            lines += jumps("%s saddr" % word, rows)
         rows = [(quoted([ifname])[0], self._list(hook, numbers)) for ifname, numbers in sources.interfaces]
-        lines += _vmap("iifname", rows)
+        lines += jumps("iifname", rows)
         if sources.blocking and hook != DNS:
             self._write_ipv6(hook)
             lines += on("meta nfproto ipv6 iifname", self.lans, "jump ipv6_" + hook)
@@ -333,7 +354,7 @@ class _Writer:
             rows.append(("%s . %s" % (format_mac(mac), format_ip(address)), self._list(hook, numbers)))
         by_mac = [(format_mac(mac), self._list(hook, numbers)) for mac, numbers in self.sources.bound_macs]
         rows += [("%s . %s" % (mac, format_ip(NAMELESS)), name) for mac, name in by_mac]
-        lines = _vmap("ether saddr . ip saddr", rows) + _vmap("meta nfproto ipv6 ether saddr", by_mac)
+        lines = jumps("ether saddr . ip saddr", rows) + jumps("meta nfproto ipv6 ether saddr", by_mac)
         if hook in {ARRIVE, ACROSS}:
             lines.append("meta nfproto ipv4 goto forced_claimed")
         self.chains.append(Chain("bound_" + hook, lines))
@@ -348,6 +369,7 @@ class _Writer:
                 if hook == DNS and not self.rules[number].dns:
                     verdict = "accept"
                 lines += ["%s %s" % (match, verdict) if match else verdict for match in self._heads(hook, number)]
+            lines = [RANGES] + lines if lines and hook == ANSWER else lines
             name = "list_%s_%d" % (hook, len(self._lists)) if lines else ""
             self._lists[hook, numbers] = name
             if lines:
@@ -373,7 +395,8 @@ class _Writer:
 
     def _write_verdict(self, hook: str, number: int) -> None:
         rule = self.rules[number]
-        makers = {ARRIVE: self._arrive, ACROSS: self._across, IN: self._in, DNS: self._dns, INTO: self._into}
+        makers = {ARRIVE: self._arrive, ACROSS: self._across, IN: self._in, DNS: self._dns, INTO: self._into,
+                  ANSWER: self._answer}  # fmt: skip
         lines = makers[hook](rule, number)
         if lines:
             self.chains.append(Chain("forced_%s_%s" % (hook, rule.name), lines))
@@ -412,6 +435,10 @@ class _Writer:
     def _into(self, rule: ForcedConfig, number: int) -> list[str]:
         del number
         return [from_there(line) for line in self._exceptions(rule)] + ["counter drop"]
+
+    def _answer(self, rule: ForcedConfig, number: int) -> list[str]:
+        noted = "ct mark set ct mark & 0x%08x | 0x%08x" % (UNMARKED, self.lane[number].mark)
+        return on("fib daddr oifname", self.lans, "accept") + self._exceptions(rule) + [noted]
 
     def _in(self, rule: ForcedConfig, number: int) -> list[str]:
         del number
@@ -468,9 +495,3 @@ def _router_chain(ports: list[Ports], drop: str) -> list[str]:
 
 def _drop(rule: ForcedConfig) -> str:
     return 'counter name "%s" drop' % blocked(rule.name)
-
-
-def _vmap(key: str, rows: list[tuple[str, str]]) -> list[str]:
-    """A look-up that leads to chains; rows without one are left out."""
-    found = ["%s : jump %s" % row for row in rows if row[1]]
-    return ["%s vmap { %s }" % (key, ", ".join(found))] if found else []

@@ -37,6 +37,12 @@ def on(end: str, ifnames: list[str], verdict: str) -> list[str]:
     return ["%s %s %s" % (end, one_of(quoted(ifnames)), verdict)] if ifnames else []
 
 
+def jumps(key: str, rows: list[tuple[str, str]]) -> list[str]:
+    """A look-up that leads to chains; rows (value, chain) without a chain are left out."""
+    found = ["%s : jump %s" % row for row in rows if row[1]]
+    return ["%s vmap { %s }" % (key, ", ".join(found))] if found else []
+
+
 def matches(to: list[Prefix], ports: list[Ports], size: int = 0) -> list[str]:
     """Matches of which one is enough; "" is every packet, no match at all is none.
 
