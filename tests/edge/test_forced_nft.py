@@ -258,6 +258,15 @@ class OddPacketsTest(Case):
                     self.assert_fates([ask()], "lan")
                     self.assert_fates([tell(other)], *(("wan",) if "@" not in source or ":" in host else ()))
 
+    def test_nor_is_who_calls_by_ipv6_where_that_is_held_back(self) -> None:
+        """Its host is known by IPv4 alone: the answer is dropped, and a flow table would let the next ones out."""
+        call = {"dport": 8080, "sport": 655, "place": "wan"}
+        for extra, places in (({}, ()), ({"to": ["2001:db8:bad::/48", "10.0.0.0/8"]}, ()), ({"ipv6": "free"}, ("lan",)),
+                              ({"to": ["10.0.0.0/8"]}, ("lan",)), ({"port": ["udp:1-999"]}, ())):  # fmt: skip
+            self.free([self.packet(FAR6, HOST6, UDP, **call)], "lan")
+            self.router.on([rule("r", [HOST + "/32"], **extra)], up=())
+            self.assert_fates([self.packet(FAR6, HOST6, UDP, **call)], *places)
+
     def test_a_call_is_heard_where_its_answer_may_leave(self) -> None:
         call, answer = {"dport": 8080, "sport": 700, "place": "wan"}, {"dport": 700, "sport": 8080}
         open_to = exception("e", ["198.51.100.0/24"])

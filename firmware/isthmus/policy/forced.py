@@ -173,7 +173,8 @@ class _Writer:
             counters.append(IPV6_COUNTER)
         self.nat = nat
         self._write_shared()
-        self._write_answers()
+        if nat and self.homes:
+            self._write_answers()
         for hook, place, kind, priority in HOOKS:
             if hook == DNS and not (nat and [rule for rule in self.rules if rule.dns]):
                 continue
@@ -202,19 +203,15 @@ class _Writer:
         is noted, ahead of everything else, and the call's next packet, the first that a flow table would take over,
         is dropped (`forced_into`).
         """
-        if not (self.nat and self.homes):
-            return
-        lines = []
+        lines = ["ct direction original accept", "fib daddr type local accept"]
         for key, found in (("", self.sources.macs), ("meta nfproto ipv6 ", self.sources.bound_macs)):
             rows = [(format_mac(mac), self._list(ANSWER, numbers)) for mac, numbers in found]
             lines += jumps(key + "ether saddr", rows)
-        if not lines:
-            return
         known = self.sources.macs + self.sources.bound_macs
         for number in sorted({number for _, numbers in known for number in numbers}):
             self._write_verdict(ANSWER, number)
-        opening = ["ct direction original accept", "fib daddr type local accept"]
-        self.chains.append(Chain("forced_answer", opening + lines, "prerouting", "filter", ANSWER_AT))
+        if known:
+            self.chains.append(Chain("forced_answer", lines, "prerouting", "filter", ANSWER_AT))
 
     # What stands at the head of the base chains
 
@@ -314,7 +311,11 @@ class _Writer:
             rows = [(format_span(low, high, size), self._list(INTO, numbers)) for low, high, numbers in found]
             lines += jumps("%s daddr" % word, rows)
         rows = [(quoted([ifname])[0], self._list(INTO, numbers)) for ifname, numbers in sources.interfaces]
-        self.chains.append(Chain("forced_into", lines + jumps("oifname", rows) + [MAPS]))
+        lines += jumps("oifname", rows)
+        if sources.blocking:
+            self._write_ipv6(INTO)
+            lines += on("meta nfproto ipv6 oifname", self.lans, "jump ipv6_into")
+        self.chains.append(Chain("forced_into", lines + [MAPS]))
         homes = one_of(quoted(self.homes))
         return ["iifname != %s oifname %s jump forced_into" % (homes, homes)]
 
@@ -395,8 +396,8 @@ class _Writer:
 
     def _write_verdict(self, hook: str, number: int) -> None:
         rule = self.rules[number]
-        makers = {ARRIVE: self._arrive, ACROSS: self._across, IN: self._in, DNS: self._dns, INTO: self._into,
-                  ANSWER: self._answer}  # fmt: skip
+        makers = {ARRIVE: self._arrive, ACROSS: self._across, IN: self._in, DNS: self._dns, INTO: self._into}
+        makers[ANSWER] = self._answer
         lines = makers[hook](rule, number)
         if lines:
             self.chains.append(Chain("forced_%s_%s" % (hook, rule.name), lines))
@@ -465,10 +466,11 @@ class _Writer:
             heads = [head for rule in rules if IPV6_BYTES in wide_families(rule) for head in matches([], rule.ports)]
             lines = [("%s goto ipv6_router" % head).strip() for head in each_once(heads)]
         else:
-            way = "fib daddr oifname" if hook == ARRIVE else "oifname"
+            heads = each_once([head for rule in rules for head in matches(rule.to, rule.ports, IPV6_BYTES)])
+            way = {ARRIVE: "fib daddr oifname", ACROSS: "oifname"}.get(hook)
             drop = "fib daddr type unicast " + drop if hook == ARRIVE else drop
-            heads = [head for rule in rules for head in matches(rule.to, rule.ports, IPV6_BYTES)]
-            lines = on(way, inside, "accept") + [("%s %s" % (head, drop)).strip() for head in each_once(heads)]
+            heads = heads if way else [from_there(head) for head in heads]
+            lines = (on(way, inside, "accept") if way else []) + [("%s %s" % (head, drop)).strip() for head in heads]
         self.chains.append(Chain("ipv6_" + hook, lines))
 
 
