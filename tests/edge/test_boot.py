@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 
@@ -185,10 +186,10 @@ class PackageTest(Booted):
             shutil.copy(FILES / name, target)
         self.links = self.path / "etc/rc.d"
 
-    def package(self, script: str, **environment: str) -> str:
+    def package(self, script: str, cwd: Path | None = None, **environment: str) -> str:
         words = ["sh", str(self.path / "lib/isthmus" / script), str(self.path)]
         done = subprocess.run(
-            words, capture_output=True, text=True, timeout=30, check=True, env={**os.environ, **environment}
+            words, cwd=cwd, capture_output=True, text=True, timeout=30, check=True, env={**os.environ, **environment}
         )
         return done.stderr
 
@@ -220,9 +221,22 @@ class PackageTest(Booted):
         for status in (0, 1):
             python.write_text('#!/bin/sh\necho "$@" >&2\nexit %d\n' % status)
             python.chmod(0o755)
-            self.assertEqual(self.package("postinst"), "-m isthmus.edge.os_cpython_bundle\n")
+            made = "-I -m isthmus.edge.os_cpython_bundle"
+            self.assertEqual(self.package("postinst"), made + "\n")
             for environment in ({}, {"PKG_UPGRADE": "1"}):
-                self.assertEqual(self.package("prerm", **environment), "-m isthmus.edge.os_cpython_bundle --remove\n")
+                self.assertEqual(self.package("prerm", **environment), made + " --remove\n")
+
+    def test_what_lies_where_root_happens_to_stand_is_not_run(self) -> None:
+        python, planted = self.path / "usr/bin/python3", self.path / "tmp" / "isthmus" / "__init__.py"
+        for folder in (python.parent, planted.parent):
+            folder.mkdir(parents=True)
+        python.write_text('#!/bin/sh\nexec %s -S "$@"\n' % sys.executable)
+        python.chmod(0o755)
+        mark = self.path / "run"
+        planted.write_text("open(%r, 'w')\n" % str(mark))
+        for script in ("postinst", "prerm"):
+            self.package(script, cwd=self.path / "tmp", PYTHONPATH=str(self.path / "tmp"))
+            self.assertFalse(mark.exists(), script)
 
     def test_installed_again_it_cleans_up(self) -> None:
         self.keep(*texts())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import shutil
 import subprocess
@@ -187,6 +188,14 @@ class Ignored(Packed):
         data = self.bundle.read_bytes()
         for length in (0, 3, len(data) // 2, len(data) - 1):
             self.bundle.write_bytes(data[:length])
+            self.assert_ignored(self.load(), "old")
+
+    def test_one_that_has_rotted(self) -> None:
+        data = self.bundle.read_bytes()
+        head = data[: data.index(b"\n", len(MAGIC_NUMBER)) + 1]
+        code = marshal.dumps(compile("", "", "exec"))[:-12] + b"N" * 12
+        for table, codes in ((marshal.dumps([("alone",)]), b""), (marshal.dumps([]), code)):
+            self.bundle.write_bytes(head + len(table).to_bytes(4, "big") + table + codes)
             self.assert_ignored(self.load(), "old")
 
     def test_none_at_all(self) -> None:
