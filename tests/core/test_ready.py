@@ -40,6 +40,16 @@ class ReadyTest(unittest.TestCase):
         lines = rules_in(chains, "forced_into")
         self.assertEqual((lines[2], lines[-1]), (RANGES, MAPS))
 
+    def test_the_network_of_a_rule_is_no_lan(self) -> None:
+        lines = rules_in(chains_of(RULES + [rule("c", ["br-guest"])])[0], "forced_across")
+        self.assertEqual((lines[0], lines[-1]), ('oifname != "br-lan" ' + RANGES, 'oifname != "br-lan" ' + MAPS))
+
+    def test_whose_question_it_is_asks_as_well(self) -> None:
+        chains, _ = chains_of([rule("a", [MAC], to=["10.0.0.0/8"], dns=["10.0.0.53"])])
+        lines = rules_in(chains, "forced_dns")
+        self.assertTrue("vmap" in lines[-2])
+        self.assertEqual((lines[-3], lines[-1]), (RANGES, MAPS))
+
     def test_where_no_network_is_the_sites_own_everybody_is_asked(self) -> None:
         chains, _ = chains_of(RULES[1:], lans=[])
         self.assertEqual(rules_in(chains, "forced_across")[0], RANGES)

@@ -251,13 +251,14 @@ class _Writer:
         if hook in {ARRIVE, ACROSS} and [rule for rule in self.rules if rule.to]:
             opening.append("ip hdrlength != 5 jump forced_options")
         if hook == DNS:
-            opening += ["meta l4proto != { %d, %d } accept" % (TCP, UDP), "th dport != 53 accept", RANGES]
+            opening += ["meta l4proto != { %d, %d } accept" % (TCP, UDP), "th dport != 53 accept"]
+            opening += self._whole(hook, RANGES)
         return opening
 
     def _whole(self, hook: str, asks: str) -> list[str]:
         """Whom nobody claims is free only where every look-up has found what is there (ready.py)."""
-        ends = {ACROSS: "oifname !=", IN: "iifname"}
-        return (on(ends[hook], self.homes, asks) or [asks]) if hook in ends else []
+        ends = {ACROSS: ("oifname !=", self.lans), IN: ("iifname", self.homes), DNS: ("", [])}
+        return (on(ends[hook][0], ends[hook][1], asks) or [asks]) if hook in ends else []
 
     def _marks(self) -> str:
         """The marks of all lanes, to compare with."""
