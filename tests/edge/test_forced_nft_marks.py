@@ -144,5 +144,5 @@ class MarksTest(Case):
                 self.assert_fates([self.back(host, far, 4006, "wan")])
                 self.router.on([rule("r", [source], to=["198.52.0.0/16", "2001:db8:bac::/48"])])
                 self.assert_fates([self.back(host, far, 4007, "wan")], "lan")
-        self.router.on([rule("r", [HOST + "/32", HOST6 + "/128"])])
+        self.router.on([rule("r", [HOST + "/32", HOST6 + "/128"], ipv6="free")])
         self.assert_fates([self.back(FREE, FAR, 4008, "wan"), self.back(FREE6, FAR6, 4008, "wan")], "lan")
