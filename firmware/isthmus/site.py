@@ -138,7 +138,7 @@ class Site:
         self.forcing.plain = False
         try:
             self._try_guard(self._guard_of(*self.forcing.draft(config, self.tunnels)))
-        except KernelError:
+        except IsthmusError:  # what is wrong with it apply() meets again
             self.forcing.plain = True
 
     def _leave(self, name: str) -> None:

@@ -6,6 +6,7 @@ from isthmus.errors import IsthmusError
 from isthmus.forcing import LEAVE_MS, RETURN_MS
 from isthmus.kernel.contract import EINVAL, KernelError
 from isthmus.kernel.ways import Way
+from isthmus.policy.lane import NoLaneError
 from isthmus.wire.addr import parse_ip
 from tests.core.forced_pair import EXCEPTION, NOON, RULE, TUNNEL, UNTIL, ForcedTest, site_text
 from tests.core.pair import PSK, Host
@@ -77,6 +78,9 @@ class RuleTest(ForcedTest):
         self.assertTrue("closed" in self.a.closed_text)
 
 
+    def no_lane(self, *_: object) -> None:
+        raise NoLaneError("one too many")
+
     def test_a_kernel_without_nat_has_the_rest_of_the_guard(self) -> None:
         set_guard = self.a.kernel.guard_set
 
@@ -91,6 +95,12 @@ class RuleTest(ForcedTest):
         self.assertEqual(len([line for line in self.a.log.lines if "not translated" in line]), 1)
         self.assertEqual(self.apply(RULE % " list to '10.0.0.0/8'\n")["changed"], [])
         self.assertFalse("masquerade" in self.a.guard_text)
+        forcing = self.a.site.forcing
+        draft, forcing.draft = forcing.draft, self.no_lane
+        with self.assertRaises(NoLaneError):
+            self.apply(RULE % "")
+        forcing.draft = draft
+        self.assertTrue(forcing.plain, "what was refused for another reason does not ask for NAT from now on")
         self.a.kernel.guard_set = set_guard  # the modules are there now, and somebody says `isthmus reload`
         self.apply(RULE % "")
         self.pair.run(5_000)
