@@ -12,7 +12,7 @@ from tests.core.passthrough_samples import section
 from tests.counts import cases
 from tests.edge.flood import Flood
 from tests.edge.forced_case import MAC2, ROUTER, ROUTER_WAN, Case
-from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, MAC, UDP
+from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, MAC, OTHER, UDP
 from tests.edge.test_far_nft import FARS
 
 if TYPE_CHECKING:
@@ -81,6 +81,14 @@ class MomentTest(Case):
     def test_the_router_fetches_nothing(self) -> None:
         packets = [self.packet(HOST, ROUTER, UDP, 53), self.packet(HOST, ROUTER_WAN, UDP, 5351)]
         self.watch(packets, "router", [self.forced(rule("a", ["192.168.10.0/26", "192.168.10.128/25"]))])
+
+    def test_nor_for_hosts_in_a_network_that_is_not_named(self) -> None:
+        packets = [self.packet(OTHER, "192.168.40.1", UDP, 53, place="guest")]
+        networks = ["192.168.40.0/26", "192.168.40.128/25"]
+        self.watch(packets, "router", [
+            lambda: self.router.on([rule("a", networks)], up=(), routed=None, lans=("br-lan",)),
+            lambda: self.router.on([rule("a", networks, via=["y"])], up=(), routed=None, lans=("br-lan",)),
+        ])  # fmt: skip
 
     def test_addresses_beyond_a_tunnel_are_not_borrowed(self) -> None:
         packets = [self.packet("192.168.20.7", FREE, place="wan"), self.packet("2001:db8:20::7", HOST6, place="wan")]

@@ -256,9 +256,10 @@ class _Writer:
         return opening
 
     def _whole(self, hook: str, asks: str) -> list[str]:
-        """Whom nobody claims is free only where every look-up has found what is there (ready.py)."""
-        ends = {ACROSS: ("oifname !=", self.lans), IN: ("iifname", self.homes), DNS: ("", [])}
-        return (on(ends[hook][0], ends[hook][1], asks) or [asks]) if hook in ends else []
+        """Whom nobody claims is free only where every look-up has found what is there (ready.py), wherever he is."""
+        if hook == ACROSS:
+            return on("oifname !=", self.lans, asks) or [asks]
+        return [asks] if hook in {IN, DNS} else []
 
     def _marks(self) -> str:
         """The marks of all lanes, to compare with."""
