@@ -20,14 +20,20 @@ class _Slice(ctypes.Structure):
     _fields_ = (("base", ctypes.c_char_p), ("length", ctypes.c_size_t))
 
 
-class _Message(ctypes.Structure):
-    """struct mmsghdr."""
+class _Header(ctypes.Structure):
+    """struct msghdr: it has room behind its flags, so that the next structure does not begin there."""
 
     _fields_ = (
         ("name", ctypes.c_void_p), ("name_length", ctypes.c_uint), ("slices", ctypes.POINTER(_Slice)),
         ("count", ctypes.c_size_t), ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int), ("sent", ctypes.c_uint),
+        ("flags", ctypes.c_int),
     )  # fmt: skip
+
+
+class _Message(ctypes.Structure):
+    """struct mmsghdr."""
+
+    _fields_ = (("header", _Header), ("sent", ctypes.c_uint))
 
 
 class Frames:
@@ -39,8 +45,8 @@ class Frames:
         self._slices = [_Slice(frame, len(frame)) for frame in frames]
         self._messages = (_Message * self.count)()
         for message, piece in zip(self._messages, self._slices):
-            message.slices = ctypes.pointer(piece)
-            message.count = 1
+            message.header.slices = ctypes.pointer(piece)
+            message.header.count = 1
 
     def send(self) -> int:
         """How many the kernel has taken."""

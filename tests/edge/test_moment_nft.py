@@ -10,7 +10,7 @@ from isthmus.policy.passthrough import passthrough_chains
 from tests.core.forced_samples import rule
 from tests.core.passthrough_samples import section
 from tests.counts import cases
-from tests.edge.flood import Flood
+from tests.edge.flood import Flood, Frames
 from tests.edge.forced_case import MAC2, ROUTER, ROUTER_WAN, Case
 from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, MAC, OTHER, UDP
 from tests.edge.test_far_nft import FARS
@@ -52,6 +52,10 @@ class MomentTest(Case):
     def forced(self, *rules: object) -> Callable[[], None]:
         """A table with these rules, while no tunnel is up."""
         return lambda: self.router.on(list(rules), up=(), routed=None)
+
+    def test_all_frames_of_a_batch_are_sent(self) -> None:
+        frames = [self.packet(HOST, FAR, UDP, port).frame for port in (9, 10, 11)]
+        self.assertEqual(Frames(self.router.ends["lan"], frames).send(), 3)
 
     def test_forced_networks_and_ports_stay_with_the_second_layer_alone(self) -> None:
         packets = [self.packet(HOST, FAR, UDP, 4500), self.packet(HOST6, FAR6, UDP, 500)]
