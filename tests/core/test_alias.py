@@ -15,6 +15,7 @@ from isthmus.policy.alias import (
     shown_as,
     translate,
 )
+from isthmus.policy.ready import RANGES
 from isthmus.wire.addr import format_ip, parse_ip, parse_prefix
 from tests.core.passthrough_samples import alias
 
@@ -65,6 +66,16 @@ class ChainsTest(unittest.TestCase):
         self.assertTrue(chains["alias_in"].priority < chains["alias_turn"].priority < -80, "forced rules stand at -80")
         self.assertTrue(chains["alias_leave"].priority > 100)
         self.assertEqual(chains["alias_own_turn"].kind, "route")
+
+    def test_nothing_begins_before_its_map_is_there(self) -> None:
+        """ready.py; one host has no map."""
+        rules = [rule for chain in alias_chains([OURS, THEIRS], TUNNELS) for rule in chain.rules]
+        maps = [number for number, rule in enumerate(rules) if " map {" in rule]
+        self.assertEqual(len(maps), 6)
+        for number in maps:
+            asks = rules[number - 1]
+            self.assertTrue(asks.endswith(" " + RANGES) and rules[number].startswith(asks[: -len(RANGES)]), asks)
+        self.assertFalse(RANGES in self.text(alias("one", "branch", "192.168.1.7/32", "10.66.1.7/32")))
 
     def test_a_mark_only_where_the_tunnel_has_a_lane(self) -> None:
         self.assertFalse("mark" in self.text(THEIRS))

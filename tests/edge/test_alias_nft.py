@@ -16,6 +16,7 @@ import unittest
 from pathlib import Path
 
 from isthmus.policy.alias import AliasTunnel, alias_chains, hosts_text, peer_hosts_text
+from isthmus.policy.ready import ready_chains
 from tests.core.passthrough_samples import alias
 from tests.edge.nets import Net, forget_connections, join
 
@@ -135,7 +136,8 @@ class Joined(unittest.TestCase):
             (sites.a, at_a, {"b": AliasTunnel("ist-b", 0x81000000)}), (sites.b, at_b, {"a": AliasTunnel("ist-a")}),
         ):  # fmt: skip
             lines = ["table inet isthmus", "delete table inet isthmus", "table inet isthmus {"]
-            for chain in alias_chains(aliases, tunnels):
+            chains = alias_chains(aliases, tunnels)
+            for chain in chains + ready_chains(chains):
                 lines += chain.lines()
             router.nft("\n".join(lines) + "\n}\n")
             forget_connections(router)

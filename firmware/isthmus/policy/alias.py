@@ -16,6 +16,7 @@ from __future__ import annotations
 from isthmus.config.alias import LOCAL, REMOTE, is_host_name
 from isthmus.policy.chain import Chain
 from isthmus.policy.given import MARK_MASK
+from isthmus.policy.ready import RANGES
 from isthmus.wire.addr import IPV4_BYTES, format_ip
 
 TYPE_CHECKING = False
@@ -43,13 +44,12 @@ def alias_chains(aliases: list[AliasConfig], tunnels: dict[str, AliasTunnel]) ->
     for alias, tunnel in rows:
         if alias.side == LOCAL:
             here, there = alias.subnet, alias.shown
-            arriving.append('iifname "%s" %s' % (tunnel.ifname, _translate("dnat", "daddr", there, here)))
-            leaving.append('oifname "%s" %s' % (tunnel.ifname, _translate("snat", "saddr", here, there)))
+            arriving += _translate('iifname "%s"' % tunnel.ifname, "dnat", "daddr", there, here)
+            leaving += _translate('oifname "%s"' % tunnel.ifname, "snat", "saddr", here, there)
     remote = [row for row in rows if row[0].side == REMOTE]
     for alias, tunnel in remote:
-        rule = _translate("dnat", "daddr", alias.shown, alias.subnet)
-        arriving.append('iifname != "%s" %s' % (tunnel.ifname, rule))
-    returning = [_keep(alias) for alias, _ in remote]
+        arriving += _translate('iifname != "%s"' % tunnel.ifname, "dnat", "daddr", alias.shown, alias.subnet)
+    returning = [rule for alias, _ in remote for rule in _keep(alias)]
     chains = [
         Chain("alias_in", arriving, "prerouting", "nat", BEFORE_DSTNAT),
         Chain("alias_out", returning + leaving, "postrouting", "nat", BEFORE_SRCNAT),
@@ -62,7 +62,7 @@ def _remote_chains(rows: list[tuple[AliasConfig, AliasTunnel]], returning: list[
     own, turn, back, leave, marks = [], [], [], [], []
     for alias, tunnel in rows:
         ip, real, shown = _word(alias.subnet), alias.subnet, alias.shown
-        own.append(_translate("dnat", "daddr", shown, real))
+        own += _translate("", "dnat", "daddr", shown, real)
         if len(rows) > 1:  # a peer answers for its own hosts alone, though another site's have the same addresses
             theirs = 'iifname "%s" ct direction ' % tunnel.ifname
             turn.append(theirs + "reply ct reply %s saddr %s ct original %s daddr != %s drop" % (ip, real, ip, shown))
@@ -93,22 +93,27 @@ def _remote_chains(rows: list[tuple[AliasConfig, AliasTunnel]], returning: list[
     return chains + ([Chain("alias_mark", marks, "forward", "filter", -300)] if marks else [])
 
 
-def _keep(alias: AliasConfig) -> str:
+def _keep(alias: AliasConfig) -> list[str]:
     """A connection that the peer's side began: the tracking notes the source that the packet shows already."""
-    ip = _word(alias.subnet)
-    return "ct original %s saddr %s %s" % (ip, alias.subnet, _translate("snat", "saddr", alias.shown, alias.shown))
+    began = "ct original %s saddr %s" % (_word(alias.subnet), alias.subnet)
+    return _translate(began, "snat", "saddr", alias.shown, alias.shown)
 
 
 def _word(prefix: Prefix) -> str:
     return "ip" if len(prefix.address) == IPV4_BYTES else "ip6"
 
 
-def _translate(verb: str, field: str, old: Prefix, new: Prefix) -> str:
-    """NAT of a whole network, host by host."""
+def _translate(match: str, verb: str, field: str, old: Prefix, new: Prefix) -> list[str]:
+    """NAT of a whole network, host by host. A connection that begins untranslated stays so: not before the map is there
+    (ready.py).
+    """
     ip = _word(old)
     if old.length == 8 * len(old.address):
-        return "%s %s %s %s %s to %s" % (ip, field, format_ip(old.address), verb, ip, format_ip(new.address))
-    return "%s %s %s %s %s prefix to %s %s map { %s : %s }" % (ip, field, old, verb, ip, ip, field, old, new)
+        rule = "%s %s %s %s %s %s to %s" % (match, ip, field, format_ip(old.address), verb, ip, format_ip(new.address))
+        return [rule.strip()]
+    concerned = ("%s %s %s %s" % (match, ip, field, old)).strip()
+    rule = "%s %s %s prefix to %s %s map { %s : %s }" % (concerned, verb, ip, ip, field, old, new)
+    return ["%s %s" % (concerned, RANGES), rule]
 
 
 def _rewrite(field: str, old: Prefix, new: Prefix) -> str:
