@@ -257,9 +257,8 @@ class _Writer:
 
     def _whole(self, hook: str, asks: str) -> list[str]:
         """Whom nobody claims is free only where every look-up has found what is there (ready.py), wherever he is."""
-        if hook == ACROSS:
-            return on("oifname !=", self.lans, asks) or [asks]
-        return [asks] if hook in {IN, DNS} else []
+        places = {ACROSS: on("oifname !=", self.lans, asks) or [asks], IN: [asks], DNS: [asks]}
+        return places.get(hook, [])
 
     def _marks(self) -> str:
         """The marks of all lanes, to compare with."""
