@@ -264,6 +264,7 @@ class Forcing:
             before = {}
         changed = [row for name, row in before.items() if wanted.get(name) != row]
         changed += [row for name, row in wanted.items() if before.get(name) != row]
+        unseen: list[Flow] = []
         if changed:
             try:
                 lans = self.config.globals.lans if self.config is not None else []
@@ -273,15 +274,19 @@ class Forcing:
                 text = "connections that began under other rules go on: %s; %s"
                 self._log.once("error", "policy", text % (error, error.remedy))
                 return
-            self._to_end = [flow for flow in found if flow.offloaded] + [flow for flow in found if not flow.offloaded]
+            unseen = [flow for flow in found if flow.offloaded]
+            self._to_end = unseen + [flow for flow in found if not flow.offloaded] + self._to_end
         self._settled = wanted
         self._repairs = repairs
         self.inherited = ""
-        self.end_flows()  # at once: our own IKE follows, and a client's connection may own its port
+        # At once: our own IKE follows, and a client's connection may own its port. The chains drop what is left to a
+        # later turn, but for what passes by them.
+        self.end_flows(len(unseen))
 
-    def end_flows(self) -> None:
+    def end_flows(self, at_least: int = 0) -> None:
         """Some of those that have to."""
-        todo, self._to_end = self._to_end[:FLOWS_A_TURN], self._to_end[FLOWS_A_TURN:]
+        count = max(at_least, FLOWS_A_TURN)
+        todo, self._to_end = self._to_end[:count], self._to_end[count:]
         for flow in todo:
             try:
                 self._kernel.end_flow(flow)

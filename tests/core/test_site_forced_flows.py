@@ -87,6 +87,26 @@ class FlowTest(ForcedTest):
         self.pair.run(1)
         self.assertEqual(self.left(), [])
 
+    def test_a_second_change_forgets_none_of_the_first(self) -> None:
+        self.a.kernel.known_flows = [flow(CAMERA, number, sport=1024 + number) for number in range(250)]
+        for more in ("", " list to '10.0.0.0/8'\n"):
+            rules = RULE % "" + RULE.replace("cameras", "printer").replace(".50", ".60") % more
+            config = self.write(self.a, site_text("198.51.100.1", "192.168.20.0/24") + rules)
+            self.a.site.apply(config, [], self.pair.now)
+            self.a.site.handle_timer(self.pair.now)
+        self.pair.run(1_000)
+        self.assertEqual(self.left(), [])
+
+    def test_what_passes_by_the_chains_ends_at_once_however_many_it_is(self) -> None:
+        made = [flow(CAMERA, number, sport=1024 + number) for number in range(250)]
+        for one in made[100:]:
+            one.status = IPS_OFFLOAD
+        self.a.kernel.known_flows = made
+        config = self.write(self.a, site_text("198.51.100.1", "192.168.20.0/24") + RULE % "")
+        self.a.site.apply(config, [], self.pair.now)
+        self.a.site.handle_timer(self.pair.now)
+        self.assertEqual([one for one in self.a.kernel.known_flows if one.offloaded], [])
+
 
 class RestartTest(ForcedTest):
     def restart(self, guarded: bool = True) -> None:
