@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
+import tempfile
+import threading
+import time
 import unittest
+from pathlib import Path
 
-from tests.runner import interpreters
+from tests.runner import interpreters, jobs
 from tests.runner.jobs import Failure, Job, run
 from tests.runner.report import ALLOWED_SKIPS, Printer, Result, summary
 
@@ -55,6 +59,29 @@ class Jobs(unittest.TestCase):
         counts, text = tally(job("print('line 7: wrong')\nraise SystemExit(2)", lines=False))
         self.assertEqual(counts["failed"], 1)
         self.assertIn("line 7: wrong", text)
+
+    def test_what_gives_way_does_not_begin_while_a_live_job_wants_quiet(self):
+        with tempfile.TemporaryDirectory() as folder:
+            begun = Path(folder) / "begun"
+            # The live one ends early while it is quiet: the other one begins after it, and only then.
+            live = (
+                "import os, time\nprint('{\"quiet\": true}', flush=True)\ntime.sleep(1)\n"
+                "print('{\"test\": \"live\", \"result\": \"%%s\", \"why\": \"\", \"seconds\": 0}'"
+                " %% ('failed' if os.path.exists(%r) else 'passed'))\n" % str(begun)
+            ) + DONE_1
+            stream = io.StringIO()
+            printer = Printer(False, stream)
+            source = job(live)
+            source.live = True
+            thread = threading.Thread(target=run, args=([source], 1, printer, False))
+            thread.start()
+            end = time.monotonic() + 60
+            while jobs._may_begin.is_set() and time.monotonic() < end:
+                time.sleep(0.01)
+            other = job("open(%r, 'w').close()\n" % str(begun) + PASSED + DONE_1)
+            run([other], 1, printer, full=False, behind=True)
+            thread.join(60)
+            self.assertEqual((printer.counts()["passed"], printer.counts()["failed"]), (2, 0), stream.getvalue())
 
     def test_a_time_limit_ends_children_too(self):
         counts, text = tally(job("import subprocess\nsubprocess.run(['sleep', '600'])", limit=0.5))

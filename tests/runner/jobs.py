@@ -46,7 +46,12 @@ class Failure:
         self.why = why
 
 
+QUIET, LOUD = '{"quiet": true}', '{"quiet": false}'
+"""What a live job prints before and after it compares speeds: meanwhile no job begins that gives way to others."""
+
 _running: set[subprocess.Popen[bytes]] = set()
+_may_begin = threading.Event()
+_may_begin.set()
 
 
 def stop_all() -> None:
@@ -106,6 +111,8 @@ class _Run:
                     self._printer.say(f"{said.result}  {said.label}: {said.test} ({said.seconds:.1f} s)")
             elif isinstance(said, int):
                 self._announced = said
+            elif self._job.live and line in (QUIET, LOUD):
+                (_may_begin.set if line == LOUD else _may_begin.clear)()
             else:
                 self._other = [*self._other[1 - TAIL :], line]
                 if self._job.live:
@@ -122,6 +129,8 @@ class _Run:
         finally:
             timer.cancel()
             _running.discard(self._process)
+            if self._job.live:
+                _may_begin.set()  # it may have ended early
         why = self._complaint(status)
         seconds = time.monotonic() - start
         if why:
@@ -151,6 +160,8 @@ def run(jobs: list[Job | Failure], workers: int, printer: Printer, full: bool, b
 
     def work() -> None:
         while True:
+            if behind:
+                _may_begin.wait()
             with lock:
                 if not pending:
                     return
