@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from isthmus.policy.far import Far, far_chains
+from isthmus.policy.far import FEW, Far, far_chains
 from isthmus.wire.addr import parse_ip, parse_prefix
 
 
@@ -25,16 +25,28 @@ class FarTest(unittest.TestCase):
         chains = far_chains([far("ist-a", "10.0.0.0/8"), far("ist-b", "10.1.0.0/16")], ["br-lan"])
         self.assertEqual([chain.name for chain in chains], ["far_elsewhere", "far_0", "far_1", "far"])
         self.assertEqual(chains[2].rules[0], 'iifname "ist-b" accept')
-        rows = "10.0.0.0/16 : goto far_0, 10.1.0.0/16 : goto far_1, 10.2.0.0-10.255.255.255 : goto far_0"
-        rows = "0.0.0.0-9.255.255.255 : return, %s, 11.0.0.0-255.255.255.255 : return" % rows
-        self.assertEqual(chains[3].rules, ["ip saddr vmap { %s }" % rows, "meta nfproto ipv4 goto far_elsewhere"])
+        self.assertEqual(chains[3].rules, [
+            "ip saddr 10.0.0.0/16 goto far_0", "ip saddr 10.1.0.0/16 goto far_1",
+            "ip saddr 10.2.0.0-10.255.255.255 goto far_0",
+        ])  # fmt: skip
+
+    def test_many_are_looked_up(self) -> None:
+        subnets = ["10.%d.0.0/16" % number for number in range(1, 2 * FEW + 2, 2)]
+        rules = far_chains([far("ist-a", *subnets)], ["br-lan"])[-1].rules
+        self.assertEqual(len(rules), 2)
+        self.assertTrue("10.0.0.0/16 : return, 10.1.0.0/16 : goto far_0, 10.2.0.0/16 : return" in rules[0].replace(
+            "0.0.0.0-10.0.255.255", "10.0.0.0/16"), rules[0])
+        self.assertEqual(rules[1], "meta nfproto ipv4 goto far_elsewhere")
 
     def test_no_address_is_missing_in_a_look_up(self) -> None:
         """What is not found has met a table whose ranges are not filled yet."""
         everywhere = (("0.0.0.0/0", 32), ("::/0", 128))
         for subnets in (["128.0.0.0/7", "::/7"], ["254.0.0.0/7", "fe00::/7"], ["10.0.0.0/8", "10.5.0.0/16", "fd00::/8"],
                         ["255.255.255.255/32", "0.0.0.0/32", "::/128"]):  # fmt: skip
-            lines = [line for line in far_chains([far("ist-a", *subnets)], [])[-1].rules if "vmap" in line]
+            more = ["172.7%d.0.0/16" % number for number in range(0, 10, 2)]
+            more += ["20%d0::/16" % number for number in range(0, 10, 2)]
+            lines = [line for line in far_chains([far("ist-a", *(subnets + more))], [])[-1].rules if "vmap" in line]
+            self.assertEqual(len(lines), 2)
             for (whole, bits), line in zip(everywhere, lines):
                 rows = [row.split(" : ")[0] for row in line.split("{ ")[1].split(" }")[0].split(", ")]
                 spans = []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
 SHORTEST = 7  # fc00::/7, 10.0.0.0/8: what is shorter is the Internet, and the peer's own address with it
+FEW = 4  # ranges of a family that are compared one by one
 LINK_LOCAL = b"\xfe\x80"  # RFC 4291 2.5.6: the kernel itself keeps it to its interface
 
 
@@ -45,7 +46,9 @@ def far_chains(tunnels: list[Far], lans: list[str]) -> list[Chain]:
                 ifnames = [tunnels[number].ifname for number in numbers]
                 chains.append(Chain(names[numbers], on("iifname", ifnames, "accept") + ["goto far_elsewhere"]))
             found.append((low, high, "goto " + names[numbers]))
-        if found:
+        if len(found) <= FEW:  # a comparison costs less than a look-up, and never misses
+            rules += ["%s saddr %s %s" % (word, format_span(low, high, size), verdict) for low, high, verdict in found]
+        else:
             # Every address is in it: what is not found meets a table whose ranges are not filled yet (ready.py).
             rows = ["%s : %s" % (format_span(low, high, size), verdict) for low, high, verdict in _total(found, size)]
             rules.append("%s saddr vmap { %s }" % (word, ", ".join(rows)))
