@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import unittest
 
+from isthmus.policy.chain import INLINE
 from isthmus.policy.far import FEW, Far, far_chains
+from isthmus.policy.guard import guard_text
 from isthmus.wire.addr import parse_ip, parse_prefix
 
 
@@ -23,20 +25,42 @@ class FarTest(unittest.TestCase):
 
     def test_of_two_that_overlap_the_closer_one_counts(self) -> None:
         chains = far_chains([far("ist-a", "10.0.0.0/8"), far("ist-b", "10.1.0.0/16")], ["br-lan"])
-        self.assertEqual([chain.name for chain in chains], ["far_elsewhere", "far_0", "far_1", "far"])
-        self.assertEqual(chains[2].rules[0], 'iifname "ist-b" accept')
-        self.assertEqual(chains[3].rules, [
-            "ip saddr 10.0.0.0/16 goto far_0", "ip saddr 10.1.0.0/16 goto far_1",
-            "ip saddr 10.2.0.0-10.255.255.255 goto far_0",
-        ])  # fmt: skip
+        self.assertEqual([chain.name for chain in chains], ["far_elsewhere", "far_0", "far_1", INLINE, INLINE])
+        self.assertEqual(chains[2].rules[0], 'iifname "ist-b" return')
+        self.assertEqual([chain.hook for chain in chains[3:]], ["forward", "input"])
+        for inline in chains[3:]:
+            self.assertEqual(inline.rules, [
+                "ip saddr 10.0.0.0/16 jump far_0", "ip saddr 10.1.0.0/16 jump far_1",
+                "ip saddr 10.2.0.0-10.255.255.255 jump far_0",
+            ])  # fmt: skip
+
+    def test_none_lets_a_packet_past_the_guard_s_own_rules(self) -> None:
+        """In the guard's chains an accept would be the last word."""
+        for count in (1, FEW + 1):
+            subnets = ["fd00:%d::/48" % (2 * number) for number in range(count)]
+            subnets += ["10.%d.0.0/16" % (2 * number) for number in range(count)]
+            for chain in far_chains([far("ist-a", *subnets, own=("10.9.9.1",))], ["br-lan"]):
+                for rule in chain.rules:
+                    self.assertTrue("accept" not in rule, rule)
+                    self.assertFalse(chain.name == INLINE and ("return" in rule or "goto" in rule), rule)
+
+    def test_they_stand_in_the_guard_s_own_chains(self) -> None:
+        chains = far_chains([far("ist-a", "10.1.0.0/16", own=("10.9.9.1",))], ["br-lan"])
+        text = guard_text([], [], chains)
+        arriving, across = [text.split("chain %s {" % name)[1] for name in ("clear_in", "across")]
+        for part in (arriving, across):
+            self.assertEqual(part.split("\tchain ")[0].count("ip saddr 10.1.0.0/16 jump far_0"), 1)
+        self.assertTrue("ip daddr 10.9.9.1 iifname" in arriving.split("\tchain ")[0])
+        self.assertEqual(text.count("hook prerouting"), 0)
 
     def test_many_are_looked_up(self) -> None:
         subnets = ["10.%d.0.0/16" % number for number in range(1, 2 * FEW + 2, 2)]
-        rules = far_chains([far("ist-a", *subnets)], ["br-lan"])[-1].rules
-        self.assertEqual(len(rules), 2)
+        chains = far_chains([far("ist-a", *subnets)], ["br-lan"])
+        self.assertEqual(chains[-1].rules, ["meta nfproto ipv4 jump far_ipv4"])
+        rules = next(chain.rules for chain in chains if chain.name == "far_ipv4")
         self.assertTrue("10.0.0.0/16 : return, 10.1.0.0/16 : goto far_0, 10.2.0.0/16 : return" in rules[0].replace(
             "0.0.0.0-10.0.255.255", "10.0.0.0/16"), rules[0])
-        self.assertEqual(rules[1], "meta nfproto ipv4 goto far_elsewhere")
+        self.assertEqual(rules[1:], ["goto far_elsewhere"])
 
     def test_no_address_is_missing_in_a_look_up(self) -> None:
         """What is not found has met a table whose ranges are not filled yet."""
@@ -45,7 +69,8 @@ class FarTest(unittest.TestCase):
                         ["255.255.255.255/32", "0.0.0.0/32", "::/128"]):  # fmt: skip
             more = ["172.7%d.0.0/16" % number for number in range(0, 10, 2)]
             more += ["20%d0::/16" % number for number in range(0, 10, 2)]
-            lines = [line for line in far_chains([far("ist-a", *(subnets + more))], [])[-1].rules if "vmap" in line]
+            chains = far_chains([far("ist-a", *(subnets + more))], [])
+            lines = [line for chain in chains for line in chain.rules if "vmap" in line]
             self.assertEqual(len(lines), 2)
             for (whole, bits), line in zip(everywhere, lines):
                 rows = [row.split(" : ")[0] for row in line.split("{ ")[1].split(" }")[0].split(", ")]
@@ -62,7 +87,7 @@ class FarTest(unittest.TestCase):
 
     def test_two_of_one_subnet_both_may(self) -> None:
         chains = far_chains([far("ist-a", "10.1.0.0/16"), far("ist-b", "10.1.0.0/16")], ["br-lan"])
-        self.assertEqual(chains[1].rules[0], 'iifname { "ist-a", "ist-b" } accept')
+        self.assertEqual(chains[1].rules[0], 'iifname { "ist-a", "ist-b" } return')
 
     def test_an_address_on_a_tunnel_is_for_tunnels_and_lans(self) -> None:
         chains = far_chains([far("ist-a", own=("10.9.9.1", "fe80::2", "fd00::1"))], ["br-lan"])

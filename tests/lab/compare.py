@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.lab.namespace import Namespace
 
 FAILS, EXPLAINED = 0.9, 0.97   # below these
-TURN_S = 0.25                  # of one side in a round, roughly
+TURN_S = 0.08                  # of one side in a round, roughly: more rounds tell more than longer ones
 NARROW = 0.08                  # how far apart the bounds of the ratio may be
 SHOW_S = 5.0
 SALT_BITS = 8 * byhand.SALT_BYTES

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+INLINE = ""  # the name of what has no chain of its own
+
 
 class Chain:
-    """name: of the chain; rules: nft text, one each; hook: where the kernel enters it, "" where another chain leads.
+    """name: of the chain, or INLINE; rules: nft text, one each; kind: "filter", "nat" or "route".
 
-    kind: "filter", "nat" or "route"; priority: among everybody's chains at that hook, the lowest first.
+    hook: where the kernel enters it, "" where another chain leads; priority: among everybody's chains at that hook, the
+    lowest first. INLINE are rules for the guard's own chain at that hook: they may drop or jump, not accept or return.
     """
 
     def __init__(self, name: str, rules: list[str], hook: str = "", kind: str = "filter", priority: int = -300) -> None:
@@ -21,9 +24,10 @@ class Chain:
 
         nft 1.0.6 wants the closing brace on a line of its own.
         """
-        lines = ["\tchain %s {" % self.name]
+        lines = ["\t\t" + rule for rule in self.rules]
+        if self.name == INLINE:
+            return lines
         if self.hook:
-            lines.append("\t\ttype %s hook %s priority %d; policy accept;" % (self.kind, self.hook, self.priority))
-        lines += ["\t\t" + rule for rule in self.rules]
-        lines.append("\t}")
-        return lines
+            head = "\t\ttype %s hook %s priority %d; policy accept;" % (self.kind, self.hook, self.priority)
+            lines.insert(0, head)
+        return ["\tchain %s {" % self.name] + lines + ["\t}"]

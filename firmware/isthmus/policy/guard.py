@@ -7,7 +7,7 @@ priority -300, ahead of every firewall's accept. It is removed only with the las
 from __future__ import annotations
 
 from isthmus.policy import mtu as mtu_of
-from isthmus.policy.chain import Chain
+from isthmus.policy.chain import INLINE, Chain
 from isthmus.policy.derive import INNER_PREFIX, INNER_PREFIX_LENGTH
 from isthmus.policy.gate import gate_chains, rules_into
 from isthmus.policy.given import MARK_MASK
@@ -64,8 +64,11 @@ def _chain(name: str, hook: str, rules: list[str], kind: str = "filter", priorit
     return Chain(name, rules, hook, kind, priority).lines()
 
 
-def _sides(sessions: list[Session]) -> list[str]:
-    """What leaves and what arrives: first by protocol, so that a packet meets only the rules that concern it."""
+def _sides(sessions: list[Session], more: list[str]) -> list[str]:
+    """What leaves and what arrives: first by protocol, so that a packet meets only the rules that concern it.
+
+    more: rules for what arrives and is no L2TP.
+    """
     lines: list[str] = []
     for way, hook, clear, elsewhere in (
         ("out", "output", "rt ipsec missing", 'oifname != "lo"'),
@@ -84,7 +87,7 @@ def _sides(sessions: list[Session]) -> list[str]:
             "meta l4proto %d goto l2tp_%s" % (L2TP, way),
             "meta l4proto %d jump udp_%s" % (UDP, way),
             "ip6 daddr %s %s %s counter drop" % (INNER, elsewhere, clear),
-        ])  # fmt: skip
+        ] + (more if way == "in" else []))  # fmt: skip
     return lines
 
 
@@ -101,6 +104,11 @@ def _marks(sessions: list[Session]) -> list[str]:
                 % (L2TP, session.remote_id, MARK_MASK ^ 0xFFFFFFFF, session.mark)
             )
     return _chain("mark_out", "output", rules, "route", -310) if rules else []
+
+
+def _inline(others: list[Chain], hook: str) -> list[str]:
+    """The rules of other modules in our own chain at that hook: each base chain costs every packet a call."""
+    return [rule for chain in others if chain.name == INLINE and chain.hook == hook for rule in chain.rules]
 
 
 def guard_text(
@@ -131,12 +139,14 @@ def guard_text(
     lines += _marks(sessions)
     for name, rules in gate_chains(peers or []):
         lines += _chain(name, "", rules)
-    lines += _sides(sessions)
+    others = policy_chains or []
+    lines += _sides(sessions, _inline(others, "input"))
     lines += _chain("inner_forward", "", ["ip6 %s %s counter drop" % (end, INNER) for end in ("daddr", "saddr")])
     lines += _chain("fit", "", clamp)
-    lines += _chain("across", "forward", ["meta nfproto ipv6 jump inner_forward", "tcp flags syn jump fit"])
-    others = policy_chains or []
+    across = ["meta nfproto ipv6 jump inner_forward"] + _inline(others, "forward") + ["tcp flags syn jump fit"]
+    lines += _chain("across", "forward", across)
     for chain in others + ready_chains(others):
-        lines += chain.lines()
+        if chain.name != INLINE:
+            lines += chain.lines()
     lines.append("}")
     return "\n".join(lines) + "\n"
