@@ -91,6 +91,13 @@ class Side:
         self.done.extend(taken)
         return [action for action in taken if isinstance(action, actions.SendDatagram)]
 
+    def collect_and_forget(self):
+        """The same for thousands of datagrams: those kept would lie all over MicroPython's heap, which moves nothing."""
+        before = len(self.done)
+        sent = self.collect()
+        self.done = self.done[:before] + [action for action in self.done[before:] if action not in sent]
+        return sent
+
     def of(self, kind):
         """Every action of one class so far."""
         return [action for action in self.done if isinstance(action, kind)]
