@@ -312,7 +312,7 @@ class Forcing:
 
     def _stands_in(self, text: str) -> bool:
         """A guard with this text holds the same rules."""
-        return all("\n".join(chain.lines()) in text for chain in self.boot_chains()[0])
+        return all("\n".join(chain.lines()) + "\n" in text for chain in self.boot_chains()[0])
 
 
 def _load() -> None:

@@ -92,7 +92,7 @@ class Side:
         return [action for action in taken if isinstance(action, actions.SendDatagram)]
 
     def collect_and_forget(self):
-        """The same for thousands of datagrams: those kept would lie all over MicroPython's heap, which moves nothing."""
+        """The same for thousands of datagrams: kept ones would lie all over MicroPython's heap, which moves nothing."""
         before = len(self.done)
         sent = self.collect()
         self.done = self.done[:before] + [action for action in self.done[before:] if action not in sent]

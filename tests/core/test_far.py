@@ -25,33 +25,51 @@ class FarTest(unittest.TestCase):
 
     def test_of_two_that_overlap_the_closer_one_counts(self) -> None:
         chains = far_chains([far("ist-a", "10.0.0.0/8"), far("ist-b", "10.1.0.0/16")], ["br-lan"])
-        self.assertEqual([chain.name for chain in chains], ["far_elsewhere", "far_0", "far_1", INLINE, INLINE])
+        self.assertEqual([chain.name for chain in chains], ["far_elsewhere", "far_0", "far_1", "far"])
         self.assertEqual(chains[2].rules[0], 'iifname "ist-b" return')
-        self.assertEqual([chain.hook for chain in chains[3:]], ["forward", "input"])
-        for inline in chains[3:]:
-            self.assertEqual(inline.rules, [
-                "ip saddr 10.0.0.0/16 jump far_0", "ip saddr 10.1.0.0/16 jump far_1",
-                "ip saddr 10.2.0.0-10.255.255.255 jump far_0",
-            ])  # fmt: skip
+        self.assertEqual(chains[3].rules, [
+            "ip saddr 10.0.0.0/16 jump far_0", "ip saddr 10.1.0.0/16 jump far_1",
+            "ip saddr 10.2.0.0-10.255.255.255 jump far_0",
+        ])  # fmt: skip
+
+    def test_where_they_stand(self) -> None:
+        """What may hold a network of ours, and what meets rules for `iif`, is told by the route ahead of everything."""
+        for subnets, ahead, hooks in (
+            (["10.1.0.0/24", "fd00:1::/64"], False, ["forward", "input"]),
+            (["10.1.0.0/24", "10.2.0.0/23"], False, ["prerouting"]),
+            (["fd00::/48"], False, ["prerouting"]),
+            (["10.1.0.0/24", "fd00:1::/64"], True, ["prerouting"]),
+        ):
+            chains = far_chains([far("ist-a", *subnets)], ["br-lan"], ahead)
+            self.assertEqual([chain.hook for chain in chains if chain.hook], hooks, subnets)
+            text = guard_text([], [], chains)
+            self.assertEqual("prerouting" in text, hooks == ["prerouting"])
+            for rule in chains[-1].rules:
+                self.assertEqual(text.count(rule), len(hooks), rule)
+
+    def test_addresses_of_ours_are_always_looked_at_ahead_of_nat(self) -> None:
+        for ahead in (False, True):
+            chains = far_chains([far("ist-a", "10.1.0.0/24", own=("10.9.9.1",))], ["br-lan"], ahead)
+            self.assertEqual((chains[-1].name, chains[-1].hook), ("far", "prerouting"))
+            self.assertTrue(chains[-1].rules[0].startswith("ip daddr 10.9.9.1 iifname != "))
+            self.assertEqual(len(chains[-1].rules), 1 + ahead)
 
     def test_none_lets_a_packet_past_the_guard_s_own_rules(self) -> None:
         """In the guard's chains an accept would be the last word."""
         for count in (1, FEW + 1):
-            subnets = ["fd00:%d::/48" % (2 * number) for number in range(count)]
-            subnets += ["10.%d.0.0/16" % (2 * number) for number in range(count)]
+            subnets = ["fd00:%d::/64" % (2 * number) for number in range(count)]
+            subnets += ["10.%d.0.0/24" % (2 * number) for number in range(count)]
             for chain in far_chains([far("ist-a", *subnets, own=("10.9.9.1",))], ["br-lan"]):
                 for rule in chain.rules:
                     self.assertTrue("accept" not in rule, rule)
                     self.assertFalse(chain.name == INLINE and ("return" in rule or "goto" in rule), rule)
 
     def test_they_stand_in_the_guard_s_own_chains(self) -> None:
-        chains = far_chains([far("ist-a", "10.1.0.0/16", own=("10.9.9.1",))], ["br-lan"])
-        text = guard_text([], [], chains)
-        arriving, across = [text.split("chain %s {" % name)[1] for name in ("clear_in", "across")]
-        for part in (arriving, across):
-            self.assertEqual(part.split("\tchain ")[0].count("ip saddr 10.1.0.0/16 jump far_0"), 1)
-        self.assertTrue("ip daddr 10.9.9.1 iifname" in arriving.split("\tchain ")[0])
-        self.assertEqual(text.count("hook prerouting"), 0)
+        text = guard_text([], [], far_chains([far("ist-a", "10.1.0.0/24")], ["br-lan"]))
+        for name in ("clear_in", "across"):
+            rules = text.split("chain %s {" % name)[1].split("\tchain ")[0]
+            self.assertEqual(rules.count("ip saddr 10.1.0.0/24 jump far_0"), 1)
+        self.assertEqual(text.count("jump far_0"), 2)
 
     def test_many_are_looked_up(self) -> None:
         subnets = ["10.%d.0.0/16" % number for number in range(1, 2 * FEW + 2, 2)]

@@ -13,7 +13,7 @@ from tests.counts import cases
 from tests.edge.flood import Flood, Frames
 from tests.edge.forced_case import MAC2, ROUTER, ROUTER_WAN, Case
 from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, MAC, OTHER, UDP
-from tests.edge.test_far_nft import FARS
+from tests.edge.test_far_nft import WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ class MomentTest(Case):
 
     def test_addresses_beyond_a_tunnel_are_not_borrowed(self) -> None:
         packets = [self.packet("192.168.20.7", FREE, place="wan"), self.packet("2001:db8:20::7", HOST6, place="wan")]
-        text = guard_text([], [], far_chains(FARS, list(LANS)))
+        text = guard_text([], [], far_chains(WIDE, list(LANS)))
         self.watch(packets, "lan", [lambda: self.router.nft(text)])
 
     def test_what_is_blocked_does_not_pass(self) -> None:

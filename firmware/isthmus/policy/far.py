@@ -3,10 +3,11 @@
 A packet from the Internet with a source in a tunnel's remote subnet would be taken for the other site's by everything
 behind this router. And an address on a tunnel's interface answers to nobody on an uplink (CVE-2019-14899).
 
-The rules stand in the guard's own chains at input and forward, which every packet meets anyway. A chain of their own at
-prerouting would be met three times by what comes through a tunnel (as ESP, as L2TP, as itself), and cost 3 per cent of
-its throughput, to gain that connection tracking does not see what is dropped: a packet that begins a connection leaves
-nothing there when it is dropped, one that ends a connection would have to know its sequence number.
+Where the rules stand: ahead of everything, connection tracking and the router's own ICMP errors included, they need a
+chain at prerouting, which a packet of a tunnel meets three times (as ESP, as L2TP, as itself): 3 per cent of the
+throughput. So where the networks beyond are no larger than one LAN, and nothing is forced, they stand in the guard's
+own chains at input and forward. What is lost by that: a borrowed source may bring the other site an ICMP error of this
+router, and may end what connection tracking remembers of a connection that the firewall has offloaded.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from isthmus.wire.addr import Prefix
 
 SHORTEST = 7  # fc00::/7, 10.0.0.0/8: what is shorter is the Internet, and the peer's own address with it
+LAN_BITS = {4: 24, 16: 64}  # a larger network may hold one of ours: only the route tells whose a source is
 FEW = 4  # ranges of a family that are compared one by one
+PACKET_LOOPBACK = 5  # linux/if_packet.h; nft has no name for it
 LINK_LOCAL = b"\xfe\x80"  # RFC 4291 2.5.6: the kernel itself keeps it to its interface
 
 
@@ -36,8 +39,12 @@ class Far:
         self.addresses = addresses
 
 
-def far_chains(tunnels: list[Far], lans: list[str]) -> list[Chain]:
-    """The chains for the guard's table; none where no tunnel has a subnet or an address. lans: the site's own."""
+def far_chains(tunnels: list[Far], lans: list[str], ahead: bool = False) -> list[Chain]:
+    """The chains for the guard's table; none where no tunnel has a subnet or an address. lans: the site's own.
+
+    ahead: at prerouting in any case. At forward the reverse look-up of the route meets rules for `iif`, such as those
+    of forced rules (lane.py), and takes them for its own; before Linux 5.19 there is none.
+    """
     rules: list[str] = []
     chains: list[Chain] = []
     names: dict[tuple[int, ...], str] = {}
@@ -62,9 +69,12 @@ def far_chains(tunnels: list[Far], lans: list[str]) -> list[Chain]:
             rules.append("meta nfproto %s jump far_%s" % (family, family))
     if chains:
         chains.insert(0, _elsewhere())
-        chains.append(Chain(INLINE, rules, "forward"))
-    rules = _addresses(tunnels, lans) + rules
-    return chains + [Chain(INLINE, rules, "input")] if rules else []
+    ahead = ahead or bool([subnet for subnet, _ in covers if subnet.length < LAN_BITS[len(subnet.address)]])
+    if rules and not ahead:
+        chains += [Chain(INLINE, rules, "forward"), Chain(INLINE, rules, "input")]
+    # Behind NAT the answers to one of our addresses would look like what they are translated to.
+    rules = _addresses(tunnels, lans) + (rules if ahead else [])
+    return chains + [Chain("far", rules, "prerouting")] if rules else chains
 
 
 def _closest(covers: list[tuple[Prefix, int]], size: int) -> list[Piece]:
@@ -108,6 +118,9 @@ def _elsewhere() -> Chain:
     Every remote subnet has a route, if only to nowhere (desired.py): the default route never answers for it.
     """
     return Chain("far_elsewhere", [
+        # What the router says to itself; Linux before 6.12.26 looks its source up as if it came from elsewhere.
+        'iifname "lo" return',
+        "meta pkttype %d return" % PACKET_LOOPBACK,
         "fib saddr . iif oif exists return",
         "fib daddr type local meta l4proto { %d, %d } return" % (ESP, L2TP),
         "fib daddr type local udp dport %s return" % IKE_PORTS,

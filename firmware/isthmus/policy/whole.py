@@ -58,7 +58,8 @@ def policy_chains(config: Config, state: State, for_boot: bool = False) -> tuple
     passing, more = passthrough_chains(config.passthrough, lans, not (for_boot or state.plain))
     own = [[address for address, _ in tunnel.static.addresses] if tunnel.static else [] for tunnel in config.tunnels]
     far = [Far(tunnel.ifname, tunnel.remote_subnets, mine) for tunnel, mine in zip(config.tunnels, own)]
-    chains, counters = chains + passing + far_chains(far, lans), counters + more
+    ahead = bool(config.forced) or state.plain
+    chains, counters = chains + passing + far_chains(far, lans, ahead), counters + more
     if nat:
         if config.aliases:
             from isthmus.policy.alias import AliasTunnel, alias_chains
