@@ -107,6 +107,7 @@ class ExplainTest(unittest.TestCase):
 
     @settings(max_examples=cases(40, 600), deadline=None)
     @example([LETS], ("x",), 1)
+    @example([(["192.168.10.50/32"], [], [], ["x"], (), "block", [], [])], (), 2)  # IPv6 calls where it is held back
     @given(st.lists(RULES, min_size=1, max_size=4), UP, st.integers(0, 1 << 30))
     def compare(self, rows: list, up: tuple, seed: int) -> None:
         rules, spent = build(rows)

@@ -216,7 +216,11 @@ class _Walk:
             self.out.end(BLOCKED, "Rule %s holds %s, and nobody outside its tunnel may call it. It is dropped." % (
                 rule.name, format_ip(packet.destination)))  # fmt: skip
             return True
-        return False
+        held = self._held_ipv6(answer)
+        if held is not None:
+            self.out.rule = held.name
+            self.out.end(BLOCKED, _UNKNOWN_IPV6 % held.name + " Nobody outside may call it. It is dropped.")
+        return held is not None
 
     # Whose it is
 
@@ -319,14 +323,21 @@ class _Walk:
     def _is_ipv6_of_lan(self, packet: Packet) -> bool:
         return len(packet.source) != IPV4_BYTES and packet.ifname in self.lans and bool(self.sources.blocking)
 
-    def _nobodys(self, packet: Packet) -> Explanation:
-        where = self._way(packet.destination, packet)
-        if self._is_ipv6_of_lan(packet) and where not in self.lans + self.tunnels:
+    def _held_ipv6(self, packet: Packet) -> ForcedConfig | None:
+        """The rule that keeps back what comes from a LAN over IPv6, where one does."""
+        if self._is_ipv6_of_lan(packet):
             for index in self.sources.blocking:
                 rule = self.rules[index]
                 if _is_to(rule.to, packet) and _is_of(rule.ports, packet):
-                    self.out.rule = rule.name
-                    return self.out.end(BLOCKED, _UNKNOWN_IPV6 % rule.name + " It is dropped.")
+                    return rule
+        return None
+
+    def _nobodys(self, packet: Packet) -> Explanation:
+        where = self._way(packet.destination, packet)
+        held = self._held_ipv6(packet) if where not in self.lans + self.tunnels else None
+        if held is not None:
+            self.out.rule = held.name
+            return self.out.end(BLOCKED, _UNKNOWN_IPV6 % held.name + " It is dropped.")
         return self._unforced(packet, "No forced rule is about it.")
 
     def _unforced(self, packet: Packet, why: str) -> Explanation:
