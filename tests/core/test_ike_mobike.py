@@ -5,13 +5,14 @@ from __future__ import annotations
 import unittest
 
 from isthmus.proto import actions
-from isthmus.proto.ike2 import mobike, nat
+from isthmus.proto.ike2 import mobike, nat, states
+from isthmus.proto.ike2.sealing import seal
 from isthmus.proto.ike2.quiet import MAX_SUBJECTS
 from isthmus.proto.ike2.times import KEEPALIVE_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import parse_ip
 from isthmus.wire.ike import FLAG_INITIATOR, Header, push_message
-from isthmus.wire.ike_payloads import NotifyPayload
+from isthmus.wire.ike_payloads import DeletePayload, NotifyPayload
 from tests.core.ike_moving import (
     INSIDE,
     NEW,
@@ -281,6 +282,22 @@ class Refused(Moving):
         self.assertEqual((self.moves(self.b), self.sa(self.b).remote), ([], on_4500(A)))
         self.network.hand_over(actions.SendDatagram(datagram.data, on_4500(NEW), on_4500(B)))
         self.assertEqual(self.b.engine.counters["wrong-source"], 1)
+
+    def test_nor_does_an_heir_hear_what_is_led_astray(self):
+        """Not even the DELETE in it: found by mutated messages, when it ended the engine."""
+        pair = Pair(0).connect()
+        for side in (pair.a, pair.b):
+            side.engine.rekey_ike(NAME, pair.now)
+        pair.collect()
+        pair.deliver()
+        heir = next(sa for sa in pair.b.engine.table.list_all() if sa.state == states.HEIR)
+        heir.nat.is_understood = True
+        header = Header(heir.spi_i, heir.spi_r, num.INFORMATIONAL, 0 if heir.role == "initiator" else FLAG_INITIATOR, 0)
+        content = [DeletePayload(num.PROTO_IKE, []), update()]
+        pair.b.collect()
+        pair.b.engine.receive(seal(heir.cipher_in, header, content), heir.remote, (B[0], 500), pair.now)
+        self.assertEqual((pair.b.engine.counters["wrong-source"], heir.state), (1, states.HEIR))
+        self.assertEqual(pair.b.collect(), [])
 
     def prohibition(self, source, destination):
         ports = source[1].to_bytes(2, "big") + destination[1].to_bytes(2, "big")

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from isthmus.proto.ike2.incoming import Incoming
     from isthmus.wire.ike_payloads import Payload
 
-AFTER_REQUEST = (ESTABLISHED, REKEYED, REPLACED, CLOSING, DONE)
+AFTER_REQUEST = (ESTABLISHED, HEIR, REKEYED, REPLACED, CLOSING, DONE)
 AFTER_ANSWER = (ESTABLISHED, REKEYED, REPLACED, CLOSING, GONE)
 
 
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """Answer with our half of every CHILD SA that the peer deletes; empty for all else."""
-    if sa.state == HEIR and not _deletes_ike(incoming):
-        succession.settle(engine, sa, now)  # who uses it has decided for it
     if mobike.is_led_astray(sa, incoming):
         engine.count("wrong-source")
         return
+    if sa.state == HEIR and not _deletes_ike(incoming):
+        succession.settle(engine, sa, now)  # who uses it has decided for it
     deleted = _find_deleted(sa, incoming)
     spis = [child.inbound_spi for child in deleted if not tasks.is_deleting(sa, child)]
     answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []
