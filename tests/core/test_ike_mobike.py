@@ -6,8 +6,8 @@ import unittest
 
 from isthmus.proto import actions
 from isthmus.proto.ike2 import mobike, nat, states
-from isthmus.proto.ike2.sealing import seal
 from isthmus.proto.ike2.quiet import MAX_SUBJECTS
+from isthmus.proto.ike2.sealing import seal
 from isthmus.proto.ike2.times import KEEPALIVE_MS
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.addr import parse_ip
