@@ -216,11 +216,7 @@ class _Walk:
             self.out.end(BLOCKED, "Rule %s holds %s, and nobody outside its tunnel may call it. It is dropped." % (
                 rule.name, format_ip(packet.destination)))  # fmt: skip
             return True
-        held = self._held_ipv6(answer)
-        if held is not None:
-            self.out.rule = held.name
-            self.out.end(BLOCKED, _UNKNOWN_IPV6 % held.name + " Nobody outside may call it. It is dropped.")
-        return held is not None
+        return self._holds_ipv6(answer, " Nobody outside may call it. It is dropped.")
 
     # Whose it is
 
@@ -323,21 +319,20 @@ class _Walk:
     def _is_ipv6_of_lan(self, packet: Packet) -> bool:
         return len(packet.source) != IPV4_BYTES and packet.ifname in self.lans and bool(self.sources.blocking)
 
-    def _held_ipv6(self, packet: Packet) -> ForcedConfig | None:
-        """The rule that keeps back what comes from a LAN over IPv6, where one does."""
-        if self._is_ipv6_of_lan(packet):
-            for index in self.sources.blocking:
-                rule = self.rules[index]
-                if _is_to(rule.to, packet) and _is_of(rule.ports, packet):
-                    return rule
-        return None
+    def _holds_ipv6(self, packet: Packet, what: str) -> bool:
+        """Whether a rule keeps back what comes from a LAN over IPv6; then that is the end, in these words."""
+        for index in self.sources.blocking if self._is_ipv6_of_lan(packet) else []:
+            rule = self.rules[index]
+            if _is_to(rule.to, packet) and _is_of(rule.ports, packet):
+                self.out.rule = rule.name
+                self.out.end(BLOCKED, _UNKNOWN_IPV6 % rule.name + what)
+                return True
+        return False
 
     def _nobodys(self, packet: Packet) -> Explanation:
         where = self._way(packet.destination, packet)
-        held = self._held_ipv6(packet) if where not in self.lans + self.tunnels else None
-        if held is not None:
-            self.out.rule = held.name
-            return self.out.end(BLOCKED, _UNKNOWN_IPV6 % held.name + " It is dropped.")
+        if where not in self.lans + self.tunnels and self._holds_ipv6(packet, " It is dropped."):
+            return self.out
         return self._unforced(packet, "No forced rule is about it.")
 
     def _unforced(self, packet: Packet, why: str) -> Explanation:
