@@ -13,7 +13,7 @@ from tests.counts import cases
 from tests.edge.flood import Flood, Frames
 from tests.edge.forced_case import MAC2, ROUTER, ROUTER_WAN, Case
 from tests.edge.forced_router import FAR, FAR6, FREE, HOST, HOST6, MAC, OTHER, UDP
-from tests.edge.test_far_nft import WIDE
+from tests.edge.test_far_nft import NARROW, WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,8 +96,8 @@ class MomentTest(Case):
 
     def test_addresses_beyond_a_tunnel_are_not_borrowed(self) -> None:
         packets = [self.packet("192.168.20.7", FREE, place="wan"), self.packet("2001:db8:20::7", HOST6, place="wan")]
-        text = guard_text([], [], far_chains(WIDE, list(LANS)))
-        self.watch(packets, "lan", [lambda: self.router.nft(text)])
+        ahead, inline = [guard_text([], [], far_chains(fars, list(LANS))) for fars in (WIDE, NARROW)]
+        self.watch(packets, "lan", [lambda: self.router.nft(ahead), lambda: self.router.nft(inline)])
 
     def test_what_is_blocked_does_not_pass(self) -> None:
         packets = [self.packet(FREE, FAR, UDP, port) for port in (500, 4500)]
