@@ -132,6 +132,26 @@ def check_lifetime(draft: Draft) -> None:
         draft.values["child_lifetime"] = draft.values["lifetime"]
 
 
+def check_paired(draft: Draft) -> None:
+    """A paired tunnel knows its peer by the identities that were agreed, and is never without its ppk."""
+    if draft.values.get("site") is None:
+        for name in ("cookie_key", "control_key"):
+            if name in draft.given:
+                message = "option %s means something for a paired tunnel only" % name
+                draft.complain("only-paired", name, message, "remove the line")
+        return
+    if draft.values.get("ppk_required") is False:
+        message = "a paired tunnel is never without its ppk"
+        draft.complain("ppk-required", "ppk_required", message, "remove the line", quote("0"))
+    if draft.values.get("session") != "derived":
+        message = "between paired sites the session is derived"
+        draft.complain("only-derived", "session", message, "remove the line")
+    for name in ("local_id", "remote_id"):
+        if name not in draft.given:
+            message = "a paired tunnel needs option %s, as pairing has written it" % name
+            draft.complain("missing-option", name, message, "unpair the two sites, and pair them again")
+
+
 TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
     check_psk,
     check_ppk,
@@ -141,6 +161,7 @@ TUNNEL_CHECKS: tuple[Callable[[Draft], None], ...] = (
     check_identities,
     check_subnets,
     check_lifetime,
+    check_paired,
 )
 
 
@@ -188,7 +209,21 @@ def _peer_key(remote: str) -> str:
     return format_ip(parse_ip(remote)) if is_ip(remote) else remote.lower()
 
 
+def check_sites(drafts: list[Draft]) -> None:
+    """One tunnel for each site that is paired."""
+    seen: dict[bytes, Draft] = {}
+    for draft in drafts:
+        site = draft.values.get("site")
+        if site is None:
+            continue
+        first = seen.setdefault(site, draft)
+        if first is not draft:
+            message = "%s is paired with the same site (line %d)" % (first.title, first.section.line)
+            draft.complain("duplicate-site", "site", message, "remove one of the two: isthmus unpair NAME")
+
+
 FILE_CHECKS: tuple[Callable[[list[Draft]], None], ...] = (
     check_interfaces,
     check_peers,
+    check_sites,
 )

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from isthmus.wire.identity import Identity
 
 SECRETS = "/etc/isthmus/secrets"
+KEY_FILES = {"psk": "", "ppk": ".ppk", "cookie_key": ".cookie", "control_key": ".control"}
+# option -> what follows the tunnel's name in the name of its file
+NEXT, NEXT_FORM = ".next", b"rotation-1"  # file of the keys that are to replace those of a paired tunnel
+HELD, TAKEN, SETTLED = "held", "taken", "settled"  # accepted beside the old; used, the old accepted; used alone
+NEXT_DIGITS = (32, 64, 64, 32, 64)  # of the rotation's id, psk, ppk, ppk_id and control key
+HEX = b"0123456789abcdef"
 MAX_SECTIONS = 256  # of one type
 IFNAME_PREFIX = "ist-"
 
@@ -37,11 +43,15 @@ REASONS = {1: "not permitted", NO_SUCH_FILE: "no such file", 5: "input/output er
 
 
 class GlobalsConfig:
-    """Section `globals`, or its defaults. lans: interfaces of the site's own networks."""
+    """Section `globals`, or its defaults. lans: interfaces of the site's own networks; site_name: "" for the router's
+    own; endpoints: names and addresses under which this site is reached, none if nobody has said.
+    """
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.log_level: str = values["log_level"]
         self.lans: list[str] = values["lan"]
+        self.site_name: str = values["name"] or ""
+        self.endpoints: list[str] = values["endpoint"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GlobalsConfig) and not changed_fields(self, other)
@@ -60,8 +70,10 @@ class TunnelConfig:
     remote_id, mtu: None where found at run time; times in milliseconds; ike_proposals and esp_proposals: canonical
     words for crypto/suites.py, preferred first; mode: "beet" or "transport"; static: what session static is given, or
     None; initiates: it calls, and does not only answer; responds: it answers, and does not only call; fragment: bytes,
-    0 for no fragments; internet: its forced traffic may go on to the Internet from here; line: where the section
-    begins.
+    0 for no fragments; internet: its forced traffic may go on to the Internet from here; site: the peer's id if this
+    tunnel was paired, and then cookie_key and control_key are there; also: (psk, ppk, ppk_id) that are accepted beside,
+    while keys are being renewed; renewal: how far that is, HELD, TAKEN or SETTLED, "" if it is not under way; line:
+    where the section begins.
     """
 
     def __init__(self, name: str, values: dict[str, Any], line: int = 0) -> None:
@@ -72,6 +84,13 @@ class TunnelConfig:
         self.ppk: bytes | None = values["ppk"]
         self.ppk_id: bytes = values["ppk_id"]
         self.ppk_required: bool = values["ppk_required"]
+        self.site: bytes | None = values["site"]
+        self.cookie_key: bytes | None = values["cookie_key"]
+        self.control_key: bytes | None = values["control_key"]
+        self.also: tuple[bytes, bytes, bytes] | None = None
+        self.renewal = ""
+        if "next" in values:
+            self.use_next(values["next"])
         self.local_address: bytes | None = values["local"]
         self.local_id: Identity | None = values["local_id"]
         self.remote_id: Identity | None = values["remote_id"]
@@ -104,6 +123,16 @@ class TunnelConfig:
         self.retransmit_tries: int = values["retransmit_tries"]
         self.line = line
 
+    def use_next(self, renewed: tuple[str, bytes, bytes, bytes, bytes]) -> None:
+        """Keys are being renewed: (state, psk, ppk, ppk_id, control key)."""
+        self.renewal = renewed[0]
+        if self.renewal == HELD:
+            self.also = (renewed[1], renewed[2], renewed[3])
+            return
+        if self.renewal == TAKEN and self.ppk is not None:
+            self.also = (self.psk, self.ppk, self.ppk_id)
+        self.psk, self.ppk, self.ppk_id, self.control_key = renewed[1:]
+
     @property
     def remote(self) -> str:
         """The peer's endpoints, for people."""
@@ -120,7 +149,9 @@ class TunnelConfig:
 
 
 class Config:
-    """A whole file: `globals`, and `tunnels`, `forced`, `passthrough` and `aliases` in file order."""
+    """A whole file: `globals`, and `tunnels`, `forced`, `passthrough` and `aliases` in file order. withheld: exceptions
+    that are shut for now (policy/both.py); whether they are over is still remembered.
+    """
 
     def __init__(
         self,
@@ -135,6 +166,7 @@ class Config:
         self.forced: list[ForcedConfig] = forced or []
         self.passthrough: list[PassthroughConfig] = passthrough or []
         self.aliases: list[AliasConfig] = aliases or []
+        self.withheld: list[ExceptionConfig] = []
 
     def get(self, name: str) -> TunnelConfig | None:
         """The tunnel of that name, or None."""
@@ -346,10 +378,21 @@ def _complete(draft: Draft, read_file: Callable[[str], bytes], secrets: str) -> 
         draft.values["ifname"] = default_ifname(draft.name)
     if draft.section.anonymous or len(draft.name) > MAX_NAME:
         return
-    if "psk" not in draft.given:
-        _read_secret(draft, read_file, "psk", secrets + "/" + draft.name)
-    if "ppk" not in draft.given and ("ppk_id" in draft.given or "ppk_required" in draft.given):
-        _read_secret(draft, read_file, "ppk", secrets + "/" + draft.name + ".ppk")
+    wanted = ["psk"]
+    if "site" in draft.given:
+        wanted = sorted(KEY_FILES)
+    elif "ppk_id" in draft.given or "ppk_required" in draft.given:
+        wanted = ["psk", "ppk"]
+    for option in wanted:
+        if option not in draft.given:
+            _read_secret(draft, read_file, option, key_file(secrets, draft.name, option))
+    if "site" in draft.given:
+        _read_next(draft, read_file, secrets + "/" + draft.name + NEXT)
+
+
+def key_file(secrets: str, name: str, option: str) -> str:
+    """Where the key of a tunnel is that its section leaves out. option: one of KEY_FILES; "": keys on their way in."""
+    return secrets + "/" + name + (KEY_FILES[option] if option else NEXT)
 
 
 def _read_secret(draft: Draft, read_file: Callable[[str], bytes], option: str, path: str) -> None:
@@ -380,3 +423,33 @@ def _read_secret(draft: Draft, read_file: Callable[[str], bytes], option: str, p
         draft.complain(error.code, option, "the key file %s: %s" % (path, error.reason), "", allowed=Secret.allowed)
     except ValueError:
         draft.complain("not-utf8", option, "the key file %s is not UTF-8 text" % path, "write the key again")
+
+
+def _read_next(draft: Draft, read_file: Callable[[str], bytes], path: str) -> None:
+    """Keys that are on their way in. A file that is none of ours is told, and left alone."""
+    try:
+        data = read_file(path)
+    except OSError:
+        return
+    renewed = parse_next(data)
+    if renewed is None:
+        message = "%s does not hold keys that are being renewed" % path
+        draft.warn("bad-next", "site", message, "if the tunnel comes up without it, remove it")
+        return
+    draft.values["next"] = renewed
+
+
+def parse_next(data: bytes) -> tuple[str, bytes, bytes, bytes, bytes] | None:
+    """(state, psk, ppk, ppk_id, control key) of a file NAME.next as proto/pairing/rotation_record.py writes it, keys in
+    hexadecimal digits; None if it is none.
+    """
+    words = data.strip().split(b" ")
+    if len(words) != len(NEXT_DIGITS) + 2 or words[0] != NEXT_FORM:
+        return None
+    if words[1] not in (HELD.encode(), TAKEN.encode(), SETTLED.encode()):
+        return None
+    for index in range(len(NEXT_DIGITS)):
+        word = words[index + 2]
+        if len(word) != NEXT_DIGITS[index] or [byte for byte in word if byte not in HEX]:
+            return None
+    return words[1].decode(), words[3], words[4], words[5], words[6]

@@ -34,6 +34,15 @@ GLOBALS = SectionSpec(
             "lan", LIST, Device(), ("br-lan",),
             "An interface of this site's own networks: forced traffic may go there without a tunnel.",
         ),
+        OptionSpec(
+            "name", OPTION, values.SiteName(), None, "What this site is called where it is paired.",
+            automatic="the router's host name", see=("endpoint",),
+        ),
+        OptionSpec(
+            "endpoint", LIST, values.OwnHost(), None,
+            "Where this site is reached from the Internet: what `isthmus pair invite` writes into an invite.",
+            automatic="the address that this router has on its way to the Internet", see=("name",), most=4,
+        ),
     ],
 )  # fmt: skip
 
@@ -59,7 +68,7 @@ TUNNEL = SectionSpec(
         OptionSpec(
             "ppk", OPTION, values.Secret(), None,
             "A second key that both sides share, against quantum computers (RFC 8784); 32 random characters or more.",
-            automatic="none; with ppk_id or ppk_required, read from /etc/isthmus/secrets/NAME.ppk",
+            automatic="none; with ppk_id, ppk_required or site, read from /etc/isthmus/secrets/NAME.ppk",
             see=("ppk_id", "ppk_required"),
         ),
         OptionSpec(
@@ -69,6 +78,19 @@ TUNNEL = SectionSpec(
         OptionSpec(
             "ppk_required", OPTION, values.Bool(), "1", "Off: a peer that does not have that key is accepted as well.",
             see=("ppk",),
+        ),
+        OptionSpec(
+            "site", OPTION, values.SiteId(), None,
+            "Written by pairing: the peer's site. Its keys are in files of their own, and the ppk is a must.",
+            automatic="none: not paired", see=("psk", "ppk", "cookie_key", "control_key"),
+        ),
+        OptionSpec(
+            "cookie_key", OPTION, values.Secret(), None, "Of a paired tunnel: what its L2TP cookies are made from.",
+            automatic="the psk; with site, read from /etc/isthmus/secrets/NAME.cookie", see=("site",),
+        ),
+        OptionSpec(
+            "control_key", OPTION, values.Secret(), None, "Of a paired tunnel: what keys are renewed under.",
+            automatic="none; with site, read from /etc/isthmus/secrets/NAME.control", see=("site",),
         ),
         OptionSpec(
             "local", OPTION, values.Address(), None, "The address of this router to use towards the peer.",
@@ -182,7 +204,7 @@ TUNNEL = SectionSpec(
         ),
         OptionSpec(
             "encap", OPTION, values.Choice(("auto", "force")), "auto",
-            "Whether ESP travels in UDP: where there is an address translator on the way, or always.",
+            "Whether ESP travels in UDP: where a translator is on the way or nothing else gets through, or always.",
             see=("remote_id",),
         ),
         OptionSpec(

@@ -121,6 +121,22 @@ class Section:
         option.values.append(value)
         option.statements.append(statement)
 
+    def remove(self, name: str) -> None:
+        """Take an option out, and what is said of its having been emptied."""
+        option = self._index.get(name)
+        if option is not None:
+            option.values = []
+            option.statements = []
+            del self._index[name]
+        self.emptied = [entry for entry in self.emptied if entry[0] != name]
+
+    def rename_option(self, name: str, new_name: str) -> None:
+        """Another name for an option that is there, in its place; the new name is free."""
+        option = self._index[name]
+        del self._index[name]
+        option.name = new_name
+        self._index[new_name] = option
+
     def _add(self, name: str, is_list: bool) -> Option:
         option = Option(name, is_list)
         self._order.append(option)
@@ -147,6 +163,20 @@ class Package:
         if section.name not in self._index:
             self._index[section.name] = section
         return section
+
+    def remove(self, section: Section) -> None:
+        """Take a section out."""
+        self.sections.remove(section)
+        if self._index.get(section.name) is section:
+            del self._index[section.name]
+
+    def rename(self, section: Section, name: str) -> None:
+        """Another name for a section, which is not anonymous any more; the new name is free."""
+        if self._index.get(section.name) is section:
+            del self._index[section.name]
+        section.name = name
+        section.anonymous = False
+        self._index[name] = section
 
 
 def hash_type(text: bytes) -> int:
@@ -182,19 +212,34 @@ def is_type(text: bytes) -> bool:
 
 
 class _Parser:
-    """Commands -> package. `errors` None: raise the first error; otherwise collect them and leave their lines out."""
+    """Commands -> package. `errors` None: raise the first error; otherwise collect them and leave their lines out.
 
-    def __init__(self, data: bytes, file: str, name: str, errors: list[UciError] | None) -> None:
+    lines: where not None, (start, end, number of its first statement) of each line that has any is appended; lines that
+    quotes and backslashes join are one.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        file: str,
+        name: str,
+        errors: list[UciError] | None,
+        lines: list[tuple[int, int, int]] | None = None,
+    ) -> None:
         self.lexer = Lexer(data, file)
         self.package = Package(name)
         self.section: Section | None = None
         self.errors = errors
+        self.lines = lines
         self.lost_section = False  # a config line was refused: its options have nowhere to go
 
     def parse(self) -> Package:
         while self.lexer.next_line():
+            first = len(self.package.statements)
             try:
                 self.parse_line()
+                if self.lines is not None and len(self.package.statements) > first:
+                    self.lines.append((self.lexer.start, self.lexer.following, first))
             except UciError as error:
                 if self.errors is None:
                     raise
@@ -304,10 +349,13 @@ def _check_text(data: bytes, file: str) -> None:
         raise UciError(file, before.count(b"\n") + 1, nul - (before.rfind(b"\n") + 1), "NUL byte")
 
 
-def parse(data: bytes, file: str, name: str = "isthmus") -> Package:
-    """The package in `data`; `file` is only for messages. Raises UciError for the first line that is wrong."""
+def parse(data: bytes, file: str, name: str = "isthmus", lines: list[tuple[int, int, int]] | None = None) -> Package:
+    """The package in `data`; `file` is only for messages. Raises UciError for the first line that is wrong.
+
+    lines: a list that gets (start, end, number of its first statement) of each line with statements, for a writer.
+    """
     _check_text(data, file)
-    return _Parser(data, file, name, None).parse()
+    return _Parser(data, file, name, None, lines).parse()
 
 
 def parse_all(data: bytes, file: str, name: str = "isthmus") -> tuple[Package, list[UciError]]:

@@ -24,6 +24,10 @@ FACTORS = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000, "T": 1_000_000_000_00
 ANY_HOST = ("%any4", "%any6", "any", "0.0.0.0", "::")  # noqa: S104 (words to refuse, not to listen on)
 IFNAME_BYTES = 15  # IFNAMSIZ less its end mark
 SECRET_BYTES = 256
+SITE_BYTES = 16
+SITE_NAME_BYTES = 32  # as a peer takes it (proto/pairing/names.py)
+HEX_DIGITS = "0123456789abcdef"
+NAME_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 class Type:
@@ -236,6 +240,46 @@ class IdentityType(Type):
             return identity.parse_identity(text)
         except ValueError as error:
             raise BadValue("bad-identity", str(error)) from None
+
+
+class SiteId(Type):
+    """The random number that a site keeps, as 16 bytes."""
+
+    name = "site id"
+    allowed = "%d hexadecimal digits, as pairing writes them" % (2 * SITE_BYTES)
+
+    def parse(self, text: str) -> bytes:
+        """See Type."""
+        if len(text) != 2 * SITE_BYTES or [char for char in text if char not in HEX_DIGITS]:
+            raise BadValue("wrong-type", "%s is no id of a site" % quote(text), "leave it as pairing has written it")
+        return bytes([int(text[at : at + 2], 16) for at in range(0, len(text), 2)])
+
+
+class SiteName(Type):
+    """A site's name as its peers are shown it."""
+
+    name = "site name"
+    allowed = "1 to %d letters a-z, digits, - and _, the first a letter or digit" % SITE_NAME_BYTES
+
+    def parse(self, text: str) -> str:
+        """See Type."""
+        odd = [char for char in text if char not in NAME_LETTERS and char not in "-_"]
+        if odd or len(text) > SITE_NAME_BYTES or text[:1] not in NAME_LETTERS:
+            raise BadValue("bad-name", "%s cannot be a site's name" % quote(text))
+        return text
+
+
+class OwnHost(Host):
+    """A name or an address of this router's own on the Internet."""
+
+    name = "host"
+    allowed = "a name, an IPv4 or an IPv6 address"
+
+    def parse(self, text: str) -> str:
+        """See Type."""
+        if text == ANYWHERE:
+            raise BadValue("bad-address", "%s is no place where this site is reached" % quote(text))
+        return super().parse(text)
 
 
 class Secret(Type):
