@@ -229,15 +229,17 @@ class Pair:
     def run(self, milliseconds: int, until: object = None) -> bool:
         """Let time pass; ends early, and with True, when `until()` holds."""
         end = self.now + milliseconds
+        timers: dict[str, int] = {}  # of those who have been left alone since they were asked
         while True:
             if until is not None and until():
                 return True
             for host in (self.a, self.b):
                 kinds = host.kernel.read_events()
                 if host.alive and kinds:
+                    timers.pop(host.name, None)
                     host.site.kernel_changed(kinds, self.now)
             self._agenda.sort(key=lambda entry: (entry[0], entry[1]))
-            moments = [host.site.get_timer() for host in (self.a, self.b) if host.alive]
+            moments = self._ask(timers)
             if self._agenda:
                 moments.append(self._agenda[0][0])
             moment = max(self.now, min(moments)) if moments else end
@@ -247,11 +249,21 @@ class Pair:
             self.now = moment
             while self._agenda and self._agenda[0][0] <= self.now:
                 _, _, host, call = self._agenda.pop(0)
+                timers.pop(host.name, None)
                 if host.alive:
                     call(self.now)
             for host in (self.a, self.b):
-                if host.alive and host.site.get_timer() <= self.now:
-                    host.site.handle_timer(self.now)
+                if host.alive and timers.get(host.name, self.now) <= self.now:
+                    timers.pop(host.name, None)
+                    if host.site.get_timer() <= self.now:
+                        host.site.handle_timer(self.now)
+
+    def _ask(self, timers: dict[str, int]) -> list[int]:
+        alive = [host for host in (self.a, self.b) if host.alive]
+        for host in alive:
+            if host.name not in timers:
+                timers[host.name] = host.site.get_timer()
+        return [timers[host.name] for host in alive]
 
     def up(self) -> bool:
         """Both sides say so."""

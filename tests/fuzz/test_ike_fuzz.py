@@ -14,6 +14,7 @@ from isthmus.wire import ike_numbers as num
 from isthmus.wire.identity import Identity
 from isthmus.wire.ike_payloads import DeletePayload, NoncePayload, NotifyPayload, SaPayload, TsPayload
 from tests.core.ike_pair import IKE, NAME, A, B, Pair, Side, agreed, make_connection
+from tests.core.ike_pairing import make_pairing
 from tests.core.ike_tamper import open_up, reseal_bytes
 from tests.counts import cases
 
@@ -76,6 +77,19 @@ def probe(engine, _sa, pair):
     engine.probe_path(NAME, 160, pair.now)
 
 
+def tell(engine, _sa, pair):
+    engine.tell_newest(NAME, b"a word of some length", pair.now)
+
+
+def pairing(deliveries):
+    """The same as up_to for a pairing, which has no CHILD SA."""
+    pair = Pair(0, make_pairing("A"), make_pairing("B"))
+    pair.initiate()
+    for _ in range(deliveries):
+        pair.deliver()
+    return pair
+
+
 def verify(engine, sa, pair):
     prohibition = NotifyPayload(num.NO_NATS_ALLOWED, A[0] + B[0] + bytes([1, 244, 1, 244]))
     engine.request(sa, num.INFORMATIONAL, [NotifyPayload(num.COOKIE2, bytes(16)), prohibition], pair.now)
@@ -110,6 +124,10 @@ MESSAGES = {
     "UPDATE_SA_ADDRESSES": lambda: established(move),
     "UPDATE_SA_ADDRESSES, answer": lambda: established(move, 1),
     "path probe": lambda: established(probe),
+    "ISTHMUS_PAIR": lambda: established(tell),
+    "ISTHMUS_PAIR, answer": lambda: established(tell, 1),
+    "pairing, IKE_AUTH request": lambda: pairing(2),
+    "pairing, IKE_AUTH answer": lambda: pairing(3),
     "COOKIE2": lambda: established(verify),
     "COOKIE2, answer": lambda: established(verify, 1),
     "CREATE_CHILD_SA request": lambda: established(new_child),

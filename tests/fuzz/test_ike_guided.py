@@ -76,9 +76,9 @@ class Guided(unittest.TestCase):
                 told.collect()
                 told.settle()
                 told.now += 10_000
-            before = len(told.b.of(actions.ChildUp))
+            before = len(told.b.of(actions.IkeUp))
             told.connect()
-            self.assertGreater(len(told.b.of(actions.ChildUp)), before, key)
+            self.assertGreater(len(told.b.of(actions.IkeUp)), before, key)
 
 
 class Parts(unittest.TestCase):

@@ -159,7 +159,8 @@ class ChildGone(Action):
 
 class IkeUp(Action):
     """An IKE SA is established: the peer has proved who it is. nat: who is behind an address translator, "none",
-    "here", "there" or "both". mobike: both sides have RFC 4555. ppk: a post-quantum pre-shared key is mixed in.
+    "here", "there" or "both". mobike: both sides have RFC 4555. ppk: a post-quantum pre-shared key is mixed in,
+    which is named ppk_id (b"": none).
     """
 
     fields = ("name", "ike_id", "role", "suite", "peer_is_isthmus", "nat", "mobike", "ppk")
@@ -174,8 +175,10 @@ class IkeUp(Action):
         nat: str = "none",
         mobike: bool = False,
         ppk: bool = False,
+        ppk_id: bytes = b"",
     ) -> None:
         self.ppk = ppk
+        self.ppk_id = ppk_id
         self.name = name
         self.ike_id = ike_id
         self.role = role
@@ -186,7 +189,8 @@ class IkeUp(Action):
 
     def rekeyed(self, ike_id: int, suite: Suite) -> IkeUp:
         """The same of the IKE SA that goes on from here."""
-        return IkeUp(self.name, ike_id, self.role, suite, self.peer_is_isthmus, self.nat, self.mobike, self.ppk)
+        known = (self.peer_is_isthmus, self.nat, self.mobike, self.ppk, self.ppk_id)
+        return IkeUp(self.name, ike_id, self.role, suite, *known)
 
 
 class PeerMoved(Action):
@@ -275,6 +279,17 @@ class PeerSeen(Action):
     def __init__(self, name: str, ike_id: int) -> None:
         self.name = name
         self.ike_id = ike_id
+
+
+class Told(Action):
+    """The peer tells us something (proto/ike2/telling.py). data: 1 to 4096 bytes, perhaps a secret: never shown."""
+
+    fields = ("name", "ike_id")
+
+    def __init__(self, name: str, ike_id: int, data: bytes) -> None:
+        self.name = name
+        self.ike_id = ike_id
+        self.data = data
 
 
 class Failed(Action):

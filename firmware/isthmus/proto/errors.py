@@ -66,27 +66,30 @@ class IdentityMismatch(IkeError):
     remedy = "make local_id on one side equal to remote_id on the other"
 
 
-class PskMismatch(IkeError):
+class AuthenticationFailed(IkeError):
+    """The peer names an identity that we know, and does not prove it."""
+
+    notify = num.AUTHENTICATION_FAILED
+
+
+class PskMismatch(AuthenticationFailed):
     """The peer's proof does not fit its identity under our pre-shared key."""
 
     code = "psk"
-    notify = num.AUTHENTICATION_FAILED
     remedy = "enter the same psk on both sides, and check that local_id and remote_id are crosswise equal"
 
 
-class PpkMismatch(IkeError):
+class PpkMismatch(AuthenticationFailed):
     """The two sides do not share the post-quantum pre-shared key that one of them insists on."""
 
     code = "ppk"
-    notify = num.AUTHENTICATION_FAILED
     remedy = "enter the same ppk and ppk_id on both sides; or set ppk_required 0 where it may do without"
 
 
-class AuthMethod(IkeError):
+class AuthMethod(AuthenticationFailed):
     """The peer wants to prove itself in a way that is not configured."""
 
     code = "auth-method"
-    notify = num.AUTHENTICATION_FAILED
     remedy = "set the peer to authenticate with a pre-shared key"
 
 
@@ -223,6 +226,17 @@ class Unreachable(IkeError):
 
     code = "unreachable"
     remedy = "check that the peer runs, that its address is right, and that UDP 500 and 4500 pass in between"
+
+
+class HalfAnswered(Unreachable):
+    """IKE_SA_INIT was answered, by whomever, and IKE_AUTH was not."""
+
+
+class NoPairing(IkeError):
+    """Who answers speaks IKE, and has no pairing open for us."""
+
+    code = "no-pairing"
+    remedy = "check that the invite's address is the inviting router's, and that both routers run the same release"
 
 
 class PeerDead(IkeError):

@@ -16,6 +16,7 @@ from isthmus.wire.ike import FLAG_INITIATOR, FLAG_RESPONSE, NO_SPI, Header, pull
 from isthmus.wire.ike_payloads import SkfPayload
 from tests.core.attacks.scenes import raw_message
 from tests.core.ike_pair import ESP, IKE, NAME, A, B, Side, make_connection
+from tests.core.ike_pairing import make_pairing
 
 CBC = "aes256-sha256-prfsha256-x25519"
 ECP = "aes128gcm16-prfsha256-ecp256"
@@ -58,6 +59,13 @@ def _plain(**changes):
     return lambda: Told(make_connection("A", **changes), make_connection("B", **changes))
 
 
+def _pairing():
+    """Either side may begin, as in the other variants."""
+    a, b = make_pairing("A"), make_pairing("B")
+    a.answers, b.remote = True, A
+    return Told(a, b)
+
+
 VARIANTS = {
     "plain": _plain(),
     "cbc": _plain(ike=CBC, esp="aes256-sha256"),
@@ -71,6 +79,7 @@ VARIANTS = {
     ),
     "in parts": _plain(fragment=576, link=b"l" * 1100),
     "no proposal": lambda: Told(make_connection("A", esp=ESP), make_connection("B", esp="aes256gcm16")),
+    "pairing": _pairing,
     "other key": lambda: Told(make_connection("A"), make_connection("B", psk=b"another one")),
 }
 
@@ -129,6 +138,18 @@ def _move(told):
     told.connect().a.engine.move(NAME, (bytes([192, 0, 2, 77]), 4500), B, told.now)
 
 
+def _tell(told):
+    told.connect().a.engine.tell_newest(NAME, b"a word", told.now)
+    told.b.engine.tell_newest(NAME, bytes(1500), told.now)
+
+
+def _close(told):
+    _tell(told)
+    for side in (told.a, told.b):
+        for up in side.of(actions.IkeUp):
+            side.engine.close(up.ike_id, told.now)
+
+
 STORIES = {
     "begin": (_begin, ""),
     "cross": (_cross, ""),
@@ -141,6 +162,8 @@ STORIES = {
     "rekey ike": (_rekey_ike, "rekey_ike"),
     "both rekey ike": (_both_rekey_ike, "rekey_ike"),
     "move": (_move, "move"),
+    "tell": (_tell, "tell"),
+    "close": (_close, "close"),
 }
 
 

@@ -8,6 +8,7 @@ import traceback
 from isthmus.proto import actions
 from isthmus.proto.ike2.counters import DROP_REASONS
 from isthmus.proto.ike2.sa_table import MAX_HALF_OPEN
+from isthmus.proto.ike2.telling import MAX_DATA
 from isthmus.wire import ike_numbers as num
 from tests.fuzz.ike.arena import Arena
 from tests.fuzz.ike.coverage import Coverage
@@ -18,7 +19,10 @@ LARGEST_CORPUS = 4000
 MOST_SAS = MAX_HALF_OPEN + 30
 DEEPEST = 5  # messages before the arena is put back
 EXCHANGES = (34, 35, 36, 37, 0, 38, 43, 44, 255)
-NEWS = (actions.InstallSa, actions.ChildUp, actions.ChildGone, actions.IkeUp, actions.IkeGone, actions.PeerSeen)
+NEWS = (
+    actions.InstallSa, actions.ChildUp, actions.ChildGone, actions.IkeUp, actions.IkeGone, actions.PeerSeen,
+    actions.Told,
+)  # fmt: skip
 GAIN = (actions.InstallSa, actions.ChildUp, actions.IkeUp)
 
 
@@ -112,8 +116,16 @@ class Fuzzer:
                 raise Broken("a stranger changes %s to %s" % (states, arena.victim.states()))
             if not begins and sum(len(answer.data) for answer in sent) > len(data):
                 raise Broken("a stranger is answered with more than he sent")
+        check_told(done)
         for action in done:
             error = getattr(action, "error", None)
             text = str(error) + repr(action)
             if len(text) > 5000 or not all(" " <= letter <= "~" for letter in text):
                 raise Broken("unprintable: %r" % text)
+
+
+def check_told(done):
+    """What is told has bounds."""
+    for action in done:
+        if isinstance(action, actions.Told) and not 0 < len(action.data) <= MAX_DATA:
+            raise Broken("%d bytes are told" % len(action.data))

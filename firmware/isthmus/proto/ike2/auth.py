@@ -8,6 +8,7 @@ from isthmus.proto.errors import (
     CrossedAttempt,
     IdentityMismatch,
     IkeError,
+    InvalidSyntax,
     NoProposalChosen,
     PeerRefused,
     PskMismatch,
@@ -88,7 +89,6 @@ def _differing_keys(connection: Connection) -> PskMismatch:
 def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
     """IDi, IDr, AUTH, and the CHILD SA we want."""
     connection = _connection_of(sa)
-    sa.child_spi = engine.make_child_spi()
     our_id = IdPayload(num.IDI, connection.local_id)
     ppk.begin(sa, connection)
     payloads: list[Payload] = [
@@ -97,20 +97,29 @@ def send_request(engine: Engine, sa: IkeSa, now: int) -> None:
         AuthPayload(num.SHARED_KEY_MIC, compute_auth(sa, connection, INITIATOR, our_id)),
     ]
     payloads.extend(ppk.make_identity(sa, connection, _computer(sa, connection, our_id)))
-    if sa.peer_is_isthmus:
-        payloads.extend(link.make_link(connection))
+    if not connection.pairing:
+        payloads.extend(_make_wish(engine, sa, connection))
+    sa.set_state(AUTH_SENT)
+    engine.request(sa, num.IKE_AUTH, payloads, now)
+
+
+def _make_wish(engine: Engine, sa: IkeSa, connection: Connection) -> list[Payload]:
+    """The CHILD SA that we want, and all that is said of it."""
+    sa.child_spi = engine.make_child_spi()
+    payloads: list[Payload] = link.make_link(connection) if sa.peer_is_isthmus else []
     payloads.extend(pfs.make_words(sa, connection))
     payloads.extend(mobike.make_notify(connection))
     suites = child.without_groups(connection.esp_proposals)
     payloads.extend(child.make_offer(sa, connection, suites, sa.child_spi))
-    sa.set_state(AUTH_SENT)
-    engine.request(sa, num.IKE_AUTH, payloads, now)
+    return payloads
 
 
 def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The responder's proof, and the CHILD SA as it wants it."""
     connection = _connection_of(sa)
-    if not _accept_responder(engine, sa, connection, incoming, now):
+    if connection.pairing:
+        raise InvalidSyntax("tunnel '%s': the peer answers with a CHILD SA that nobody asked for" % connection.name)
+    if not accept_responder(engine, sa, connection, incoming, now):
         return
     sa.mobike = mobike.is_agreed(connection, incoming)
     nat.take_ports(sa, connection, incoming)
@@ -126,13 +135,13 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     inbound, outbound = child.add(sa, connection, terms, sa.child_spi, sa.nonce_i, sa.nonce_r)
     sa.child_spi = b""
     engine.emit(InstallSa(connection.name, sa.ike_id, inbound))
-    _come_up(engine, sa, connection, inbound, outbound, now)
+    _come_up_with(engine, sa, connection, inbound, outbound, now)
 
 
 def receive_childless(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The responder proves itself and refuses the CHILD SA: say why, and take the IKE SA down again."""
     connection = _connection_of(sa)
-    if not _accept_responder(engine, sa, connection, incoming, now):
+    if not accept_responder(engine, sa, connection, incoming, now):
         return
     error: IkeError
     try:
@@ -170,7 +179,7 @@ def receive_unwanted_refusal(engine: Engine, sa: IkeSa, _incoming: Incoming, _no
     engine.forget(sa)
 
 
-def _accept_responder(engine: Engine, sa: IkeSa, connection: Connection, incoming: Incoming, now: int) -> bool:
+def accept_responder(engine: Engine, sa: IkeSa, connection: Connection, incoming: Incoming, now: int) -> bool:
     """True if the responder is who it should be; otherwise the attempt has ended (RFC 7296 section 2.21.2)."""
     their_id = incoming.get(num.IDR, IdPayload)
     try:
@@ -229,24 +238,12 @@ def read_refusal(connection: Connection, notify: NotifyPayload | None) -> IkeErr
 
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """The initiator's proof, and the CHILD SA it wants."""
-    their_id = incoming.get(num.IDI, IdPayload)
-    candidates = _find_connections(engine, sa, their_id, incoming.find(num.IDR, IdPayload))
-    sa.connection = candidates[0]  # whose trouble it is if none of them fits
-    connection, used = _choose_connection(sa, candidates, their_id, incoming)
-    sa.connection = connection
-    engine.table.add(sa)  # findable by its name from now on
-    sa.requests.retransmit = connection.retransmit
-    sa.local, sa.remote = incoming.destination, incoming.source
-    sa.hints.is_new_place = True
+    if sa.childless:
+        raise InvalidSyntax("the peer wants a CHILD SA, and has said in IKE_SA_INIT that it wants none")
+    connection, used = hear_initiator(engine, sa, incoming)
     # From here on the peer is known: what it hears now it hears from somebody who has proved himself, too.
     crossing.check(engine, sa, connection)
-    our_id = IdPayload(num.IDR, connection.local_id)
-    key_named = ppk.accept(sa, connection, used)
-    proof: list[Payload] = [
-        our_id,
-        AuthPayload(num.SHARED_KEY_MIC, compute_auth(sa, connection, RESPONDER, our_id)),
-    ]
-    proof.extend(key_named)
+    proof = make_proof(sa, connection, used)
     if sa.peer_is_isthmus:
         proof.extend(link.make_link(connection))
     proof.extend(pfs.make_words(sa, connection))
@@ -273,7 +270,34 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     proof.extend(child.make_answer(terms, inbound.spi))
     engine.answer(sa, incoming, proof)
     crossing.give_up_own(engine, connection, now)
-    _come_up(engine, sa, connection, inbound, outbound, now)
+    _come_up_with(engine, sa, connection, inbound, outbound, now)
+
+
+def hear_initiator(engine: Engine, sa: IkeSa, incoming: Incoming) -> tuple[Connection, str | None]:
+    """Whose attempt it is, from now on findable by its name, and how the peer has proved itself (ppk.WITH_PPK). Raises
+    IdentityMismatch and what _choose_connection raises.
+    """
+    their_id = incoming.get(num.IDI, IdPayload)
+    candidates = _find_connections(engine, sa, their_id, incoming.find(num.IDR, IdPayload))
+    sa.connection = candidates[0]  # whose trouble it is if none of them fits
+    connection, used = _choose_connection(sa, candidates, their_id, incoming)
+    sa.connection = connection
+    engine.table.add(sa)
+    sa.requests.retransmit = connection.retransmit
+    sa.local, sa.remote = incoming.destination, incoming.source
+    sa.hints.is_new_place = True
+    return connection, used
+
+
+def make_proof(sa: IkeSa, connection: Connection, used: str | None) -> list[Payload]:
+    """IDr, AUTH, and that the PPK is one of the keys."""
+    our_id = IdPayload(num.IDR, connection.local_id)
+    key_named = ppk.accept(sa, connection, used)
+    proof: list[Payload] = [
+        our_id,
+        AuthPayload(num.SHARED_KEY_MIC, compute_auth(sa, connection, RESPONDER, our_id)),
+    ]
+    return proof + key_named
 
 
 def refuse_eap(_engine: Engine, _sa: IkeSa, incoming: Incoming, _now: int) -> None:
@@ -285,7 +309,7 @@ def _find_connections(
     engine: Engine, sa: IkeSa, their_id: IdPayload, our_id: IdPayload | None
 ) -> list[Connection]:
     """Whose attempt this may be, by both identities; at least one. Raises IdentityMismatch."""
-    connections = engine.connections.find(sa.local, sa.remote)
+    connections = engine.connections.find(sa.local, sa.remote, sa.childless)
     known = [connection for connection in connections if connection.remote_id == their_id.identity]
     if not known:
         raise IdentityMismatch(
@@ -311,32 +335,35 @@ def _find_connections(
 
 def _choose_connection(
     sa: IkeSa, candidates: list[Connection], their_id: IdPayload, incoming: Incoming
-) -> tuple[Connection, str | None]:
+) -> tuple[Connection, str]:
     """The one whose keys prove the peer and whose link it announces: identities may be shared by several tunnels; and
     whether the PPK is one of these keys (ppk.WITH_PPK).
 
-    Raises AuthMethod, PpkMismatch or PskMismatch, and for a proven peer NoProposalChosen.
+    Where keys are being renewed, both sets count. Raises AuthMethod, PpkMismatch or PskMismatch, and for a proven peer
+    NoProposalChosen.
     """
     auth = incoming.get(num.AUTH, AuthPayload)
     check_method(their_id, auth)
-    used: dict[str, str | None] = {}
+    candidates = candidates + [connection.under_also() for connection in candidates if connection.also is not None]
+    proven: list[tuple[Connection, str]] = []
     for connection in candidates:
-        compute = _computer(sa, connection, their_id)
-        used[connection.name] = ppk.prove(sa, connection, auth.data, incoming, compute)
-    proven = [connection for connection in candidates if used[connection.name] is not None]
+        how = ppk.prove(sa, connection, auth.data, incoming, _computer(sa, connection, their_id))
+        if how is not None:
+            proven.append((connection, how))
     if not proven:
         for connection in candidates:
             error = ppk.explain(sa, connection, auth.data, incoming, _computer(sa, connection, their_id))
             if error is not None:
                 raise error
         raise _differing_keys(candidates[0])
-    fitting = [connection for connection in proven if link.fits(connection, incoming)] or proven
-    for connection in fitting:
+    fitting = [row for row in proven if link.fits(row[0], incoming)] or proven
+    for connection, how in fitting:
         if sa.suite in connection.ike_proposals:
-            return connection, used[connection.name]
+            return connection, how
+    first = fitting[0][0]
     raise NoProposalChosen(
         "%s came with ike proposal %s; tunnel '%s' allows %s"
-        % (their_id.identity, sa.suite, fitting[0].name, _list(fitting[0].ike_proposals))
+        % (their_id.identity, sa.suite, first.name, _list(first.ike_proposals))
     )
 
 
@@ -361,18 +388,22 @@ def _connection_of(sa: IkeSa) -> Connection:
     return sa.connection
 
 
-def _come_up(
-    engine: Engine, sa: IkeSa, connection: Connection, inbound: SaSpec, outbound: SaSpec, now: int
-) -> None:
+def come_up(engine: Engine, sa: IkeSa, connection: Connection, now: int) -> None:
+    """The IKE SA is established."""
     if sa.suite is None:
         raise AssertionError("%r has no suite" % sa)
     sa.set_established(engine.next_order())
     nat.start_keepalive(sa, engine.rng, now)
-    engine.emit(
-        IkeUp(
-            connection.name, sa.ike_id, sa.role, sa.suite, sa.peer_is_isthmus, sa.nat.name, sa.mobike, sa.uses_ppk
-        )
-    )
+    named = connection.ppk.id if sa.uses_ppk and connection.ppk is not None else b""
+    known = (sa.peer_is_isthmus, sa.nat.name, sa.mobike, sa.uses_ppk, named)
+    engine.emit(IkeUp(connection.name, sa.ike_id, sa.role, sa.suite, *known))
+
+
+def _come_up_with(
+    engine: Engine, sa: IkeSa, connection: Connection, inbound: SaSpec, outbound: SaSpec, now: int
+) -> None:
+    """The same with its first CHILD SA."""
+    come_up(engine, sa, connection, now)
     engine.emit(ChildUp(connection.name, sa.ike_id, sa.role, inbound, outbound))
     crossing.take_over(engine, sa, now)
     pfs.try_early(engine, sa, connection, now)

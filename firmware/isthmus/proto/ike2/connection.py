@@ -41,6 +41,14 @@ class Ppk:
         self.mandatory = mandatory
 
 
+class KeySet:
+    """What proves a peer: a pre-shared key, and perhaps a PPK. Never shown."""
+
+    def __init__(self, psk: bytes, ppk: Ppk | None) -> None:
+        self.psk = psk
+        self.ppk = ppk
+
+
 class Connection(Value):
     """One peer.
 
@@ -50,14 +58,17 @@ class Connection(Value):
     address that is not `remote`, and is known by its identity then. force_encap: ESP in UDP even where there is no
     NAT. mobike: offer RFC 4555. fragment: largest IP datagram in bytes before a message is cut (RFC 7383), 0: never
     cut. answers: its peer may call. inside: the peer's own address (4 or 16 bytes), to be named in our offer of
-    transport mode where a translator is before it; None: the one that we see (RFC 7296 2.23.1). psk and ppk are
-    neither compared nor printed.
+    transport mode where a translator is before it; None: the one that we see (RFC 7296 2.23.1). pairing: an exchange
+    without a CHILD SA, see childless.py. also: keys that are accepted beside ours when the peer calls, while they are
+    being renewed (proto/pairing/rotation.py); we never call with them. Keys are neither compared nor printed.
+
+    Raises ValueError for a pairing without a mandatory PPK.
     """
 
     fields = (
         "name", "local", "remote", "local_id", "remote_id", "ike_proposals", "esp_proposals", "ts_local", "ts_remote",
         "mode", "link", "retransmit", "roams", "force_encap", "mobike", "fragment", "answers",
-        "inside",
+        "inside", "pairing",
     )  # fmt: skip
 
     def __init__(
@@ -82,7 +93,11 @@ class Connection(Value):
         answers: bool = True,
         ppk: Ppk | None = None,
         inside: bytes | None = None,
+        pairing: bool = False,
+        also: KeySet | None = None,
     ) -> None:
+        if pairing and (ppk is None or not ppk.mandatory):
+            raise ValueError("connection '%s': a pairing needs a mandatory ppk" % name)
         self.name = name
         self.local = local
         self.remote = remote
@@ -103,6 +118,18 @@ class Connection(Value):
         self.answers = answers
         self.ppk = ppk
         self.inside = inside
+        self.pairing = pairing
+        self.also = also
+
+    def under_also(self) -> Connection:
+        """The same connection with `also` for its keys: what a peer's proof is held against."""
+        if self.also is None:
+            raise AssertionError("'%s' has one set of keys" % self.name)
+        return Connection(
+            self.name, self.local, self.remote, self.local_id, self.remote_id, self.also.psk, self.ike_proposals,
+            self.esp_proposals, self.ts_local, self.ts_remote, self.mode, self.link, self.retransmit, self.roams,
+            self.force_encap, self.mobike, self.fragment, self.answers, self.also.ppk, self.inside, self.pairing,
+        )  # fmt: skip
 
     def is_at(self, local: bytes) -> bool:
         """True if datagrams to this address of ours may be this connection's; the unspecified one stands for any, and

@@ -29,15 +29,15 @@ class Connections:
         """Raises KeyError."""
         return self._by_name[name]
 
-    def find(self, local: Endpoint, remote: Endpoint) -> list[Connection]:
-        """Those whose peer may call between these addresses (ports are not compared): first the ones that expect
-        their peer just there, then the ones whose peer may be anywhere, each in order of their names.
+    def find(self, local: Endpoint, remote: Endpoint, pairing: bool = False) -> list[Connection]:
+        """Those whose peer may call between these addresses (ports are not compared), pairings only or none: first the
+        ones that expect their peer just there, then the ones whose peer may be anywhere, each in order of their names.
         """
         if self._expected is None:
             self._expected = self._index()
         expected = [row for row in self._expected.get(remote[0], []) if row.is_at(local[0])]
         anywhere = [row for row in self._roaming if row.is_at(local[0]) and not row.expects(remote[0])]
-        return expected + anywhere
+        return [row for row in expected + anywhere if row.pairing == pairing]
 
     def expects(self, local: Endpoint, remote: Endpoint) -> bool | None:
         """Whether some connection's peer is configured to be just there (True) or may be anywhere (False); None if

@@ -4,7 +4,7 @@ No first tunnel needs it, so the two kinds are among what waits (waiting.py).
 """
 from __future__ import annotations
 
-from isthmus.proto.errors import InvalidSyntax, TemporaryFailure
+from isthmus.proto.errors import InvalidSyntax, NoAdditionalSas, TemporaryFailure
 from isthmus.proto.ike2 import succession
 from isthmus.proto.ike2.states import CLOSING, ESTABLISHED, HEIR, REKEYED, REPLACED
 
@@ -37,7 +37,11 @@ def answer_ike_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) 
 
 
 def _check_moment(engine: Engine, sa: IkeSa, now: int) -> None:
-    """Raises TemporaryFailure if nothing new is to come of this IKE SA. Who uses an heir has decided for it."""
+    """Raises TemporaryFailure or NoAdditionalSas if nothing new is to come of this IKE SA. Who uses an heir has decided
+    for it.
+    """
+    if sa.childless:
+        raise NoAdditionalSas("the peer wants another SA inside a pairing's, which has none")
     if sa.state == HEIR:
         succession.settle(engine, sa, now)
     if sa.state != ESTABLISHED:

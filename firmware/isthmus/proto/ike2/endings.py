@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from isthmus.proto.actions import CLOSED, DEAD, INITIATOR, REPLACED, ChildGone, Failed, IkeGone
-from isthmus.proto.errors import PeerDead, Unreachable
+from isthmus.proto.errors import HalfAnswered, PeerDead, Unreachable
 from isthmus.proto.ike2 import succession
 from isthmus.proto.ike2.states import AUTH_SENT, CLOSING, DONE, ESTABLISHED, INIT_SENT, LIVE, REKEYED
 from isthmus.proto.ike2.states import REPLACED as STATE_REPLACED
@@ -42,6 +42,15 @@ def close(engine: Engine, sa: IkeSa, now: int) -> None:
     request_close(engine, sa, DeletePayload(num.PROTO_IKE, []), now)
     if was_live:
         _report(engine, sa, CLOSED, None)
+
+
+def part(engine: Engine, sa: IkeSa) -> None:
+    """Our DELETE for this established SA, which has no CHILD SA, goes out now: nothing may be asked for behind it."""
+    sa.set_state(CLOSING)
+    sa.expire_at = None
+    sa.requests.queue = []
+    sa.later = []
+    _report(engine, sa, CLOSED, None)
 
 
 def request_close(engine: Engine, sa: IkeSa, word: Payload, now: int) -> None:
@@ -107,7 +116,7 @@ def give_up(engine: Engine, sa: IkeSa) -> None:
         message = "the peer answered IKE_SA_INIT, and then not IKE_AUTH at %s" % where
         if sa.doubt is not None:
             message = "%s; another answer, which proves nothing, came to: %s" % (message, sa.doubt)
-        fail(engine, sa, Unreachable(message))
+        fail(engine, sa, HalfAnswered(message))
     else:
         lose(engine, sa, PeerDead("%s has stopped answering" % where))
 

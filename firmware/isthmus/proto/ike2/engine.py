@@ -23,6 +23,7 @@ from isthmus.proto.ike2 import (
     rivals,
     strays,
     tasks,
+    telling,
     toll,
 )
 from isthmus.proto.ike2.connection import Retransmit
@@ -167,6 +168,12 @@ class Engine:
             elif sa.state in PENDING:
                 crossing.abandon(self, sa, now)
 
+    # Between two Isthmus, inside an IKE SA: see telling.py.
+    tell = telling.tell
+    tell_newest = telling.tell_newest
+    export = telling.export
+    close = telling.close
+
     def take_actions(self) -> list[Action]:
         """What is to be done, in order; they are handed out once."""
         actions, self._actions = self._actions, []
@@ -268,7 +275,7 @@ class Engine:
             raise error
         self.answer_clear(incoming, [NotifyPayload(error.notify, error.get_notify_data())])
         if not isinstance(error, InvalidKe) and self.quiet.may_speak("report", incoming.source[0], now):
-            found = self.connections.find(incoming.destination, incoming.source)
+            found = init.find_connections(self, incoming)
             # A stranger's fault is no tunnel's trouble, though its peer may be anywhere.
             is_its_own = len(found) == 1 and found[0].expects(incoming.source[0])
             self.emit(Failed(found[0].name if is_its_own else None, incoming.source, RESPONDER, error))
@@ -393,7 +400,7 @@ class Engine:
         if sa.state == ESTABLISHED and sa.name is not None and isinstance(error, (NoProposalChosen, TsUnacceptable)):
             self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
         if sa.state == INIT_ANSWERED:
-            if self.quiet.may_speak("proof", incoming.source[0], now):
+            if (sa.childless and sa.name is not None) or self.quiet.may_speak("proof", incoming.source[0], now):
                 self.emit(Failed(sa.name, sa.remote, RESPONDER, error))
             sa.set_state(DONE)
             sa.expire_at = now + LINGER_MS

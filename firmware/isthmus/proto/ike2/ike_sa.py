@@ -85,6 +85,7 @@ class IkeSa:
         self.responses = Responses(0 if role == INITIATOR else 1)
 
         self.peer_is_isthmus = False
+        self.childless = False  # a pairing's, see childless.py
         self.nat = nat.Nat()
         self.fragments = Fragments()
         self.uses_ppk = False  # both sides know how to, and in the end: both have

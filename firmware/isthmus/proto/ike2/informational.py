@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from isthmus.proto.actions import DEAD, DELETED
 from isthmus.proto.errors import PeerRefused, PskMismatch
-from isthmus.proto.ike2 import endings, mobike, path, succession, tasks
+from isthmus.proto.ike2 import endings, mobike, path, succession, tasks, telling
 from isthmus.proto.ike2.states import CLOSING, DONE, ESTABLISHED, GONE, HEIR, REKEYED, REPLACED
 from isthmus.wire import ike_numbers as num
 from isthmus.wire.ike_payloads import DeletePayload
@@ -26,6 +26,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         return
     if sa.state == HEIR and not _deletes_ike(incoming):
         succession.settle(engine, sa, now)  # who uses it has decided for it
+    told = telling.read(sa, incoming)
     deleted = _find_deleted(sa, incoming)
     spis = [child.inbound_spi for child in deleted if not tasks.is_deleting(sa, child)]
     answer: list[Payload] = [DeletePayload(num.PROTO_ESP, spis)] if spis else []
@@ -40,6 +41,8 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         refusal = PskMismatch("tunnel '%s': the peer does not accept our proof of identity" % sa.name)
         refusal.by_peer = True
         endings.end(engine, sa, DEAD, refusal, now)
+    elif told is not None:
+        telling.deliver(engine, sa, told)
 
 
 def _find_deleted(sa: IkeSa, incoming: Incoming) -> list[ChildSa]:

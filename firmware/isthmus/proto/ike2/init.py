@@ -9,8 +9,16 @@ from __future__ import annotations
 
 from isthmus.crypto.prf import sha256
 from isthmus.proto.actions import BEET, INITIATOR
-from isthmus.proto.errors import IkeError, InvalidKe, InvalidSyntax, NoProposalChosen, PeerRefused, PpkMismatch
-from isthmus.proto.ike2 import auth, fragments, ke, link, mobike, nat, ppk, proposals, rivals
+from isthmus.proto.errors import (
+    IkeError,
+    InvalidKe,
+    InvalidSyntax,
+    NoPairing,
+    NoProposalChosen,
+    PeerRefused,
+    PpkMismatch,
+)
+from isthmus.proto.ike2 import auth, childless, fragments, ke, link, mobike, nat, ppk, proposals, rivals
 from isthmus.proto.ike2.ike_sa import IkeSa
 from isthmus.proto.ike2.keys import derive_ike_keys
 from isthmus.proto.ike2.states import AUTH_SENT, INIT_ANSWERED, INIT_SENT, NONE
@@ -42,6 +50,7 @@ def begin(engine: Engine, connection: Connection, now: int, is_patient: bool = F
         raise AssertionError("nobody knows where the peer of '%s' is" % connection.name)
     sa = IkeSa(engine.next_order(), INITIATOR, connection.local, connection.remote, connection.retransmit)
     sa.connection = connection
+    sa.childless = connection.pairing
     sa.is_patient = is_patient
     sa.spi_i = engine.table.make_spi(engine.rng)
     sa.nonce_i = engine.rng(ke.NONCE_BYTES)
@@ -70,6 +79,7 @@ def _send_request(engine: Engine, sa: IkeSa, connection: Connection, now: int) -
     payloads.extend(nat.make_hashes(sa.spi_i, NO_SPI, sa.local, sa.remote, connection.force_encap))
     payloads.extend(fragments.make_notify(connection))
     payloads.extend(ppk.make_use([connection]))
+    payloads.extend(childless.make_notify(sa))
     if connection.mode == BEET:
         payloads.append(link.make_vendor())
     sa.init_request = push_message(sa.make_header(num.IKE_SA_INIT, 0, False), payloads)
@@ -102,8 +112,9 @@ def receive_answer(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         raise InvalidSyntax("the peer's key is for another group than %s" % suite)
     key_pair, request = sa.asked[theirs.group]
     try:
+        childless.check_answer(sa, incoming)
         ppk.check_answer(connection, incoming)
-    except PpkMismatch as error:
+    except (PpkMismatch, NoPairing) as error:
         _wait_for_better(sa, error, now)
         raise
     secret = ke.compute_secret(key_pair, theirs)
@@ -244,7 +255,11 @@ def _list(connection: Connection) -> str:
 def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> None:
     """Somebody begins, and has paid if he must (toll.py): our choice, key and nonce."""
     nonce_i = incoming.get(num.NONCE, NoncePayload).data
-    connections = engine.connections.find(sa.local, sa.remote)
+    sa.childless = childless.is_announced(incoming)
+    connections = find_connections(engine, incoming)
+    if not connections:
+        engine.count("unknown-peer")
+        return
     suites = _merge_suites(connections)
     suite, chosen = proposals.choose(suites, incoming.get(num.SA, SaPayload).proposals, num.PROTO_IKE)
     theirs = incoming.get(num.KE, KePayload)
@@ -276,6 +291,7 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
         use = ppk.make_use(connections)
         sa.uses_ppk = bool(use)
         payloads.extend(use)
+    payloads.extend(childless.make_notify(sa))
     sa.peer_is_isthmus = link.is_isthmus(incoming)
     if sa.peer_is_isthmus:
         payloads.append(link.make_vendor())
@@ -287,6 +303,11 @@ def answer_request(engine: Engine, sa: IkeSa, incoming: Incoming, now: int) -> N
     sa.set_state(INIT_ANSWERED)
     engine.table.add(sa)
     engine.send(sa.init_answer, sa.local, sa.remote)
+
+
+def find_connections(engine: Engine, incoming: Incoming) -> list[Connection]:
+    """Whose peer may begin like this, from there."""
+    return engine.connections.find(incoming.destination, incoming.source, childless.is_announced(incoming))
 
 
 def _merge_suites(connections: list[Connection]) -> list[Suite]:

@@ -62,7 +62,8 @@ class RekeyIke(tasks.Task):
 
 def begin(engine: Engine, sa: IkeSa, now: int) -> None:
     """Rekey this IKE SA; nothing if that is under way already."""
-    if sa.task is None and sa.heir is None and sa.state == ESTABLISHED and sa.suite is not None:
+    is_quiet = sa.task is None and sa.heir is None and not sa.childless
+    if is_quiet and sa.state == ESTABLISHED and sa.suite is not None:
         sa.task = RekeyIke(sa.suite)
         engine.start(sa, sa.task, now)
 

@@ -38,8 +38,8 @@ def act(engine: Engine, sa: IkeSa, now: int) -> None:
     connection = sa.connection
     if not sa.hints.is_doubted or sa.state != ESTABLISHED or connection is None or connection.remote is None:
         return
-    if sa.nat.there:
-        return  # it cannot be called: it has to call
+    if sa.nat.there or sa.childless:
+        return  # it cannot be called: it has to call; a pairing is begun once
     sa.hints.is_doubted = False
     siblings = engine.table.find_all(connection.name)
     if siblings[-1] is sa and not [other for other in siblings if other.state in PENDING]:

@@ -11,7 +11,7 @@ Rows are tried in order, so the fuller form of an answer stands before the form 
 from __future__ import annotations
 
 from isthmus.proto.actions import INITIATOR, RESPONDER
-from isthmus.proto.ike2 import auth, create_child, informational, init
+from isthmus.proto.ike2 import auth, childless, create_child, informational, init
 from isthmus.proto.ike2.states import (
     ABANDONED,
     AUTH_SENT,
@@ -110,14 +110,18 @@ ROWS = (
         (RESPONDER,), (INIT_ANSWERED,), num.IKE_AUTH, REQUEST,
         (num.IDI, num.SA, num.TSI, num.TSR), (num.IDR,) + _EXTRAS,
         auth.refuse_eap, auth.AFTER_REQUEST),
+    Row("the peer proves itself for a pairing, which has no CHILD SA: HDR, SK {IDi, [IDr,] AUTH} (RFC 6023 3)",
+        (RESPONDER,), (INIT_ANSWERED,), num.IKE_AUTH, REQUEST,
+        (num.IDI, num.AUTH), (num.IDR,) + _EXTRAS,
+        childless.answer_request, auth.AFTER_REQUEST),
     Row("our proof is answered: HDR, SK {IDr, AUTH, SAr2, TSi, TSr}",
         (INITIATOR,), (AUTH_SENT,), num.IKE_AUTH, RESPONSE,
         (num.IDR, num.AUTH, num.SA, num.TSI, num.TSR), _EXTRAS,
         auth.receive_answer, auth.AFTER_ANSWER),
-    Row("our proof is accepted, but not the CHILD SA: HDR, SK {IDr, AUTH, N}",
+    Row("our proof is accepted, without a CHILD SA, as a pairing wants it or against our wish: HDR, SK {IDr, AUTH, N}",
         (INITIATOR,), (AUTH_SENT,), num.IKE_AUTH, RESPONSE,
         (num.IDR, num.AUTH, num.NOTIFY), _EXTRAS,
-        auth.receive_childless, auth.AFTER_ANSWER),
+        childless.receive_answer, auth.AFTER_ANSWER),
     Row("our proof is refused: HDR, SK {N}",
         (INITIATOR,), (AUTH_SENT,), num.IKE_AUTH, RESPONSE,
         (num.NOTIFY,), (num.VENDOR,),
