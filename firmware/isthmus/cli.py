@@ -7,7 +7,17 @@ import json
 import sys
 import time
 
-from isthmus import __version__, cli_policy
+from isthmus import (
+    __version__,
+    cli_apply,
+    cli_backup,
+    cli_config,
+    cli_doctor,
+    cli_history,
+    cli_pair,
+    cli_policy,
+    cli_user,
+)
 from isthmus.edge.control import ask, now
 from isthmus.edge.printable import printable
 from isthmus.errors import IsthmusError
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
 RUN_DIR = "/var/run/isthmus"
 SIGNS = {"ok": "*", "wait": "~", "bad": "!", "off": "-"}
 WAIT_S = 60
+EXAMINING = ("doctor", "log", "diag")
+APPLYING = ("apply", "confirm", "revert")
 LOOK_EVERY_S = 0.2
 EPIPE = 32  # linux/errno.h
 
@@ -51,7 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     reload_command.add_argument(
         "--json", action="store_true", dest="json_too", help="print the daemon's answer as JSON"
     )
+    cli_history.add_parser(commands)
+    cli_doctor.add_parser(commands)
+    cli_apply.add_parser(commands)
+    cli_backup.add_parser(commands)
     cli_policy.add_parser(commands)
+    cli_config.add_parser(commands)
+    cli_user.add_parser(commands)
+    cli_pair.add_parser(commands)
     return parser
 
 
@@ -66,6 +85,9 @@ def _print_status(report: dict[str, Any]) -> None:
     if error is not None:
         _say("configuration: %s" % error["message"])
         _say("  what runs was not changed; %s" % error["remedy"])
+    trial = report.get("trial")
+    if trial is not None and trial["state"] != "idle":
+        _say("\n".join(cli_apply.shown(trial)))
     guard = report["guard"]
     if guard["error"] is not None:
         _say("kernel: %s; %s" % (guard["error"]["message"], guard["error"]["remedy"]))
@@ -143,19 +165,34 @@ def _wait_up(run: str, name: str) -> bool:
     return False
 
 
-def _run_policy(arguments: argparse.Namespace) -> int:
-    as_json = arguments.json or arguments.json_too
-    answer, lines, status = cli_policy.run(arguments, as_json)
+def _run_form(arguments: argparse.Namespace) -> int:
+    as_json = arguments.json or getattr(arguments, "json_too", False)
+    if arguments.command in ("pair", "unpair"):
+        answer, lines, status = cli_pair.run(arguments, as_json)
+    elif arguments.command == "history":
+        answer, lines, status = cli_history.run(arguments)
+    elif arguments.command == "user":
+        answer, lines, status = cli_user.run(arguments)
+    elif arguments.command in EXAMINING:
+        answer, lines, status = cli_doctor.run(arguments, as_json)
+    elif arguments.command in ("backup", "restore"):
+        answer, lines, status = cli_backup.run(arguments, as_json)
+    elif arguments.command in APPLYING:
+        answer, lines, status = cli_apply.run(arguments, as_json)
+    else:
+        answer, lines, status = cli_policy.run(arguments, as_json)
     if as_json:
         print(json.dumps(answer))
-    else:
+    elif lines:
         _say("\n".join(lines))
     return status
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.command == "policy":
-        return _run_policy(arguments)
+    if arguments.command in ("policy", "user", "pair", "unpair", "history", "backup", "restore") + APPLYING + EXAMINING:
+        return _run_form(arguments)
+    if arguments.command == "config":
+        return cli_config.run(arguments)
     request = {"command": arguments.command}
     name = getattr(arguments, "tunnel", None)
     if name is not None:

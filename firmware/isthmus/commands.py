@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from isthmus import __version__, status
 from isthmus.edge import os_cpython as host
+from isthmus.edge.control import OWNER
 from isthmus.errors import IsthmusError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container
     from typing import Any
 
     from isthmus.daemon import Daemon
+    from isthmus.edge.control import Later
 
 
 FINDINGS_MS = 60_000  # clashes are looked for anew after this
@@ -22,9 +25,36 @@ class UnknownRuleError(IsthmusError):
     code = "unknown-rule"
 
 
-def obey(daemon: Daemon, request: dict[str, Any]) -> dict[str, Any]:
-    """The answer's result. Raises IsthmusError."""
-    return HANDLERS[request["command"]](daemon, request, host.now())
+def obey(daemon: Daemon, request: dict[str, Any], standing: str) -> dict[str, Any] | Later:
+    """The answer's result, if whoever asks may ask for it (accounts.py). Raises IsthmusError."""
+    now = host.now()
+    handler = HANDLERS.get(request["command"])
+    if handler is not None and standing == OWNER and request.get("token") is None:
+        return handler(daemon, request, now)  # whatever state the users are in, and before they are even loaded
+    who = daemon.accounts.admit(request, standing, now)
+    known = _known(daemon, request)
+    failure = "internal"
+    try:
+        result = handler(daemon, request, now) if handler is not None else daemon.accounts.obey(request, who, now)
+        failure, known = "", known or _known(daemon, request) or request.get("user") or ""
+    except IsthmusError as error:
+        failure = error.code
+        raise
+    finally:
+        daemon.accounts.note(request, who, known, failure, now)
+    return result
+
+
+def _known(daemon: Daemon, request: dict[str, Any]) -> str:
+    """What the request names, if there is such a thing: no caller chooses what stands in the log."""
+    book = daemon.accounts.door.book
+    users: Container[str] = book.users if book is not None else ()
+    rules = [rule.name for rule in daemon.site.forcing.rules]
+    for field, names in (("tunnel", daemon.site.tunnels), ("rule", rules), ("user", users)):
+        name: str = request.get(field) or ""
+        if name in names:
+            return name
+    return ""
 
 
 def _version(_daemon: Daemon, _request: dict[str, Any], _now: int) -> dict[str, Any]:
@@ -88,12 +118,22 @@ def _show(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
     return status.show(daemon, tunnel, now)
 
 
+def _history(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    from isthmus import history  # waiting.py
+
+    tunnel = status.find(daemon.site.tunnels, request["tunnel"])
+    _observe(daemon, now)
+    return history.report(daemon.site.observer.history, tunnel.name, request.get("span") or history.SPANS[0][0], now)
+
+
 def _status(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
     name = request.get("tunnel")
     tunnel = status.find(daemon.site.tunnels, name) if name is not None else None
     _observe(daemon, now)
     _find_clashes(daemon, now)
-    return status.report(daemon, tunnel, now)
+    report = status.report(daemon, tunnel, now)
+    report["trial"] = daemon.trial(now)
+    return report
 
 
 def _policy(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any]:
@@ -127,15 +167,63 @@ def _policy_test(daemon: Daemon, request: dict[str, Any], _now: int) -> dict[str
     return daemon.selftest.answer()
 
 
-HANDLERS = {
+def _change(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    from isthmus import changing  # waiting.py
+
+    return changing.HANDLERS[request["command"]](daemon.changing, request, now)
+
+
+def _examine(daemon: Daemon, request: dict[str, Any], _now: int) -> dict[str, Any] | Later:
+    if daemon.examiner is None:
+        from isthmus.examining import Examiner  # waiting.py
+
+        daemon.examiner = Examiner(daemon)
+    return daemon.examiner.obey(request)
+
+
+def _backup(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any] | Later:
+    from isthmus import backups  # waiting.py
+
+    return backups.HANDLERS[request["command"]](daemon.changing.backups, request, now)
+
+
+def _pair(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    from isthmus import pairing_commands  # waiting.py
+
+    return pairing_commands.HANDLERS[request["command"]](daemon, request, now)
+
+
+def _configure(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
+    from isthmus import configuring  # waiting.py
+
+    return configuring.HANDLERS[request["command"]](daemon, request, now)
+
+
+PAIRING = ("pair-status", "pair-invite", "pair-accept", "pair-approve", "pair-cancel", "pair-rotate", "unpair")
+HANDLERS: dict[str, Callable[[Daemon, dict[str, Any], int], dict[str, Any] | Later]] = {
+    "backup": _backup,
+    "restore": _backup,
+    "apply": _change,
+    "apply-look": _change,
+    "apply-status": _change,
+    "confirm": _change,
+    "revert": _change,
     "version": _version,
     "reload": _reload,
     "up": _up,
     "down": _down,
     "rekey": _rekey,
     "show": _show,
+    "history": _history,
     "status": _status,
     "policy": _policy,
     "policy-explain": _policy_explain,
     "policy-test": _policy_test,
+    "doctor": _examine,
+    "log": _examine,
+    "diag": _examine,
 }
+for _command in PAIRING:
+    HANDLERS[_command] = _pair
+for _command in ("config-get", "config-stage", "config-revert", "config-rows", "hosts"):
+    HANDLERS[_command] = _configure

@@ -16,6 +16,7 @@ from isthmus.edge.log import Log
 from isthmus.edge.loop import Loop
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
+from isthmus.outlet import Sleeper
 from isthmus.real_outlet import RealOutlet, read_names, read_text
 from isthmus.site import Site
 from isthmus.waiting import ALL_LOADED, Waiting
@@ -25,24 +26,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from isthmus.accounts import Accounts
+    from isthmus.changing import Changing
     from isthmus.config.errors import ConfigError
     from isthmus.config.model import Loaded
+    from isthmus.edge.control import Later
     from isthmus.edge.os_cpython_udp import UdpPort
+    from isthmus.examining import Examiner
     from isthmus.kernel.contract import Kernel
+    from isthmus.pairing_rotate import Rotations
     from isthmus.policy.forwards import Firewall
     from isthmus.selftest import SelfTest
 
 CONFIG_DIR = "/etc/config"
 STATE_DIR = "/etc/isthmus/state"
 RUN_DIR = "/var/run/isthmus"
+DELTA_DIR = "/tmp/.uci"  # noqa: S108 - uci's own
 CONFIG_NAME = "isthmus"
 FIREWALL_NAME = "firewall"
+UNFINISHED = ".isthmus-new"  # config/replace.py's
 HOLD_FIRST_MS = 10_000  # a first hold is started when the first tunnel is up, or after this
 HOLD_RETRY_MS = 1_000  # a hold that ends is started again after this
 MAPPING_PAUSE_MS = 250
 ROUNDS = 8  # of the loop before timers: to find the next one among hundreds of tunnels is dearer than a datagram
 BRAKE_MS = 100  # after a turn that failed: what fails at once again may not keep the processor busy
+WEB_USER = "isthmus-web"
 PAUSED_FILE = "paused.json"
+UNDO_FILES = ("undo.open", "undo.kept")  # changing.py's: a change was on trial when a former life ended
 
 
 class RefusedError(IsthmusError):
@@ -66,8 +76,9 @@ class Daemon:
     """One daemon in one network namespace. `kernel` is the seam; the directories exist."""
 
     def __init__(
-        self, kernel: Kernel, log: Log, config_dir: str, state_dir: str, run_dir: str, hosts_path: str = ""
-    ) -> None:
+        self, kernel: Kernel, log: Log, config_dir: str, state_dir: str, run_dir: str, hosts_path: str = "",
+        web_user: str = "",
+    ) -> None:  # fmt: skip
         """Raises OSError where UDP 500 or 4500 cannot be had."""
         self.log = log
         self.started_at = host.now()
@@ -75,20 +86,28 @@ class Daemon:
         self.config_warnings: list[str] = []
         self.edge = RealOutlet(log, state_dir, run_dir, hosts_path)
         self.site = Site(kernel, self.edge, log, host.random_bytes, self.started_at)
+        self.site.beside = Sleeper(self._wake)
         self.loop = Loop()
         self._kernel = kernel
+        self.config_dir = config_dir
         self._config_path = config_dir + "/" + CONFIG_NAME
         self._firewall_path = config_dir + "/" + FIREWALL_NAME
-        self._secrets_dir = state_dir + "/../secrets"
+        self.secrets_dir = state_dir + "/../secrets"
+        self.users_path = state_dir + "/../users"
         self._paused_path = state_dir + "/" + PAUSED_FILE
         self._run_dir = run_dir
         self._stopping = False
         self._has_started = False
         self._reload_wanted = False
+        self.delta_dir = DELTA_DIR
         self.selftest: SelfTest | None = None
+        self.examiner: Examiner | None = None  # commands.py makes it
         self.findings: list[dict[str, str]] = []  # clashes, as policy_status.py tells them
         self.found_at: int | None = None
         self._hold_at: int | None = None
+        self._accounts: Accounts | None = None
+        self._changing: Changing | None = None
+        self._web_user = web_user
         self._waiting = Waiting(self.started_at)
         self._resting: dict[int, int] = {}  # descriptors that are not looked at until then
 
@@ -97,7 +116,11 @@ class Daemon:
     def start(self) -> None:
         """The guard first, then everything else. Raises OSError, KernelError."""
         self._guard_from_state()
+        if [name for name in UNDO_FILES if host.is_there(self.secrets_dir + "/" + name)]:
+            self._guarded("config", self.changing.start, self.started_at)
+        self._guarded("config", self._sweep)
         self._control = ControlServer(self.loop, self._run_dir + "/" + SOCKET_NAME, self._answer)
+        self.open_to_web()
         for port in self.edge.ports.values():
             for fd in port.fds():
                 self.loop.on_readable(fd, self._receiver(port))
@@ -137,6 +160,16 @@ class Daemon:
             except KernelError as error:  # the keeper makes it anew before anything else, and says what is wrong
                 self.log.warning("guard", "the guard of the last run cannot be used: %s" % error)
 
+    def _sweep(self) -> None:
+        """A power cut while keys were written leaves one in a file that nobody looks at."""
+        left = host.leftovers((self.secrets_dir, self.config_dir), UNFINISHED)
+        if left:
+            from isthmus.config.lock import sweep  # here: isthmusd starts sooner without them
+            from isthmus.edge.os_cpython_files import RealCalls
+
+            calls: Any = RealCalls(1)
+            sweep(calls, self._config_path, left)
+
     def run(self) -> None:
         """Turn until told to stop, then take the tunnels down in good order; the guard stays."""
         while not self._stopping:
@@ -148,12 +181,7 @@ class Daemon:
 
     def turn(self) -> None:
         """One turn of the loop."""
-        timers = [self.site.get_timer()] + list(self._resting.values()) + ([self._hold_at] if self._hold_at else [])
-        if self.selftest is not None and self.selftest.end_at is not None:
-            timers.append(self.selftest.end_at)
-        if self._waiting.at is not None:
-            timers.append(self._waiting.at)
-        timer = min(timers)
+        timer = self._next_at()
         fine = self._guarded("loop", self.loop.turn, max(0, timer - host.now()), ROUNDS)
         if self._hold_at is not None and (host.now() >= self._hold_at or self._is_one_up()):
             self._hold()
@@ -161,17 +189,33 @@ class Daemon:
             self._guarded("loading", self._waiting.load_next, host.now())
             if self._waiting.at is None:
                 self.log.debug("isthmusd", ALL_LOADED)
-        for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:
-            del self._resting[fd]
-            self.loop.on_readable(fd, self._on_kernel_event)
+        self._wake_resting()
         if self._reload_wanted:
             self._reload_wanted = False
             self._guarded("config", self.reload)
         if self.selftest is not None and self.selftest.end_at is not None and host.now() >= self.selftest.end_at:
             fine = self._guarded("self-test", self.selftest.finish) and fine
+        if self._accounts is not None:
+            fine = self._guarded("users", self._accounts.turn, host.now()) and fine
+        if self._changing is not None:
+            fine = self._guarded("config", self._changing.turn, host.now()) and fine
         fine = self.catch_up() and fine
         if not fine:
             host.rest(BRAKE_MS)
+
+    def _wake_resting(self) -> None:
+        for fd in [fd for fd, until in self._resting.items() if host.now() >= until]:
+            del self._resting[fd]
+            self.loop.on_readable(fd, self._on_kernel_event)
+
+    def _next_at(self) -> int:
+        """When something is due, ms."""
+        now = host.now()
+        timers: list[int | None] = [self.site.get_timer(), self._hold_at, self._waiting.at]
+        timers += list(self._resting.values())
+        timers.append(self.selftest.end_at if self.selftest is not None else None)
+        timers += [part.get_timer(now) for part in (self._accounts, self._changing) if part is not None]
+        return min([timer for timer in timers if timer is not None])
 
     def catch_up(self) -> bool:
         """Do all that is due by now. True where it came to its end."""
@@ -246,8 +290,13 @@ class Daemon:
 
         Returns {"started", "changed", "removed", "unchanged", "exposed", "warnings": [text]}. Raises IsthmusError.
         """
-        loaded = load(self._config_path, host.read_file, self._secrets_dir, host.wall_seconds())
-        self._hold_against_router(loaded)
+        if self._has_started:
+            self.open_to_web()
+        if self._accounts is not None:
+            self._accounts.reload()
+        read_file = host.read_file if self._changing is None else self._changing.reader(not self._has_started)
+        loaded = load(self._config_path, read_file, self.secrets_dir, host.wall_seconds())
+        self.hold_against_router(loaded)
         for error in loaded.errors:
             self.log.error("config", str(error))
         config = loaded.config
@@ -258,20 +307,30 @@ class Daemon:
             self.config_error = EmptyFileError("%s is empty, and forced rules stand" % self._config_path)
             raise self.config_error
         try:
-            report: dict[str, Any] = dict(self.site.apply(config, self._read_paused(), host.now()))
+            report: dict[str, Any] = dict(self.site.apply(config, self.read_paused(), host.now()))
         except IsthmusError as error:
             self.config_error = error
             self.log.error("config", "nothing is changed: %s; %s" % (error, error.remedy))
             raise
         self.config_error = None
+        if [tunnel for tunnel in config.tunnels if tunnel.renewal]:
+            self._wake().wake(host.now())
         self.config_warnings = [str(warning) for warning in loaded.warnings]
         for warning in self.config_warnings:
             self.log.warning("config", warning)
         self.log.level = config.globals.log_level
+        if self._changing is not None and self._has_started:
+            self._changing.has_read()
         report["warnings"] = self.config_warnings
         return report
 
-    def _hold_against_router(self, loaded: Loaded) -> None:
+    def _wake(self) -> Rotations:
+        """What talks IKE beside the tunnels is needed."""
+        from isthmus import pairing_commands  # waiting.py
+
+        return pairing_commands.wake(self)
+
+    def hold_against_router(self, loaded: Loaded) -> None:
         """Rules that fit no router like this one: refused when somebody changes them, and told while the router starts.
 
         At boot interfaces come up after us, and the rules hold for them by name.
@@ -292,7 +351,7 @@ class Daemon:
             loaded.errors += errors
         loaded.warnings += warnings if self._has_started else errors + warnings
 
-    def _read_paused(self) -> list[str]:
+    def read_paused(self) -> list[str]:
         """Tunnels taken down by hand stay down over a restart."""
         return read_names(self._paused_path)
 
@@ -306,14 +365,47 @@ class Daemon:
             text = "done, but not remembered for the next start: %s" % host.describe_os_error(error)
             raise IsthmusError(text, "make room on the disk, then try again", "not-remembered") from None
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    @property
+    def accounts(self) -> Accounts:
+        """Users and sessions, read when somebody first asks."""
+        if self._accounts is None:
+            from isthmus.accounts import Accounts  # waiting.py
+
+            self._accounts = Accounts(self.users_path, self.loop, self.log)
+        return self._accounts
+
+    @property
+    def changing(self) -> Changing:
+        """Changes on trial."""
+        if self._changing is None:
+            from isthmus.changing import Changing  # waiting.py
+
+            self._changing = Changing(self, self.config_dir, self.delta_dir, self.secrets_dir)
+        return self._changing
+
+    def trial(self, now: int) -> dict[str, Any] | None:
+        """What is told of a change on trial; None where none has been since the start."""
+        return self._changing.status(now) if self._changing is not None else None
+
+    def open_to_web(self) -> None:
+        """Let the web interface's user call, where there is one."""
+        guest = host.user_and_group(self._web_user) if self._web_user else None
+        if guest is not None and host.is_owner(guest[0]):
+            self.log.error("web", "the user %s is root or our own: it gets no socket; give it its own" % self._web_user)
+            guest = None
+        try:
+            self._control.open_to(guest)
+        except OSError as error:
+            self.log.error("web", "the web interface cannot reach us: %s" % host.describe_os_error(error))
+
+    def _answer(self, request: dict[str, Any], standing: str) -> dict[str, Any] | Later:
         """One request of the control socket. Raises IsthmusError, for mistakes of our own too: the caller gets an
         answer.
         """
         try:
             from isthmus import commands
 
-            return commands.obey(self, request)
+            return commands.obey(self, request, standing)
         except IsthmusError:
             raise
         except Exception as error:  # noqa: BLE001 - as in _guarded()
@@ -347,6 +439,8 @@ DIRECTORIES = (  # option, what it is without it, what it is
     ("--config", CONFIG_DIR, "directory of the file isthmus"),
     ("--state", STATE_DIR, "directory of what outlives a reboot"),
     ("--run", RUN_DIR, "directory of the control socket"),
+    ("--deltas", DELTA_DIR, "directory of what uci has staged"),
+    ("--web", WEB_USER, "user that the web interface runs as; it may call, and do what its users' sessions may"),
     ("--hosts", "", "file for the names that aliases have (without it: hosts, beside the control socket)"),
 )
 
@@ -371,12 +465,12 @@ def _parse_directories(words: list[str]) -> list[str]:
     for name, default, what in DIRECTORIES:
         parser.add_argument(name, default=default, help="%s (default %s)" % (what, default or "none"))
     given = parser.parse_args(words)
-    return [given.config, given.state, given.run, given.hosts]
+    return [given.config, given.state, given.run, given.deltas, given.web, given.hosts]
 
 
 def main() -> int:
     """The program. Exit status 0 after a stop in good order, 1 where it could not start."""
-    config, state, run, hosts = _directories(sys.argv[1:])
+    config, state, run, deltas, web, hosts = _directories(sys.argv[1:])
     log = Log()
     host.leave_no_core()
     try:
@@ -384,13 +478,12 @@ def main() -> int:
         host.private_directory(run)
         lock = host.only_instance(run + "/lock")
         if lock is None:
-            log.error(
-                "isthmusd", "another isthmusd runs with %s; stop it, or give this one its own --run" % run
-            )
+            log.error("isthmusd", "another isthmusd runs with %s; stop it, or give this one its own --run" % run)
             return 1
         from isthmus.kernel.real import RealKernel
 
-        daemon = Daemon(RealKernel(), log, config, state, run, hosts)
+        daemon = Daemon(RealKernel(), log, config, state, run, hosts, web)
+        daemon.delta_dir = deltas
         daemon.start()
         os_cpython_start.end_loading()
     except KernelError as error:

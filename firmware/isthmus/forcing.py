@@ -100,7 +100,7 @@ class Forcing:
         names = [rule.name for rule in config.forced]
         self.chosen = {name: tunnel for name, tunnel in self.chosen.items() if name in names}
         self._doubts = {}
-        known = [_mark(exception) for exception in exceptions_of(config)]
+        known = [_mark(exception) for exception in exceptions_of(config) + config.withheld]
         spent = [mark for mark in self.spent if mark in known]
         if spent != self.spent:
             self.spent = spent

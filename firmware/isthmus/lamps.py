@@ -27,6 +27,7 @@ TRANSLATED = {
     "there": "the peer is behind an address translator, ",
     "both": "both routers are behind address translators, ",
 }
+BLOCKED_ESP = "plain ESP (IP protocol 50) did not get through, "
 PROTECTED, BLOCKED, EXPOSED = "protected", "blocked", "exposed"  # states of a forced rule, and no other
 BY_GUARD, BY_IPV6 = "guard", "ipv6"  # what lets it past the tunnel, beside the names of exceptions
 RECEIVING_MS = 10_000  # the probe alone makes the session's counter move every two seconds
@@ -64,6 +65,9 @@ def lamps(tunnel: Tunnel, keeper: Keeper, now: int) -> list[Lamp]:
 
 
 def _peer(tunnel: Tunnel, now: int) -> Lamp:
+    twins = tunnel.road.callers.trouble(now)
+    if twins is not None:
+        return Lamp("peer", BAD, str(twins))
     if tunnel.ike is not None and tunnel.liveness.seen_at is not None:
         who = format_ip(tunnel.road.remote) if tunnel.road.remote is not None else tunnel.config.remote
         text = "%s proved its identity %s ago (%s), last IKE message %s ago"
@@ -71,7 +75,8 @@ def _peer(tunnel: Tunnel, now: int) -> Lamp:
         text %= (who, ago(now - tunnel.ike_at), suite, ago(now - tunnel.liveness.seen_at))
         ports = tunnel.children.ports()
         if ports is not None:
-            text += "; %sESP travels in UDP from port %d to port %d" % ((TRANSLATED[tunnel.ike.nat],) + ports)
+            why = BLOCKED_ESP if tunnel.detour.is_on else TRANSLATED[tunnel.ike.nat]
+            text += "; %sESP travels in UDP from port %d to port %d" % ((why,) + ports)
         return Lamp("peer", OK, text)
     if tunnel.error is not None:
         return Lamp("peer", BAD, str(tunnel.error))
@@ -126,6 +131,8 @@ def _path(tunnel: Tunnel, now: int) -> Lamp:
     if probe.loss_percent() is None:
         return Lamp("path", WAIT, "the first probe is on its way")
     text = "no answer to the last probes (%d %% lost): a firewall on the way may drop ESP (IP protocol 50)"
+    if tunnel.detour.is_on:
+        text = "no answer to the last probes (%d %% lost), neither with plain ESP (IP protocol 50) nor with ESP in UDP"
     if tunnel.config.static is not None:
         text += ", or the peer's L2TP ids, cookies or sublayer differ from these, or it answers no ping on the tunnel"
     return Lamp("path", BAD, text % (probe.loss_percent() or 0))

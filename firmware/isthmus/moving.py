@@ -53,12 +53,23 @@ def refuses(tunnel: Tunnel, remote: bytes, now: int) -> bool:
 def settle(tunnel: Tunnel, action: ChildUp, now: int) -> Requests:
     """SAs are agreed: that is where the peer is. What we began where we are no longer is moved on at once."""
     road, local, remote = tunnel.road, action.inbound.destination, action.inbound.source
+    asked = _count_devices(tunnel, action, now)
     if action.role == INITIATOR and road.local not in (None, local) and road.remote == remote:
         if tunnel.ike is not None and tunnel.ike.mobike:
-            return [(verbs.MOVE, (road.local, road.remote))]
+            return asked + [(verbs.MOVE, (road.local, road.remote))]
         tunnel.retry_at = now
+        return asked
+    return asked + ([(verbs.FIND_WAY, remote)] if road.meet(local, remote) else [])
+
+
+def _count_devices(tunnel: Tunnel, action: ChildUp, now: int) -> Requests:
+    """Two devices with the peer's keys are told, once as long as they go on taking turns."""
+    if action.replaces is not None:
         return []
-    return [(verbs.FIND_WAY, remote)] if road.meet(local, remote) else []
+    before = tunnel.road.callers.trouble(now)
+    tunnel.road.callers.met((action.inbound.source, action.inbound.encap), now)
+    trouble = tunnel.road.callers.trouble(now)
+    return [(verbs.TELL, trouble)] if trouble is not None and before is None else []
 
 
 def pave(tunnel: Tunnel, now: int) -> None:

@@ -10,6 +10,7 @@ from isthmus.policy.leftover import leftover_sessions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.edge.log import Log
+    from isthmus.history import History
     from isthmus.kernel.contract import Kernel
     from isthmus.kernel.objects import KernelObject
     from isthmus.policy.derive import Derived
@@ -25,6 +26,7 @@ class Observer:
 
     def __init__(self, kernel: Kernel, log: Log, now: int) -> None:
         self.at = now
+        self.history: History | None = None  # from the first tunnel on that is up
         self._kernel = kernel
         self._log = log
         self._leftover: list[GuardSession] | None = None
@@ -93,3 +95,9 @@ class Observer:
             tunnel.observed(ours, session, now)
             eager = eager or tunnel.children.moving() or (tunnel.children.usable() and not tunnel.carried)
         self.at = now + (EAGER_OBSERVE_MS if eager else OBSERVE_MS)
+        if self.history is None and [tunnel for tunnel in tunnels if tunnel.probe.answering]:
+            from isthmus.history import History  # waiting.py
+
+            self.history = History()
+        if self.history is not None:
+            self.history.record(tunnels, now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from isthmus.crypto.suites import SuiteError, parse_esp_suite, parse_ike_suite
 from isthmus.policy.derive import COOKIE_BYTES
 from isthmus.policy.mtu import SMALLEST, inner_mtu
-from isthmus.proto.ike2.connection import Connection, Ppk, Retransmit
+from isthmus.proto.ike2.connection import Connection, KeySet, Ppk, Retransmit
 from isthmus.road import UNKNOWN
 from isthmus.wire.ike_ts import Selector
 from isthmus.wire.ip_numbers import IKE_PORT, L2TP
@@ -53,10 +53,11 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
         link=tunnel.derived.link,
         retransmit=Retransmit(config.retransmit_ms, RETRANSMIT_FACTOR, tries),
         roams=config.remote_id is not None,
-        force_encap=config.force_encap,
+        force_encap=config.force_encap or tunnel.detour.is_on,
         mobike=config.mobike,
         fragment=config.fragment,
         ppk=None if config.ppk is None else Ppk(config.ppk_id, config.ppk, config.ppk_required),
+        also=None if config.also is None else KeySet(config.also[0], Ppk(config.also[2], config.also[1], True)),
         answers=config.responds,
         inside=config.static.peer_inside if config.static is not None else None,
     )
@@ -64,8 +65,11 @@ def connection_of(tunnel: Tunnel) -> Connection | None:
 
 def mtu_of(tunnel: Tunnel) -> int:
     """Of the interface: configured, or computed from the way out and the cipher; never less than IPv6 needs."""
-    if tunnel.config.mtu is not None:
-        return tunnel.config.mtu
+    return tunnel.config.mtu if tunnel.config.mtu is not None else fitting_mtu(tunnel)
+
+
+def fitting_mtu(tunnel: Tunnel) -> int:
+    """The same, whatever is configured."""
     cipher = tunnel.children.cipher()
     if tunnel.road.way is None:
         return SMALLEST
@@ -95,6 +99,11 @@ def _cookie_bytes(derived: Derived | None) -> int:
     if derived is None:
         return COOKIE_BYTES
     return max(len(derived.local.cookie), len(derived.remote.cookie))
+
+
+def offered_ike(texts: list[str]) -> list[Suite]:
+    """Of these IKE suites those that this interpreter has the algorithms for. Raises SuiteError where it has none."""
+    return _offered(texts, parse_ike_suite)
 
 
 def _offered(texts: list[str], parse: Callable[[str], Suite]) -> list[Suite]:

@@ -1,9 +1,14 @@
-"""What a site needs of the world."""
+"""What a site needs of the world, and what may talk IKE beside its tunnels."""
 
 from __future__ import annotations
 
+from isthmus.proto.actions import Told
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isthmus.proto.actions import Action
     from isthmus.wire.addr import Endpoint
 
 
@@ -39,3 +44,33 @@ class Outlet:
     def spent_exceptions(self) -> list[str]:
         """What remember_spent() was given last, in this life or a former one."""
         raise NotImplementedError
+
+
+class Beside:
+    """Nobody talks IKE beside the tunnels, until somebody pairs (pairings.py). The site asks at every turn."""
+
+    def take(self, action: Action, now: int) -> bool:
+        """True for an action of the engine's that is no tunnel's affair: it is obeyed then."""
+        del action, now
+        return False
+
+    def resolved(self, name: str, addresses: list[bytes], failure: str, now: int) -> None:
+        """A name server's answer, or why there is none."""
+
+    def get_timer(self) -> int | None:
+        """When handle_timer wants to be called."""
+        return None
+
+    def handle_timer(self, now: int) -> None:
+        """Do what is due."""
+
+
+class Sleeper(Beside):
+    """Until somebody pairs: whoever is told something wakes what answers. wake: loads it, and puts it in our place."""
+
+    def __init__(self, wake: Callable[[], Beside]) -> None:
+        self._wake = wake
+
+    def take(self, action: Action, now: int) -> bool:
+        """See Beside."""
+        return isinstance(action, Told) and self._wake().take(action, now)

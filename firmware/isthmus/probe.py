@@ -38,6 +38,8 @@ class Probe:
         self.round_trip_ms: int | None = None
         self.answered_at: int | None = None
         self.sent = 0
+        self.answers = 0  # since the start, whatever is forgotten; before a path's first answer nothing counts as lost
+        self.losses = 0
 
     def restart(self, now: int) -> None:
         """The path is new: forget what was known of the old one, and probe at once."""
@@ -86,6 +88,8 @@ class Probe:
         self._note(True)
 
     def _note(self, arrived: bool) -> None:
+        self.answers += arrived
+        self.losses += not arrived and self.round_trip_ms is not None
         if arrived and not self.answering:
             self._results = []  # the probes before the path stood tell nothing about it
         self._results.append(arrived)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from isthmus.kernel.ways import Way
 from isthmus.policy.derive import Derived, derive, share_ids
 from isthmus.policy.given import free_mark, given
-from isthmus.troubles import NoAddressError, PeerInsideError, SamePeerError
+from isthmus.troubles import NoAddressError, PeerInsideError, SamePeerError, TwoDevicesError
 from isthmus.wire.addr import format_ip, is_ip, parse_ip
 from isthmus.wire.identity import Identity, identity_of_address
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from isthmus.config.model import TunnelConfig
     from isthmus.policy.desired import LocalAddress
 
+    Place = tuple[bytes, tuple[int, int] | None]
     Others = list[tuple[str, Derived]]  # the other tunnels of this site: name, what they derived
 
 
+TURNS, TURNS_MS = 4, 1_800_000  # so many changes between two places within so long are two devices
 UNKNOWN = bytes(4)  # in place of an address, as the kernel's policies have it
 
 
@@ -33,6 +35,30 @@ class Turn:
         self.connects = connects
         self.rederived = rederived
         self.news = news
+
+
+class Callers:
+    """From where the peer has proved itself anew, each time. One device that moves goes on to other places; two devices
+    with one key, such as a backup restored on a second router, take turns.
+    """
+
+    def __init__(self) -> None:
+        self._turns: list[tuple[Place, int]] = []  # where and when; a place that comes twice in a row stands here once
+
+    def met(self, place: Place, now: int) -> None:
+        """place: the peer's address, and the UDP ports around ESP or None."""
+        if self._turns and self._turns[-1][0] == place:
+            self._turns[-1] = (place, now)
+        else:
+            self._turns = self._turns[1 - TURNS :] + [(place, now)]
+
+    def trouble(self, now: int) -> TwoDevicesError | None:
+        """What there is to tell, as long as it goes on."""
+        last = [place for place, when in self._turns if now - when < TURNS_MS]
+        if len(last) < TURNS or [index for index in range(TURNS) if last[index] != last[index % 2]]:
+            return None
+        both = (format_ip(last[0][0]), format_ip(last[1][0]))
+        return TwoDevicesError("two devices with the peer's keys take turns, at %s and %s" % both)
 
 
 class Road:
@@ -50,6 +76,7 @@ class Road:
         self.local_id: Identity | None = config.local_id
         self.remote_id: Identity | None = config.remote_id
         self.derived: Derived | None = None
+        self.callers = Callers()
         self._between: tuple[bytes | None, bytes | None] | None = None  # the way's source, not always `local`
         self._told: tuple[bytes | None, bytes | None] | None = None  # what the engine knows
         self._answers: dict[str, tuple[list[bytes], str]] = {}
@@ -202,7 +229,7 @@ class Road:
             else:
                 derived.mark = free_mark(derived.reqid, [other.mark for _, other in others])
         else:
-            derived = derive(ids[0], ids[1], self.config.instance, self.config.psk)
+            derived = derive(ids[0], ids[1], self.config.instance, self.config.cookie_key or self.config.psk)
         for name, other in others:
             if share_ids(derived, other):
                 text = "between %s and %s there is tunnel %s already: both would have the same ids"

@@ -17,6 +17,7 @@ from isthmus.keeper import Keeper
 from isthmus.kernel.contract import KernelError
 from isthmus.mover import Mover
 from isthmus.observer import Observer
+from isthmus.outlet import Beside
 from isthmus.policy.guard import guard_text
 from isthmus.probe import in_ipv4
 from isthmus.proto import actions
@@ -63,6 +64,7 @@ class Site:
         self.keeper = Keeper(kernel, log, self.forcing.tally, now)
         self.observer = Observer(kernel, log, now)
         self.mover = Mover(self.engine, kernel, log)
+        self.beside = Beside()  # what talks IKE beside the tunnels: pairings.py
         self.guarded = False  # a configuration that could not be read may hold tunnels: the guard stands for them
         self._adopting: list[str] | None = None  # tunnels of the first configuration that may find SAs in the kernel
         self._todo: list[actions.Action] = []
@@ -185,6 +187,7 @@ class Site:
         """A name server's answer, or why there is none."""
         for tunnel in self.tunnels.values():
             tunnel.resolved(name, addresses, failure, now)
+        self.beside.resolved(name, addresses, failure, now)
         self.obey(now)
 
     def kernel_changed(self, kinds: set[str], now: int) -> None:
@@ -204,15 +207,10 @@ class Site:
 
     def get_timer(self) -> int:
         """When handle_timer wants to be called."""
-        timers = [self.observer.at]
-        for timer in (self.engine.get_timer(), self.keeper.get_timer(), self._way_at, self.forcing.get_timer()):
-            if timer is not None:
-                timers.append(timer)
-        for tunnel in self.tunnels.values():
-            timer = tunnel.get_timer()
-            if timer is not None:
-                timers.append(timer)
-        return min(timers)
+        timers = [self.engine.get_timer(), self.keeper.get_timer(), self._way_at, self.forcing.get_timer()]
+        timers += [tunnel.get_timer() for tunnel in self.tunnels.values()]
+        timers.append(self.beside.get_timer())
+        return min([timer for timer in timers if timer is not None] + [self.observer.at])
 
     def handle_timer(self, now: int, wall: int | None = None) -> None:
         """Do what is due, and compare the kernel with what is wanted where there is a reason. wall: Unix seconds."""
@@ -234,6 +232,7 @@ class Site:
             timer = tunnel.get_timer()
             if timer is not None and now >= timer:
                 tunnel.handle_timer(now)
+        self.beside.handle_timer(now)
         self.obey(now)
         if now >= self.observer.at:
             self.observe(now)
@@ -285,7 +284,8 @@ class Site:
             name = getattr(action, "name", None)
             if name is not None:
                 self._touched.add(name)
-            self._actions[type(action)](action)
+            if not self.beside.take(action, self._now):
+                self._actions[type(action)](action)
         return busy
 
     def _obey_tunnel(self, tunnel: Tunnel) -> bool:
@@ -327,6 +327,7 @@ class Site:
             actions.PeerMoved: tell(Tunnel.peer_moved),
             actions.PathProbed: tell(Tunnel.path_probed),
             actions.PeerSeen: tell(Tunnel.peer_seen),
+            actions.Told: lambda _: None,
             actions.Failed: self._failed,
         }
 
@@ -348,6 +349,7 @@ class Site:
             verbs.PROBE_PATH: self._probe_path,
             verbs.RECONCILE: lambda _, __: self.keeper.hurry(self._now),
             verbs.PROBE: self._probe,
+            verbs.TELL: lambda tunnel, error: self.log.warning(tunnel.name, "%s; %s" % (error, error.remedy)),
         }
 
     def _install_inbound(self, action: actions.InstallSa) -> None:

@@ -8,7 +8,7 @@ or "exposed", "by", "otherwise", "why", "tunnel"}], "warnings": [{"code", "level
 peer's] or null, "nat": "none", "here", "there", "both" or null, "uplink" or null,
 "path_mtu" or null} or null, "interface", "mtu",
 "lamps": [{"name", "state", "evidence"}], "error": {"code", "message", "remedy", "ago_s"} or null, "refusal": the same
-with "source", or null, "retry_in_s" or null}]}
+with "source", or null, "retry_in_s" or null}], "trial": a change on trial (changing.py, status()) or null}
 """
 
 from __future__ import annotations
@@ -56,9 +56,10 @@ def _seconds(now: int, then: int | None) -> int | None:
 
 def _tunnel(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
     error = None
-    if tunnel.error is not None:
-        error = error_answer(tunnel.error)
-        error["ago_s"] = _seconds(now, tunnel.error_at)
+    trouble = tunnel.error or tunnel.road.callers.trouble(now)
+    if trouble is not None:
+        error = error_answer(trouble)
+        error["ago_s"] = _seconds(now, tunnel.error_at) if trouble is tunnel.error else 0
     refusal = None
     if tunnel.refusal is not None:
         refusal = error_answer(tunnel.refusal.error)

@@ -60,6 +60,16 @@ class SaLostError(IsthmusError):
     remedy = "nothing to do here, new ones are agreed; to find who does it: ip -t xfrm monitor"
 
 
+class TwoDevicesError(IsthmusError):
+    """Two devices have the peer's keys, and take the tunnel from each other."""
+
+    code = "two-devices"
+    remedy = (
+        "one of them runs a copy of the other's configuration: take it off the net, reset it, and pair it anew; if"
+        " nobody knows it, the keys are stolen: end this tunnel on both sides (isthmus unpair) and pair again"
+    )
+
+
 class SpentKeysError(IsthmusError):
     """An SA was to be installed a second time: what is left of its keys are zeros."""
 

@@ -6,12 +6,12 @@ hold; somebody else makes it so. The state is not stored but read off the facts 
 
 from __future__ import annotations
 
-from isthmus import moving, verbs
+from isthmus import detour, moving, verbs
 from isthmus.backoff import Backoff
 from isthmus.children import Children
 from isthmus.errors import IsthmusError
 from isthmus.facts import facts_of
-from isthmus.liveness import ASK, Liveness
+from isthmus.liveness import Liveness
 from isthmus.offer import connection_of, mtu_of
 from isthmus.path import Path
 from isthmus.policy.desired import guard_session, objects_of
@@ -75,6 +75,7 @@ class Tunnel:
         self.ike: IkeUp | None = None
         self.ike_at = now
         self.liveness = Liveness(config.dpd_ms, now)
+        self.detour = detour.Detour()
         self.session: Session | None = None
         self.received_at: int | None = None
         self.changed_at = now
@@ -240,6 +241,7 @@ class Tunnel:
             self._ask(verbs.DELETE)
             self._end()
         if turn.connects:
+            self.detour.is_on = False  # this road may be a better one
             self._ask(verbs.CONNECT)
         moving.pave(self, now)
         if turn.moved and self.attempting:  # from where nobody will hear the answer
@@ -394,6 +396,7 @@ class Tunnel:
                 self.attempting = False  # the peer's own attempt goes on; should it fail, it is our turn again
                 self.retry_at = None if self.children.usable() else now + ANSWER_MS
             elif self.wanted and self.attempting:
+                self._requests += detour.attempt_failed(self, action.error, now)
                 self._failed(action.error, now, True)
         else:
             self.refusal = Refusal(action.error, action.source, now)
@@ -418,6 +421,8 @@ class Tunnel:
         carried = session is not None and self.wanted and self.children.usable()
         if carried and not self.carried:
             self.probe.restart(now)
+            if self.config.static is None:  # a stranger may never answer a probe
+                self.liveness.path_made(now)
         self.carried = carried
         if self.children.lost and self.wanted:
             self._lost(now)
@@ -480,7 +485,8 @@ class Tunnel:
                 self.liveness.path_lost(now)
         for verb, value in self.renewal.due(self.ike is not None, now):
             self.renew(verb, value, now)
-        self._look_alive(now)
+        if self.ike is not None:
+            self._requests += detour.look_alive(self, now)
         self._requests += moving.due(self, now)
         if self.retry_at is not None and now >= self.retry_at:
             self._attempt(now)
@@ -491,10 +497,3 @@ class Tunnel:
             self._ask(verb, value)
         elif self.config.initiates and not self.attempting:
             self.retry_at = now
-
-    def _look_alive(self, now: int) -> None:
-        for word in self.liveness.due(self.children.packets_in, self.probe.answering, now) if self.ike else []:
-            if word == ASK:
-                self._ask(verbs.CHECK_PEER)
-            elif self.config.initiates and not self.attempting:
-                self.retry_at = now

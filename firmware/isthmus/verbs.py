@@ -16,4 +16,5 @@ ABANDON = "abandon"  # every attempt, and every IKE SA but the one with this ike
 INSTALL = "install"  # SaSpec to put into the kernel now
 RECONCILE = "reconcile"  # desired() has changed
 PROBE_PATH = "probe path"  # the size of an IP datagram that is not to be cut; answered by path_probed()
+TELL = "tell"  # an error that ends nothing, for the log
 PROBE = "probe"  # the ICMPv6 message for the peer's link-local address

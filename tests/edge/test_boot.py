@@ -41,6 +41,13 @@ reload() { start; }
 procd_open_instance() { echo "open"; }
 procd_set_param() { echo "param $*"; }
 procd_close_instance() { echo "close"; }
+procd_open_data() { echo "data {"; }
+procd_close_data() { echo "}"; }
+json_add_array() { echo "$1 ["; }
+json_close_array() { echo "]"; }
+json_add_object() { echo "{"; }
+json_close_object() { echo "}"; }
+json_add_string() { echo "$1=$2"; }
 procd_add_reload_trigger() { echo "trigger $*"; }
 procd_send_signal() { echo "signal $*"; }
 script=$1; action=$2
@@ -175,6 +182,24 @@ class InitTest(Booted):
         self.assertIn("param respawn 3600 5 0", said)
         self.assertEqual(said.split("\n")[-2], "close")
         self.assertIn("signal isthmus * HUP", self.run_init("etc/init.d/isthmus", "reload_service"))
+
+    def test_fw4_lets_in_who_calls(self) -> None:
+        """What fw4 makes of a service's `firewall` data: a rule for each of its objects, in the chain of that zone."""
+        said = self.run_init("etc/init.d/isthmus", "start")
+        data = said.partition("data {\nfirewall [\n")[2].partition("]\n}\n")[0]
+        self.assertIn("close", said.partition(data)[2], "within the instance")
+        rules = [dict(line.split("=") for line in part.split()) for part in self.objects(data)]
+        common = {"type": "rule", "src": "wan", "target": "ACCEPT"}
+        self.assertEqual(rules, [{**common, "proto": "udp", "dest_port": "500,4500"}, {**common, "proto": "esp"}])
+        text = "table inet fw4 {\n\tchain input_wan {\n"
+        for rule in rules:
+            ports = "%s dport { %s }" % (rule["proto"], rule["dest_port"]) if "dest_port" in rule else ""
+            text += "\t\tmeta l4proto %s %s counter accept\n" % (rule["proto"], ports)
+        subprocess.run(["nft", "-c", "-f", "-"], input=text + "\t}\n}\n", text=True, timeout=30, check=True)
+
+    @staticmethod
+    def objects(data: str) -> list[str]:
+        return [part.partition("{\n")[2].replace(" ", ",") for part in data.split("}\n") if part]
 
 
 class PackageTest(Booted):

@@ -13,6 +13,7 @@ import unittest
 
 from isthmus import cli, daemon, status
 from isthmus.config.model import load
+from isthmus.edge.control import OWNER
 from isthmus.edge.os_cpython import describe_exception
 from isthmus.kernel.contract import EIO, KernelError
 from isthmus.proto.ike2 import auth, child, init, ke
@@ -193,9 +194,10 @@ class Files(DaemonTest):
 
     def test_a_good_configuration(self):
         self.configure("", TUNNEL.replace("correct horse battery", PLANTED) % "")
-        ask = self.start()._answer
-        answers = [ask({"command": "status"}), ask({"command": "show", "tunnel": "branch"})]
-        answers += [ask({"command": "down", "tunnel": "branch"}), ask({"command": "reload"})]
+        daemon = self.start()
+        requests = [{"command": "status"}, {"command": "show", "tunnel": "branch"}]
+        requests += [{"command": "down", "tunnel": "branch"}, {"command": "reload"}]
+        answers = [daemon._answer(request, OWNER) for request in requests]
         self.check(*[json.dumps(answer) for answer in answers])
 
     def test_mistakes_around_the_secret(self):

@@ -55,6 +55,19 @@ class CliTest(Served):
         self.assertEqual(json.loads(self.run_cli("status", "--json")[1]), self.result)
         self.assertEqual(json.loads(self.run_cli("--json", "status")[1]), self.result)
 
+    def test_history(self) -> None:
+        self.result = {
+            "tunnel": "branch", "span": "15min", "step_s": 10, "newest_ms": 5000, "in": [None] * 89 + [125_000],
+            "out": [None] * 90, "probes": [0] * 89 + [4], "lost": [0] * 89 + [1],
+        }  # fmt: skip
+        status, out, _ = self.run_cli("history", "branch", "--span", "15min")
+        self.assertEqual((status, self.asked[-1]["span"], self.asked[-1]["tunnel"]), (0, "15min", "branch"))
+        self.assertIn("received: at most 1.0 Mbit/s, on average 1.0 Mbit/s, about 625 kB in all", out)
+        self.assertIn("probes lost: 1 of 4 (25.0 %)", out)
+        self.assertEqual(json.loads(self.run_cli("history", "branch", "--json")[1]), self.result)
+        self.assertEqual(self.asked[-1]["span"], "day")
+        self.assertEqual(self.run_cli("history", "branch", "--span", "week")[0], 2)
+
     def test_what_was_not_understood(self) -> None:
         self.assertEqual(self.run_cli()[0], 2)
         self.assertEqual(self.run_cli("halt")[0], 2)
@@ -85,7 +98,7 @@ class CliTest(Served):
         self.addCleanup(setattr, time, "time", time.time)
         time.time = iter([0.0, 1e9, 0.0, 1e9, 0.0, 1e9] + [0.0] * 1000).__next__
         states = [report("negotiating"), report("negotiating"), report("up")]
-        self.server._handle = lambda request: states.pop(0) if request["command"] == "status" else {}
+        self.server._handle = lambda request, _standing: states.pop(0) if request["command"] == "status" else {}
         self.assertEqual(self.run_cli("up", "branch")[0], 0)
 
     def test_foreign_text_does_not_reach_the_terminal(self) -> None:
@@ -102,7 +115,7 @@ class CliTest(Served):
             for character in "\x1b\x9b\u202e":
                 self.assertNotIn(character, out)
 
-        def refuse(_request: dict) -> dict:
+        def refuse(_request: dict, _standing: str) -> dict:
             raise IsthmusError(evil, evil)
 
         self.server._handle = refuse

@@ -12,11 +12,22 @@ import time
 import unittest
 
 from isthmus.edge import os_cpython as host
-from isthmus.edge.control import LONGEST_REQUEST, MOST_CALLERS, SOCKET_NAME, DaemonAwayError, ask
+from isthmus.edge.control import (
+    GUEST,
+    LONGEST_REQUEST,
+    MOST_CALLERS,
+    OWNER,
+    SOCKET_NAME,
+    DaemonAwayError,
+    Later,
+    ask,
+)  # fmt: skip
 from isthmus.errors import IsthmusError
+from isthmus.users.queue import MOST_OF_GUESTS, MOST_STRANGERS
 from tests.edge.world import NOBODY, Folder, Served, run_as, wait_for
 
 STATUS = b'{"command": "status"}\n'
+GUEST_UID = 4242  # nobody's, but for a moment
 
 
 class AnswerTest(Served):
@@ -55,9 +66,9 @@ class AnswerTest(Served):
         """Each answer takes 20 ms; a second caller must not wait for all 200 of the first."""
         inner = self.server._handle
 
-        def slowly(request: dict) -> dict:
+        def slowly(request: dict, standing: str) -> dict:
             time.sleep(0.02)
-            return inner(request)
+            return inner(request, standing)
 
         self.server._handle = slowly
         greedy, other = self.connect(), self.connect()
@@ -97,7 +108,7 @@ class RefusedTest(Served):
 
     def test_unknown_commands(self) -> None:
         for command in (b'"halt"', b'""', b"null", b"7", b"[]", b"{}", b'["status"]', b'"STATUS"'):
-            self.refused(b'{"command": %s}' % command, "unknown command; allowed: down, policy, policy-")
+            self.refused(b'{"command": %s}' % command, "unknown command; allowed: apply, ")
         self.refused(b"{}", "unknown command")
 
     def test_fields_of_the_wrong_type_or_name(self) -> None:
@@ -129,14 +140,14 @@ class RefusedTest(Served):
 
 class CallerTest(Served):
     def test_one_more_than_may_call(self) -> None:
-        crowd = [self.connect() for _ in range(MOST_CALLERS)]
+        crowd = [self.connect() for _ in range(MOST_CALLERS[OWNER])]
         for sock in crowd:
             sock.sendall(STATUS)
             self.assertTrue(self.read_lines(sock)[0]["ok"])
         one_more = self.connect()
         self.assertEqual(self.read_lines(one_more), [])
         crowd[0].close()
-        self.assertTrue(wait_for(lambda: len(self.server._callers) < MOST_CALLERS))
+        self.assertTrue(wait_for(lambda: len(self.server._callers) < MOST_CALLERS[OWNER]))
         self.assertEqual(ask(str(self.path), {"command": "version"}), {"fine": True})
 
     def test_callers_that_hang_up_at_any_moment(self) -> None:
@@ -159,26 +170,151 @@ class CallerTest(Served):
     def test_another_user_is_refused(self) -> None:
         os.chmod(self.path, 0o755)
         os.chmod(self.path / SOCKET_NAME, 0o666)
-
-        def call() -> None:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.settimeout(5)
-            sock.connect(str(self.path / SOCKET_NAME))
-            try:
-                sock.sendall(STATUS)
-                data = sock.recv(100)
-            except ConnectionError:
-                data = b""
-            if not data:
-                raise OSError(errno.EPERM, "hung up")
-
-        self.assertEqual(run_as(NOBODY, call), errno.EPERM)
+        self.assertEqual(run_as(NOBODY, self.call), errno.EPERM)
         self.assertEqual(self.asked, [])
+
+    def call(self) -> None:
+        """Ask for the status. Raises OSError where nobody answers."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(5)
+        sock.connect(str(self.path / SOCKET_NAME))
+        try:
+            sock.sendall(STATUS)
+            data = sock.recv(100)
+        except ConnectionError:
+            data = b""
+        if not data:
+            raise OSError(errno.EPERM, "hung up")
+
+    def test_the_web_interface_is_a_guest_and_nobody_else_is(self) -> None:
+        self.server.open_to((GUEST_UID, GUEST_UID))
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o710)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path / SOCKET_NAME).st_mode), 0o660)
+        self.assertEqual(run_as(GUEST_UID, self.call), 0)
+        self.assertEqual(self.standings, [GUEST])
+        self.assertEqual(run_as(NOBODY, self.call), errno.EACCES)
+        self.assertEqual(run_as(GUEST_UID, lambda: os.listdir(self.path)), errno.EACCES)
+        ask(str(self.path), {"command": "version"})
+        self.assertEqual(self.standings, [GUEST, OWNER])
+        self.server.open_to(None)
+        self.assertEqual(run_as(GUEST_UID, self.call), errno.EACCES)
+        self.assertEqual(len(self.standings), 2)
+
+    def test_a_member_of_the_group_is_no_guest(self) -> None:
+        self.server.open_to((GUEST_UID, GUEST_UID))
+        self.assertEqual(run_as(GUEST_UID + 1, self.call, GUEST_UID), errno.EPERM)
+        self.assertEqual(self.standings, [])
+
+    def test_all_whose_passwords_wait_leave_a_place(self) -> None:
+        one_under_way = 1
+        self.assertLess(MOST_STRANGERS + MOST_OF_GUESTS + one_under_way, MOST_CALLERS[GUEST])
+
+    def test_guests_leave_places_for_root(self) -> None:
+        self.server.open_to((GUEST_UID, GUEST_UID))
+        read, write = os.pipe()
+        held = os.fork()
+        if not held:
+            try:
+                os.setgid(GUEST_UID)
+                os.setuid(GUEST_UID)
+                crowd = [host.connect_control(str(self.path / SOCKET_NAME), 5000) for _ in range(40)]
+                os.write(write, b"%d" % len(crowd))
+                time.sleep(30)
+            finally:
+                os._exit(0)
+        try:
+            self.assertEqual(os.read(read, 10), b"40")
+            self.assertTrue(wait_for(lambda: len(self.server._callers) == MOST_CALLERS[GUEST]))
+            self.assertEqual(ask(str(self.path), {"command": "version"}), {"fine": True})
+            self.assertTrue(wait_for(lambda: len(self.server._callers) == MOST_CALLERS[GUEST]))
+        finally:
+            os.kill(held, 9)
+            os.waitpid(held, 0)
+            os.close(read)
+            os.close(write)
+        self.assertTrue(wait_for(lambda: not self.server._callers))
+
+    def test_a_descriptor_that_is_sent_along_is_not_taken(self) -> None:
+        read, write = os.pipe()
+        sock = self.connect()
+        socket.send_fds(sock, [STATUS], [write])
+        os.close(write)
+        self.assertTrue(self.read_lines(sock)[0]["ok"])
+        self.assertEqual(os.read(read, 1), b"", "somebody else has it")
+        os.close(read)
 
     def test_modes_keep_others_out(self) -> None:
         self.assertEqual(stat.S_IMODE(os.stat(self.path / SOCKET_NAME).st_mode), 0o600)
         os.chmod(self.path, 0o755)
         self.assertEqual(run_as(NOBODY, lambda: host.connect_control(str(self.path / SOCKET_NAME), 1000)), errno.EACCES)
+
+
+class LaterTest(Served):
+    def setUp(self) -> None:
+        super().setUp()
+        self.laters: list[Later] = []
+        self.server._handle = self.later
+
+    def later(self, request: dict, _standing: str) -> dict | Later:
+        if request["command"] == "version":
+            return {"fine": True}
+        self.laters.append(Later())
+        return self.laters[-1]
+
+    def in_the_loop(self, what: object) -> None:
+        """Run it where the daemon would: between two turns."""
+        read, write = os.pipe()
+        done = threading.Event()
+
+        def call(fd: int) -> None:
+            self.loop.forget(fd)
+            what()
+            done.set()
+
+        self.loop.on_readable(read, call)
+        os.write(self.wake_write, b"!")
+        os.write(write, b"!")
+        self.assertTrue(done.wait(10))
+        os.close(read)
+        os.close(write)
+
+    def test_an_answer_that_comes_later_keeps_nobody_waiting(self) -> None:
+        sock = self.connect()
+        sock.sendall(b'{"id": 5, "command": "status"}\n{"id": 6, "command": "version"}\n')
+        self.assertTrue(wait_for(lambda: self.laters))
+        self.assertEqual(ask(str(self.path), {"command": "version"}), {"fine": True})
+        self.in_the_loop(lambda: self.laters[0].done({"late": True}))
+        answers = self.read_lines(sock, 2)
+        self.assertEqual(answers[0], {"id": 5, "ok": True, "result": {"late": True}})
+        self.assertEqual(answers[1]["id"], 6)
+
+    def test_a_refusal_that_comes_later(self) -> None:
+        sock = self.connect()
+        sock.sendall(STATUS)
+        self.assertTrue(wait_for(lambda: self.laters))
+        self.in_the_loop(lambda: self.laters[0].failed(IsthmusError("no", "try", "refused")))
+        self.assertEqual(self.read_lines(sock)[0]["error"], {"code": "refused", "message": "no", "remedy": "try"})
+
+    def test_whoever_hangs_up_meanwhile_costs_nothing(self) -> None:
+        sock = self.connect()
+        sock.sendall(STATUS)
+        self.assertTrue(wait_for(lambda: self.laters))
+        sock.close()
+        turns = self.turns
+        time.sleep(0.3)
+        self.assertTrue(self.turns - turns < 10, "the loop spins")
+        self.in_the_loop(lambda: self.laters[0].done({}))
+        self.assertTrue(wait_for(lambda: not self.server._callers))
+        self.assertEqual(ask(str(self.path), {"command": "version"}), {"fine": True})
+
+    def test_an_answer_that_is_there_at_once(self) -> None:
+        def at_once(_request: dict, _standing: str) -> Later:
+            later = Later()
+            later.done({"soon": True})
+            return later
+
+        self.server._handle = at_once
+        self.assertEqual(ask(str(self.path), {"command": "status"}), {"soon": True})
 
 
 class AwayTest(Folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -9,6 +10,8 @@ import unittest
 from types import SimpleNamespace
 
 from isthmus import daemon as module
+from isthmus.config.replace import UNFINISHED
+from isthmus.edge.control import OWNER
 from isthmus.edge.log import Log
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import EINVAL, KernelError
@@ -132,6 +135,22 @@ class Life(DaemonTest):
         self.assertIsNotNone(self.kernel.guard_get())
         self.assertTrue(self.said("guard of the last run"))
 
+    def test_what_a_power_cut_left_of_a_key_is_swept(self) -> None:
+        self.assertEqual(module.UNFINISHED, UNFINISHED)
+        (self.path / "secrets").mkdir()
+        left = [self.path / "secrets" / ".branch.ppk.isthmus-new", self.path / "config" / ".isthmus.isthmus-new"]
+        kept = [self.path / "secrets" / name for name in ("branch.ppk", ".other", "x.isthmus-new")]
+        for path in (*left, *kept):
+            path.write_text("geheim-geheim-geheim")
+        with open(self.path / "config" / "isthmus", "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # somebody writes just now: these may be theirs
+            self.start()
+            self.assertEqual([path.exists() for path in (*left, *kept)], [True] * 5)
+            self.daemon.edge.close()
+            self.daemon._control.close()
+        self.start()
+        self.assertEqual([path.exists() for path in (*left, *kept)], [False] * 2 + [True] * 3)
+
     def test_a_broken_file_at_start_leaves_the_guard(self) -> None:
         self.configure("", "config tunnel\n option nonsense\n")
         daemon = self.start()
@@ -155,7 +174,7 @@ class Life(DaemonTest):
     def test_a_strange_list_of_paused_tunnels(self) -> None:
         for text in ("{}", "[" * 100_000, "null", "[[], 7, null]", "\x00"):
             (self.path / "state" / module.PAUSED_FILE).write_text(text)
-            self.assertEqual(module.Daemon._read_paused(self.reader()), [])
+            self.assertEqual(module.Daemon.read_paused(self.reader()), [])
 
     def reader(self) -> module.Daemon:
         daemon = module.Daemon.__new__(module.Daemon)
@@ -199,7 +218,7 @@ class Life(DaemonTest):
         self.configure(" option enabled 0\n")
         daemon = self.start()
         with self.assertRaises(IsthmusError) as caught:
-            daemon._answer({"command": "up", "tunnel": "branch"})
+            daemon._answer({"command": "up", "tunnel": "branch"}, OWNER)
         self.assertEqual(caught.exception.code, "disabled")
 
     def test_a_stop_with_a_mistake_still_takes_the_others_down(self) -> None:
@@ -240,7 +259,7 @@ class Life(DaemonTest):
         host, there = b"\xc0\xa8\x4d\x05", b"\x09\x09\x09\x09"
         self.kernel.known_flows = [Flow(2, 17, host, 4000, there, 443, there, 443, LOOPBACK, 4000)]
         self.configure("", TUNNEL % "" + self.RULE % "192.168.77.5")
-        daemon._answer({"command": "reload"})
+        daemon._answer({"command": "reload"}, OWNER)
         self.assertEqual(self.kernel.known_flows, [], "it began when there was no rule")
 
     def test_an_exception_that_is_over_is_told(self) -> None:
@@ -252,19 +271,19 @@ class Life(DaemonTest):
         text = "config redirect\n option src wan\n option proto udp\n option src_dport 500\n option dest_ip 192.0.2.9\n"
         (self.path / "config" / "firewall").write_text(text)
         daemon = self.start()
-        warnings = daemon._answer({"command": "status"})["policy"]["warnings"]
+        warnings = daemon._answer({"command": "status"}, OWNER)["policy"]["warnings"]
         self.assertEqual([row["level"] for row in warnings], ["error"])
         self.assertTrue(warnings[0]["remedy"])
-        said = daemon._answer({"command": "reload"})["warnings"]
+        said = daemon._answer({"command": "reload"}, OWNER)["warnings"]
         self.assertTrue([text for text in said if warnings[0]["message"] in text])
         (self.path / "config" / "firewall").unlink()
-        said = daemon._answer({"command": "reload"})["warnings"]
+        said = daemon._answer({"command": "reload"}, OWNER)["warnings"]
         self.assertFalse([text for text in said if warnings[0]["message"] in text])
 
     def test_everything_answers_in_json(self) -> None:
         daemon = self.start()
         for request in ({"command": "status"}, {"command": "show", "tunnel": "branch"}, {"command": "version"}):
-            text = json.dumps(daemon._answer(request))
+            text = json.dumps(daemon._answer(request, OWNER))
             self.assertNotIn("correct horse", text)
 
 

@@ -49,6 +49,7 @@ class LogTest(unittest.TestCase):
 
     def test_foreign_text_stays_in_its_line(self) -> None:
         ends, moves = ("\n", "\r", "\x85", "\u2028"), ("\x1b[2J", "\x00", "\x7f", "\x9b", "\u202e", "\u2066", "\u200b")
+        moves += ("\u061c", "\u00ad", "\ufff9", "\U000e0041")
         for evil in (*ends, *moves, "\ud800"):
             self.clock.lines = []
             forged = f"b{evil}c"
@@ -85,6 +86,57 @@ class LogTest(unittest.TestCase):
         self.log.once("warning", "ike", "refused a call from 198.51.100.1:7")
         self.assertIn("repeated", self.clock.lines[-1])
         self.assertTrue(len(self.log._said) <= REMEMBERED + 1)
+
+
+class MemoryTest(unittest.TestCase):
+    """What `isthmus log` shows."""
+
+    setUp = LogTest.setUp
+
+    def texts(self, **named: object) -> list[str]:
+        return [line["text"] for line in self.log.recent(**named)["lines"]]
+
+    def test_the_last_of_what_was_written(self) -> None:
+        self.log.level = "notice"
+        for number in range(5):
+            self.log.notice("branch" if number % 2 else "ike", f"line {number}")
+        self.log.debug("branch", "unseen")
+        self.assertEqual(self.texts(), [f"line {number}" for number in range(5)])
+        self.assertEqual(self.texts(count=2), ["line 3", "line 4"])
+        self.assertEqual(self.texts(subject="branch"), ["line 1", "line 3"])
+        first = self.log.recent(count=1, subject="branch")["lines"][0]
+        row = {"number": 4, "time": "2026-01-02 03:04:05", "level": "notice", "subject": "branch", "text": "line 3"}
+        self.assertEqual(first, row)
+
+    def test_who_follows_misses_nothing(self) -> None:
+        for number in range(7):
+            self.log.notice("ike", f"line {number}")
+        seen, after = [], 2
+        for _ in range(3):
+            answer = self.log.recent(after, 2)
+            seen += [line["text"] for line in answer["lines"]]
+            after = answer["next"]
+        self.assertEqual(seen, [f"line {number}" for number in range(2, 7)])
+        self.assertEqual(self.log.recent(after), {"lines": [], "next": 7, "lost": False})
+
+    def test_it_takes_no_more_memory_than_it_may(self) -> None:
+        for number in range(module.KEPT_LINES + 10):
+            self.log.notice("x", str(number))
+        self.assertEqual(len(self.texts()), module.KEPT_LINES)
+        self.assertEqual(self.texts(count=1), [str(module.KEPT_LINES + 9)])
+        for _ in range(100):
+            self.log.notice("x", "y" * 2000)
+        held = self.log.recent()
+        self.assertLessEqual(sum(len(line["text"]) for line in held["lines"]), module.KEPT_CHARACTERS)
+        self.assertGreater(len(held["lines"]), 20)
+        self.assertEqual(self.log._characters, sum(len(row["text"]) + 1 for row in held["lines"]))
+        self.assertTrue(self.log.recent(1)["lost"])
+        self.assertFalse(self.log.recent(held["next"] - 1)["lost"])
+
+    def test_foreign_text_is_harmless_here_too(self) -> None:
+        self.log.notice("a\x1b[2J", "b\nc\u202e")
+        line = self.log.recent()["lines"][0]
+        self.assertEqual((line["subject"], line["text"]), ("a?[2J", "b?c?"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import unittest
 
 from isthmus.edge import os_cpython as host
 from isthmus.edge import os_cpython_udp as udp
-from isthmus.edge.loop import Loop
+from isthmus.edge.loop import LONGEST_TURN_MS, Loop
 from isthmus.wire import icmp4
 from isthmus.wire.addr import parse_ip
 from tests.edge.world import arrived, own_network, wait_for
@@ -234,6 +234,18 @@ class LoopTest(unittest.TestCase):
         os.write(self.write, b"4")
         self.loop.turn(1000, 5)
         self.assertEqual(self.seen[3:], ["never read"] * 5)
+
+    def test_who_asks_and_asks_does_not_keep_timers_waiting(self) -> None:
+        """What takes as long as a turn may is served once in it, however many rounds there could be."""
+        os.write(self.write, b"!")
+
+        def slowly(_fd: int) -> None:
+            self.seen.append("served")
+            time.sleep(LONGEST_TURN_MS / 1000)
+
+        self.loop.on_readable(self.read, slowly)
+        self.loop.turn(1000, 8)
+        self.assertEqual(self.seen, ["served"])
 
     def test_readers_and_writers_come_and_go(self) -> None:
         self.loop.on_readable(self.read, lambda fd: self.seen.append("read"))

@@ -47,6 +47,7 @@ class Served(Folder):
     def setUp(self) -> None:
         super().setUp()
         self.asked: list[dict] = []
+        self.standings: list[str] = []
         self.result: dict = {"fine": True}
         self.loop = Loop()
         self.server = ControlServer(self.loop, str(self.path / SOCKET_NAME), self.handle)
@@ -59,8 +60,9 @@ class Served(Folder):
         self.thread.start()
         self.addCleanup(self.stop)
 
-    def handle(self, request: dict) -> dict:
+    def handle(self, request: dict, standing: str) -> dict:
         self.asked.append(request)
+        self.standings.append(standing)
         if request["command"] == "reload":
             raise IsthmusError("the file is wrong", "mend it", "configuration")
         return self.result
@@ -131,15 +133,17 @@ def arrived(port: UdpPort) -> list:
     return found
 
 
-def run_as(uid: int, what: object) -> int:
-    """Run what() in a child of another user; its exit status: 0 if it returned, what.errno or 255 if it raised."""
+def run_as(uid: int, what: object, gid: int | None = None) -> int:
+    """Run what() in a child of another user (and group, else the same number); its exit status: 0 if it returned,
+    what.errno or 255 if it raised.
+    """
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     status = 255
     try:
         os.setgroups([])
-        os.setgid(uid)
+        os.setgid(uid if gid is None else gid)
         os.setuid(uid)
         what()
         status = 0

@@ -7,18 +7,22 @@ import random
 import time
 import unittest
 
-from isthmus.edge.control import COMMANDS, LONGEST_REQUEST, RequestError, check_request
+from isthmus.edge.calls import ALWAYS, COMMANDS, RequestError, check_request
+from isthmus.edge.control import LONGEST_REQUEST
 from tests.counts import cases
 
 SEED = 20260722
+LONGEST_ERROR = len(", ".join(COMMANDS)) + 60  # the one that names every command
 GOOD = (
     {"command": "status"}, {"command": "status", "tunnel": "branch"}, {"id": 1, "command": "show", "tunnel": "x"},
     {"id": "a", "command": "up", "tunnel": "b"}, {"command": "down", "tunnel": "b"}, {"command": "reload"},
+    {"command": "login", "user": "alice", "password": "correct horse", "source": "192.168.1.7", "mark": "00"},
+    {"command": "up", "tunnel": "b", "token": "ab" * 32, "quiet": True}, {"command": "user-code"},
 )  # fmt: skip
 PIECES = (
     b"{", b"}", b"[", b"]", b'"', b":", b",", b"\\", b"\\u0000", b"\\ud800", b"\x00", b"\xff", b"\xef\xbb\xbf", b"null",
     b"true", b"NaN", b"-Infinity", b"1e999", b"-0", b"0.1", b"9" * 5000, b'"command"', b'"tunnel"', b'"id"', b" ",
-    b'"status"', b"\xfe\xff\x00{", b"[" * 2000, b'{"a":' * 2000,
+    b'"status"', b'"token"', b'"login"', b'"password"', b"\xfe\xff\x00{", b"[" * 2000, b'{"a":' * 2000,
 )  # fmt: skip
 VALUES = (None, True, False, 0, -1, 1 << 70, 1.5, "", "x", "x" * 65, "\x00", "\ud800", [], [[]], {}, {"a": []})
 
@@ -32,16 +36,18 @@ class ControlFuzz(unittest.TestCase):
         try:
             request = check_request(line)
         except RequestError as error:
-            self.assertTrue(len(str(error)) < 200, "the error repeats what it was given")
+            self.assertTrue(len(str(error)) < LONGEST_ERROR, "the error repeats what it was given")
             return
         except Exception as error:  # noqa: BLE001 - the invariant itself
             self.fail(f"{type(error).__name__} for {line[:200]!r}")
         self.taken += 1
         self.assertIn(request["command"], COMMANDS)
-        fields = {field.name: field for field in COMMANDS[request["command"]][0]}
+        fields = {field.name: field for field in COMMANDS[request["command"]].fields + list(ALWAYS)}
         for name, value in request.items():
             if name in fields:
-                self.assertTrue(value is None or (isinstance(value, str) and len(value) <= fields[name].longest))
+                self.assertTrue(value is None or isinstance(value, fields[name].kind))
+                if isinstance(value, str):
+                    self.assertTrue(len(value.encode()) <= 4 * fields[name].longest)
             else:
                 self.assertIn(name, ("id", "command"))
         json.dumps({"id": request.get("id")}).encode()

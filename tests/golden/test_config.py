@@ -9,9 +9,9 @@ import unittest
 from pathlib import Path
 
 from isthmus.config import uci
-from isthmus.config.model import load
+from isthmus.config.model import KEY_FILES, load
 
-SECRET = ("psk", "ppk", "cookie", "peer_cookie")
+SECRET = (*KEY_FILES, "cookie", "peer_cookie")
 FOLDER = Path(__file__).parent / "config"
 
 
@@ -55,6 +55,11 @@ def describe(name):
 
 class GoldenConfigTest(unittest.TestCase):
     maxDiff = None
+
+    def test_no_key_is_shown(self):
+        for path in sorted(FOLDER.glob("*.txt")):
+            shown = [line.partition(":")[0] for line in path.read_text().splitlines()]
+            self.assertEqual([key for key in SECRET if key in shown], [], path.name)
 
     def test_files(self):
         names = sorted(path.name for path in FOLDER.glob("*.uci"))

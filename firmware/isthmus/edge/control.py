@@ -4,9 +4,13 @@
     {"id": 8, "command": "up", "tunnel": "brnch"}        -> {"id": 8, "ok": false, "error": {"code", "message",
     "remedy"}}
 
-Every request is held against `COMMANDS` before anybody acts on it. Callers and line length are bounded. A
-caller gets one request a turn of the loop done, and none before it has taken the answer to the last: neither many
-requests nor slow reading keeps others waiting or costs memory.
+Every request is held against the table of calls (calls.py) before anybody acts on it. Callers and line length are
+bounded. A caller gets one request a turn of the loop done, and none before it has taken the answer to the last: neither
+many requests nor slow reading keeps others waiting or costs memory.
+
+Who calls is what the kernel says (SO_PEERCRED): root, and the daemon's own user, are OWNER; the web interface's user is
+GUEST, and only a session makes more of it (commands.py); all others are hung up on. Guests have places of their own:
+however many of them there are, root's command line gets through.
 """
 
 from __future__ import annotations
@@ -23,44 +27,11 @@ if TYPE_CHECKING:
     from isthmus.edge.loop import Loop
 
 SOCKET_NAME = "control.sock"
-LONGEST_REQUEST = 65536
-MOST_CALLERS = 16
+LONGEST_REQUEST = 262_144  # a backup as text (backup/file.py), and what stands beside it
+OWNER, GUEST = "owner", "guest"
+MOST_CALLERS = {OWNER: 16, GUEST: 16}  # as many guests again as logins may wait (users/queue.py)
 READ_SIZE = 65536
 EAGAIN = 11  # linux/errno.h
-
-
-class Field:
-    """One field of a request: its type, whether it must be there, the longest text."""
-
-    def __init__(self, name: str, kind: type, required: bool, longest: int = 64) -> None:
-        self.name = name
-        self.kind = kind
-        self.required = required
-        self.longest = longest
-
-
-_TUNNEL = Field("tunnel", str, True)
-_MAYBE_TUNNEL = Field("tunnel", str, False)
-
-# command -> (fields, what it does)
-COMMANDS = {
-    "status": ([_MAYBE_TUNNEL], "how every tunnel is, or one"),
-    "show": ([_TUNNEL], "everything known of one tunnel, without secrets"),
-    "up": ([_TUNNEL], "start a tunnel that was taken down"),
-    "down": ([_TUNNEL], "take a tunnel down; its guard stays"),
-    "rekey": ([_TUNNEL, Field("ike", bool, False)], "renew a tunnel's keys now: those of ESP, or those of IKE"),
-    "reload": ([], "read the configuration again and apply what differs"),
-    "policy-explain": (
-        [Field("source", str, True), Field("destination", str, True), Field("port", str, False)],
-        "what happens to one packet, step by step",
-    ),
-    "policy-test": (
-        [Field("rule", str, False), Field("look", bool, False)],
-        "send probes as the hosts of one rule, or all; look: how far that is, and what it has shown",
-    ),
-    "policy": ([], "forced rules, passthrough and aliases: what passes, what does not, and why"),
-    "version": ([], "the daemon's version"),
-}
 
 
 def pack_line(value: object) -> bytes:
@@ -77,80 +48,80 @@ def unpack_line(line: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
     return json.loads(line)
 
 
-class RequestError(IsthmusError):
-    """A request that no row of COMMANDS allows."""
-
-    code = "bad-request"
-
-
-def check_request(line: bytes) -> dict[str, Any]:
-    """The request in `line`, held against COMMANDS. Raises RequestError."""
-    try:
-        request = unpack_line(line)
-    except ValueError:
-        raise RequestError("the request is not one line of JSON") from None
-    except RuntimeError:  # nested too deeply; MicroPython has no RecursionError
-        raise RequestError("the request is nested too deeply") from None
-    if not isinstance(request, dict):
-        raise RequestError("the request is not a JSON object")
-    command = request.get("command")
-    if not isinstance(command, str) or command not in COMMANDS:
-        raise RequestError("unknown command; allowed: %s" % ", ".join(sorted(COMMANDS)))
-    fields = COMMANDS[command][0]
-    for field in fields:
-        _check_field(command, field, request.get(field.name))
-    allowed = {"id", "command"} | {field.name for field in fields}
-    for name in request:
-        if name not in allowed:
-            raise RequestError("%s takes no field of that name; allowed: %s" % (command, ", ".join(sorted(allowed))))
-    if "id" in request and not isinstance(request["id"], (int, str)):
-        raise RequestError("the id is a number or a text")
-    return request
-
-
-def _check_field(command: str, field: Field, value: object) -> None:
-    if value is None:
-        if field.required:
-            raise RequestError("%s needs the field %s" % (command, field.name))
-    elif not isinstance(value, field.kind):
-        raise RequestError("%s: the field %s has the wrong type" % (command, field.name))
-    elif isinstance(value, str) and len(value) > field.longest:
-        raise RequestError("%s: the field %s is longer than %d" % (command, field.name, field.longest))
-
-
 def error_answer(error: IsthmusError) -> dict[str, Any]:
     """An error as the answer carries it."""
     return {"code": error.code, "message": str(error), "remedy": error.remedy}
 
 
+class Later:
+    """A result that comes later: a handler returns it, and then calls done() or failed(), once."""
+
+    def __init__(self) -> None:
+        self.outcome: dict[str, Any] | None = None
+        self.deliver: Callable[[dict[str, Any]], None] | None = None
+
+    def done(self, result: dict[str, Any]) -> None:
+        """It is there. Whoever asked may have hung up by now."""
+        self._end({"ok": True, "result": result})
+
+    def failed(self, error: IsthmusError) -> None:
+        """It will not come."""
+        self._end({"ok": False, "error": error_answer(error)})
+
+    def _end(self, outcome: dict[str, Any]) -> None:
+        self.outcome = outcome
+        if self.deliver is not None:
+            self.deliver(outcome)
+
+
 class _Caller:
-    def __init__(self, sock: socket) -> None:
+    def __init__(self, sock: socket, standing: str) -> None:
         self.sock = sock
+        self.standing = standing
         self.unread = b""
         self.unsent = b""
 
 
 class ControlServer:
-    """Serves the control socket from the loop. `handle(request) -> result`, or raises IsthmusError."""
+    """Serves the control socket from the loop. `handle(request, standing)` returns a result or Later, or raises
+    IsthmusError.
+    """
 
-    def __init__(self, loop: Loop, path: str, handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    def __init__(self, loop: Loop, path: str, handle: Callable[[dict[str, Any], str], dict[str, Any] | Later]) -> None:
         """Raises OSError."""
         self._loop = loop
+        self._path = path
         self._handle = handle
         self._listener = host.listen_control(path)
         self._callers: dict[int, _Caller] = {}
+        self._guest: int | None = None
         loop.on_readable(self._listener.fileno(), self._accept)
 
+    def open_to(self, guest: tuple[int, int] | None) -> None:
+        """Let the user and group with these numbers call as GUEST; None: nobody. Raises OSError; then it is nobody."""
+        self._guest = None
+        host.share_control(self._path, guest[1] if guest is not None else None)
+        self._guest = guest[0] if guest is not None else None
+
+    def _standing(self, uid: int) -> str | None:
+        if host.is_owner(uid):
+            return OWNER
+        return GUEST if uid == self._guest else None
+
     def _accept(self, _fd: int) -> None:
-        sock = host.accept_control(self._listener)
+        sock, uid = host.accept_control(self._listener)
         if sock is None:
             return
-        if len(self._callers) >= MOST_CALLERS:
+        standing = self._standing(uid)
+        if standing is None or self._count(standing) >= MOST_CALLERS[standing]:
             sock.close()
             return
         fd = sock.fileno()
-        self._callers[fd] = _Caller(sock)
+        self._callers[fd] = _Caller(sock, standing)
         self._loop.on_readable(fd, self._read)
+
+    def _count(self, standing: str) -> int:
+        return len([caller for caller in self._callers.values() if caller.standing == standing])
 
     def _drop(self, fd: int) -> None:
         self._loop.forget(fd)
@@ -180,7 +151,11 @@ class ControlServer:
         caller = self._callers[fd]
         if not caller.unsent and b"\n" in caller.unread:
             line, caller.unread = caller.unread.split(b"\n", 1)
-            caller.unsent = self._answer(line)
+            answer = self._answer(fd, caller, line)
+            if answer is None:
+                self._loop.forget(fd)  # nothing is to be read or written; and a hang-up would be told without end
+                return
+            caller.unsent = answer
         try:
             sent = caller.sock.send(caller.unsent) if caller.unsent else 0
         except OSError as error:
@@ -194,7 +169,10 @@ class ControlServer:
         if not busy:
             self._loop.on_readable(fd, self._read)
 
-    def _answer(self, line: bytes) -> bytes:
+    def _answer(self, fd: int, caller: _Caller, line: bytes) -> bytes | None:
+        """The answer's line; None where it comes later."""
+        from isthmus.edge.calls import RequestError, check_request  # waiting.py: nobody asks before isthmusd runs
+
         answer: dict[str, Any] = {"ok": True}
         try:
             if len(line) > LONGEST_REQUEST:
@@ -202,11 +180,27 @@ class ControlServer:
             request = check_request(line)
             if "id" in request:
                 answer["id"] = request["id"]
-            answer["result"] = self._handle(request)
+            result = self._handle(request, caller.standing)
+            if not isinstance(result, Later):
+                answer["result"] = result
+            elif result.outcome is not None:
+                answer.update(result.outcome)
+            else:
+                result.deliver = self._deliverer(fd, caller, answer)
+                return None
         except IsthmusError as error:
             answer["ok"] = False
             answer["error"] = error_answer(error)
         return pack_line(answer)
+
+    def _deliverer(self, fd: int, caller: _Caller, answer: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+        def deliver(outcome: dict[str, Any]) -> None:
+            if self._callers.get(fd) is caller:
+                answer.update(outcome)
+                caller.unsent = pack_line(answer)
+                self._serve(fd)
+
+        return deliver
 
     def close(self) -> None:
         """Hang up on everybody."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import select
 
+from isthmus.edge import os_cpython as host
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LONGEST_TURN_MS = 50  # then no further round begins: timers are not kept waiting by who asks and asks
 LONGEST_WAIT_MS = 60_000  # a clock that wraps (MicroPython, 32 bit) wants to be read now and then
 
 
@@ -55,16 +58,21 @@ class Loop:
 
     def turn(self, timeout_ms: int | None, rounds: int = 1) -> None:
         """Wait until something is ready or the time is over, and call back what is ready. rounds: how often at most
-        to do the same, without waiting, for what is ready then.
+        to do the same, without waiting, for what is ready then, and no more once LONGEST_TURN_MS have gone by.
 
         Raises what a callback raised, the last of them, when every other has been served.
         """
         wait = LONGEST_WAIT_MS if timeout_ms is None else max(0, min(timeout_ms, LONGEST_WAIT_MS))
+        begun: int | None = None
         for _ in range(rounds):
             ready = self._poll.poll(wait)
             if not ready:
                 return
+            if begun is None:
+                begun = host.now()
             self._serve(ready)
+            if host.now() - begun >= LONGEST_TURN_MS:
+                return
             wait = 0
 
     def _serve(self, ready: list[tuple[int, int]]) -> None:

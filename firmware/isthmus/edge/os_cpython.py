@@ -29,6 +29,7 @@ SOL_RAW, ICMP_FILTER = 255, 1  # linux/socket.h, linux/icmp.h
 ICMP_ECHO_REPLY = 0  # RFC 792
 IP_PKTINFO = 8  # linux/in.h
 SO_PEERCRED = 17
+PASSWD = "/etc/passwd"  # noqa: S105 - passwd(5)
 DATAGRAMS_A_TURN = 64  # a flood may not keep timers and other sockets waiting
 
 
@@ -45,6 +46,11 @@ def wall_seconds() -> int:
 def interface_names() -> list[str]:
     """Names of all interfaces of this network namespace."""
     return [name for _, name in socket.if_nameindex()]
+
+
+def host_name() -> str:
+    """This router's."""
+    return os.uname().nodename
 
 
 def random_bytes(count: int) -> bytes:
@@ -64,6 +70,15 @@ def read_file(path: str) -> bytes:
     """The whole file. Raises OSError."""
     with open(path, "rb") as file:
         return file.read()
+
+
+def is_there(path: str) -> bool:
+    """Whether there is a file of that name, readable or not."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return not is_missing(error)
+    return True
 
 
 def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
@@ -88,6 +103,18 @@ def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def leftovers(folders: tuple[str, ...], ending: str) -> list[str]:
+    """Files in these folders whose names begin with a dot and end so; a folder that cannot be read has none."""
+    found = []
+    for folder in folders:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        found += [folder + "/" + name for name in names if name.startswith(".") and name.endswith(ending)]
+    return found
 
 
 def _unlink(path: str) -> None:
@@ -243,19 +270,49 @@ def listen_control(path: str) -> socket.socket:
     return listener
 
 
-def accept_control(listener: socket.socket) -> socket.socket | None:
-    """The next caller, or None when there is none or it may not speak to us: only root and our own user may."""
+def share_control(path: str, group: int | None) -> None:
+    """Let the processes of a group reach the socket, or nobody but its owner. Raises OSError.
+
+    Its directory may be entered then, not read.
+    """
+    directory = path.rpartition("/")[0] or "."
+    if group is None:
+        os.chmod(path, 0o600)
+        os.chmod(directory, 0o700)
+        return
+    os.chown(path, -1, group)
+    os.chmod(path, 0o660)
+    os.chown(directory, -1, group)
+    os.chmod(directory, 0o710)
+
+
+def user_and_group(name: str) -> tuple[int, int] | None:
+    """Their numbers, for a user of this system; None where there is none."""
+    try:
+        lines = read_file(PASSWD).split(b"\n")
+    except OSError:
+        return None
+    for line in lines:
+        words = line.split(b":")
+        if len(words) > 3 and words[0] == name.encode() and words[2].isdigit() and words[3].isdigit():
+            return int(words[2]), int(words[3])
+    return None
+
+
+def is_owner(uid: int) -> bool:
+    """Whether this is root, or our own user, who could do to us whatever it likes anyway."""
+    return uid in (0, os.geteuid())
+
+
+def accept_control(listener: socket.socket) -> tuple[socket.socket | None, int]:
+    """The next caller and its user, as the kernel says (SO_PEERCRED: who it was when it called); None: nobody is."""
     try:
         caller = socket.socket(fileno=listener._accept()[0])  # type: ignore[attr-defined]  # noqa: SLF001
     except OSError:
-        return None
+        return None, -1
     credentials = caller.getsockopt(socket.SOL_SOCKET, SO_PEERCRED, 12)
-    uid = struct.unpack("3i", credentials)[1]
-    if uid not in (0, os.geteuid()):
-        caller.close()
-        return None
     caller.setblocking(False)
-    return caller
+    return caller, struct.unpack("3i", credentials)[1]
 
 
 def connect_control(path: str, timeout_ms: int) -> socket.socket:
@@ -400,6 +457,11 @@ def rest(milliseconds: int) -> None:
 def is_taken(error: OSError) -> bool:
     """Another program has the port."""
     return error.errno == errno.EADDRINUSE
+
+
+def is_missing(error: OSError) -> bool:
+    """There is no such file."""
+    return error.errno == errno.ENOENT
 
 
 def describe_os_error(error: OSError) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 LONGEST_TEXT = 1_000  # the longest of our own sentences, with the name of every option of a tunnel, fits
 
-# What moves a terminal's cursor, ends a line, or shows text in another order than it has: C0, DEL, C1, zero width and
-# direction marks, line and paragraph separators, halves of surrogate pairs. (first, last)
+# What moves a terminal's cursor, ends a line, is not seen, or shows text in another order than it has: C0, DEL, C1,
+# soft hyphen, zero width and direction marks, line and paragraph separators, halves of surrogate pairs, tags;
+# the first and the last.
 _UNPRINTABLE = (
-    (0x00, 0x1F), (0x7F, 0x9F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0xD800, 0xDFFF),
-    (0xFEFF, 0xFEFF),
+    (0x00, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x061C, 0x061C), (0x180E, 0x180E), (0x200B, 0x200F), (0x2028, 0x202E),
+    (0x2060, 0x206F), (0xD800, 0xDFFF), (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB), (0xE0000, 0xE007F),
 )  # fmt: skip
 
 

@@ -22,14 +22,14 @@ def find_exposed(before: list[ForcedConfig], after: list[ForcedConfig]) -> list[
         if new == old:
             continue
         if new is None:
-            said += _say(OPEN, _uncovered(old.sources, old, after), "rule %s was removed" % old.name)
+            said += _say(OPEN, uncovered(old.sources, old, after), "rule %s was removed" % old.name)
             continue
         still = set(new.sources)
         gone = [source for source in old.sources if source not in still and not _is_within(source, new.sources)]
-        said += _say(OPEN, _uncovered(gone, old, after), "it was taken out of rule %s" % old.name)
+        said += _say(OPEN, uncovered(gone, old, after), "it was taken out of rule %s" % old.name)
         kept = [source for source in old.sources if source not in set(gone)]
         if not _covers(new, old):
-            said += _say(OPEN, _uncovered(kept, old, after), "rule %s covers less than before" % old.name)
+            said += _say(OPEN, uncovered(kept, old, after), "rule %s covers less than before" % old.name)
         said += [_describe(exception, new) for exception in new.exceptions if exception not in old.exceptions]
         if old.ipv6 != "free" and new.ipv6 == "free":
             unknown = [source for source in kept if source.is_ipv4_alone]
@@ -63,7 +63,7 @@ def _describe(exception: ExceptionConfig, rule: ForcedConfig) -> str:
     return text
 
 
-def _uncovered(sources: list[Source], old: ForcedConfig, after: list[ForcedConfig]) -> list[Source]:
+def uncovered(sources: list[Source], old: ForcedConfig, after: list[ForcedConfig]) -> list[Source]:
     """Those that no rule of after holds back as much as the old one did."""
     rules = [rule for rule in after if _covers(rule, old)]
     return [source for source in sources if not any(_is_within(source, rule.sources) for rule in rules)]

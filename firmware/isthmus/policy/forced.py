@@ -21,14 +21,16 @@ from isthmus.policy.given import MARK_MASK
 from isthmus.policy.lane import CLOSED_TABLE, RULE_PRIORITY, SEEN_MARK, SEEN_PRIORITY
 from isthmus.policy.match import IKE_PORTS, each_once, from_there, jumps, matches, on, one_of, quoted
 from isthmus.policy.ready import MAPS, RANGES, RANGES_FILLED
+from isthmus.policy.reject import reject_chains
+from isthmus.policy.router_ports import allowed_by_all, router_chain
 from isthmus.policy.sources import NAMELESS, Sources, is_whole, wide_families
 from isthmus.policy.spans import FAMILIES, format_all, format_span
 from isthmus.wire.addr import IPV4_BYTES, IPV6_BYTES, Prefix, format_ip, format_mac
-from isthmus.wire.ip_numbers import ESP, ICMP, ICMPV6, L2TP, TCP, UDP
+from isthmus.wire.ip_numbers import ESP, L2TP, TCP, UDP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from isthmus.config.forced import ExceptionConfig, ForcedConfig, Ports
+    from isthmus.config.forced import ExceptionConfig, ForcedConfig
     from isthmus.kernel.objects import KernelObject
     from isthmus.policy.lane import Lane
     from isthmus.policy.sources import Numbers
@@ -41,9 +43,6 @@ HOOKS = ((DNS, "prerouting", "nat", -110), (ARRIVE, "prerouting", "filter", -80)
          (ACROSS, "forward", "filter", -300))  # fmt: skip
 SEEN_AT = -79  # behind forced_arrive
 ANSWER_AT = -199  # just behind the connection tracking (-200)
-DNS_PORTS = "{ 53, 853 }"  # RFC 1035 4.2, RFC 7858 3.1
-DHCP_PORTS = "{ 67, 547 }"  # RFC 2131 4.1, RFC 8415 7.2
-MLD_TYPES = "{ 131, 132, 143 }"  # RFC 3810 5, RFC 2710 3: a proxy would ask the uplink for the group
 IS_DNS = "meta l4proto { %d, %d } th dport 53" % (TCP, UDP)
 IPV6_COUNTER = "ipv6_blocked"
 LOOPBACK = '"lo"'
@@ -182,6 +181,7 @@ class _Writer:
                 self._write_verdict(hook, number)
             base = self._opening(hook) + self._dispatch(hook) + self._whole(hook, MAPS)
             self.chains.append(Chain("forced_" + hook, base, place, kind, priority))
+        self.chains += reject_chains(self._named(), self._is_marked(), self.homes, self.tunnels, nat)
         self._write_seen()
         return self.chains, counters
 
@@ -264,6 +264,14 @@ class _Writer:
         """The marks of all lanes, to compare with."""
         return one_of(["0x%08x" % lane.mark for lane in self.lanes])
 
+    def _is_marked(self) -> str:
+        """A match for connections that go through the tunnel of a lane."""
+        return "ct mark & 0x%08x %s" % (MARK_MASK, self._marks())
+
+    def _named(self) -> list[Prefix]:
+        """The forced hosts whose addresses are known."""
+        return [source.prefix for rule in self.rules for source in rule.sources if source.prefix is not None]
+
     def _from_tunnels(self) -> list[str]:
         """What a tunnel brings is marked as its own: a flow table (`flow add`) asks for the way of the answers by the
         mark, and the main table would lead it out in the clear.
@@ -275,7 +283,9 @@ class _Writer:
         for lane in self.lanes:
             ways[lane.ifname] = "forced_from_" + lane.name
             mark = "meta mark set meta mark & 0x%08x | 0x%08x" % (UNMARKED, lane.mark)
-            self.chains.append(Chain(ways[lane.ifname], [mark, "goto forced_back"]))
+            noted = "ct state new ct mark set ct mark & 0x%08x | 0x%08x" % (UNMARKED, lane.mark)  # for reject.py
+            lines = on("oifname", self.homes, noted) if self.nat else []
+            self.chains.append(Chain(ways[lane.ifname], [mark] + lines + ["goto forced_back"]))
         rows = ["%s : goto %s" % (quoted([ifname])[0], ways[ifname]) for ifname in sorted(ways)]
         return ["iifname vmap { %s }" % ", ".join(rows)] if rows else []
 
@@ -283,12 +293,9 @@ class _Writer:
         """What a tunnel brings for a forced host and a foreign route (DHCP option 121) would lead out again."""
         if not self.homes:
             return []
-        lines = []
-        if self.nat:
-            lines.append("ct direction reply ct mark & 0x%08x %s counter drop" % (MARK_MASK, self._marks()))
-        named = [source.prefix for rule in self.rules for source in rule.sources if source.prefix is not None]
+        lines = ["ct direction reply %s counter drop" % self._is_marked()] if self.nat else []
         for word, size in FAMILIES:
-            spans = format_all(named, size)
+            spans = format_all(self._named(), size)
             if spans:
                 lines.append("%s daddr %s counter drop" % (word, one_of(spans)))
         return lines
@@ -305,7 +312,7 @@ class _Writer:
             self._write_verdict(INTO, number)
         lines = ["ct direction reply return", RANGES]
         if self.nat:
-            lines.insert(0, "ct mark & 0x%08x %s counter drop" % (MARK_MASK, self._marks()))
+            lines.insert(0, self._is_marked() + " counter drop")
         by_address = [(format_ip(address), self._list(INTO, numbers)) for (_, address), numbers in sources.bound]
         lines += jumps("ip daddr", sorted(dict(by_address).items()))
         for (word, size), found in zip(FAMILIES, (sources.pieces4, sources.pieces6)):
@@ -444,7 +451,7 @@ class _Writer:
 
     def _in(self, rule: ForcedConfig, number: int) -> list[str]:
         del number
-        return _router_chain(rule.router_ports, _drop(rule))
+        return router_chain(rule.router_ports, _drop(rule))
 
     def _dns(self, rule: ForcedConfig, number: int) -> list[str]:
         del number
@@ -462,8 +469,8 @@ class _Writer:
         drop = 'counter name "%s" drop' % IPV6_COUNTER
         inside = self.lans + self.tunnels
         if hook == IN:
-            ports = [entry for entry in rules[0].router_ports if _allowed_by_all(entry, rules)]
-            self.chains.append(Chain("ipv6_router", _router_chain(ports, drop)))
+            ports = [entry for entry in rules[0].router_ports if allowed_by_all(entry, rules)]
+            self.chains.append(Chain("ipv6_router", router_chain(ports, drop)))
             heads = [head for rule in rules if IPV6_BYTES in wide_families(rule) for head in matches([], rule.ports)]
             lines = [("%s goto ipv6_router" % head).strip() for head in each_once(heads)]
         else:
@@ -473,27 +480,6 @@ class _Writer:
             heads = heads if way else [from_there(head) for head in heads]
             lines = (on(way, inside, "accept") if way else []) + [("%s %s" % (head, drop)).strip() for head in heads]
         self.chains.append(Chain("ipv6_" + hook, lines))
-
-
-def _allowed_by_all(entry: Ports, rules: list[ForcedConfig]) -> bool:
-    return all([other for other in rule.router_ports if other.covers(entry)] for rule in rules)
-
-
-def _router_chain(ports: list[Ports], drop: str) -> list[str]:
-    """What forced hosts may ask of this router: nothing that it would fetch from elsewhere for them.
-
-    A transparent proxy is asked under a foreign address: only the router's own count.
-    """
-    lines = [
-        "ct direction reply accept",
-        "icmpv6 type %s %s" % (MLD_TYPES, drop),
-        "meta l4proto { %d, %d } accept" % (ICMP, ICMPV6),
-        "udp dport %s accept" % DHCP_PORTS,
-        "meta l4proto { %d, %d } th dport %s %s" % (TCP, UDP, DNS_PORTS, drop),
-    ]
-    if ports:
-        lines += ["fib daddr type local %s accept" % match for match in matches([], ports)]
-    return lines + [drop]
 
 
 def _drop(rule: ForcedConfig) -> str:

@@ -78,3 +78,13 @@ def format_all(prefixes: list[Prefix], size: int) -> list[str]:
     """The addresses of `size` bytes that any of these holds, each once."""
     whole = [(prefix, 0) for prefix in prefixes]
     return [format_span(first, last, size) for first, last, _ in pieces(whole, size)]
+
+
+def format_numbers(prefixes: list[Prefix], size: int) -> list[str]:
+    """The same for nft to compare with bytes that it has no name for: numbers and ranges of them."""
+    whole = [(prefix, 0) for prefix in prefixes]
+    digits = "0x%%0%dx" % (2 * size)
+    out = []
+    for first, last, _ in pieces(whole, size):
+        out.append(digits % first if first == last else (digits + "-" + digits) % (first, last))
+    return out
