@@ -1,0 +1,128 @@
+"""Every page in Debian's chromium, made of answers that are played: axe-core has nothing to say, none is too wide."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+from typing import Any
+
+from isthmus_web.app import create_app
+from isthmus_web.certificate import make
+from isthmus_web.link import Link
+from isthmus_web.web import Bunch
+from tests.edge.world import own_network
+from tests.web.answers import ASKING, GOOD_ANSWERS, PAGES, PAIRING
+from tests.web.browsing import Chromium
+from tests.web.world import SHOTS
+
+TOKEN = "5" * 64
+
+
+def setUpModule() -> None:
+    own_network()
+
+
+class Gallery(Chromium):
+    """`self.answers`: command -> what is answered."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.answers: dict[str, Any] = dict(GOOD_ANSWERS)
+        folder = tempfile.TemporaryDirectory(prefix="isthmus-web-")
+        self.addCleanup(folder.cleanup)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        pem = Path(folder.name) / "device.pem"
+        make(str(pem), ["127.0.0.1", "localhost"])
+        context.load_cert_chain(pem)
+        sock = socket.create_server(("127.0.0.1", 0))
+        self.port = sock.getsockname()[1]
+        bunch = Bunch(create_app(Link("/nowhere", self.answer), frozenset(("localhost",))), [sock], context)
+        self.goes_on = True
+        thread = threading.Thread(target=bunch.run, args=(lambda: self.goes_on,), daemon=True)
+        thread.start()
+
+        def end() -> None:
+            self.goes_on = False
+            thread.join(30)
+            bunch.close()
+
+        self.addCleanup(end)
+
+    def answer(self, _run: str, request: dict, _timeout: int) -> dict:
+        found = self.answers[request["command"]]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def enter(self, **options: Any) -> Any:
+        page = self.open(**options)
+        page.context.add_cookies([{"name": "__Host-isthmus", "value": TOKEN, "url": self.url, "secure": True,
+                                   "httpOnly": True, "sameSite": "Strict"}])  # fmt: skip
+        return page
+
+    def test_every_page_at_every_size_in_both_schemes(self) -> None:
+        page = self.enter()
+        for name, path, answers in PAGES:
+            with self.subTest(name):
+                self.answers = {**GOOD_ANSWERS, **answers}
+                page.goto(self.url + path)
+                self.in_all_forms(page, name)
+                self.assertTrue(list(SHOTS.glob(f"{name}-*.png")))
+
+    def test_pages_that_a_form_leads_to(self) -> None:
+        self.answers["pair-invite"] = {
+            "number": 3, "invite": "ISTHMUS-" + "-".join(["K7QM3XRT"] * 24), "site": "harbour", "left_s": 600,
+            "endpoints": ["harbour.example.net"], "notes": ["10.0.0.1 is private: reached from inside alone"],
+        }  # fmt: skip
+        page = self.enter()
+        page.goto(self.url + "/join")
+        page.locator("#proof-invite").fill("fluffy kitten 9")
+        self.answers["pair-status"] = {"pairings": [{**PAIRING, "state": "offered"}], "past": []}
+        page.get_by_role("button", name="Make an invite").click()
+        page.get_by_role("heading", name="Invite for another site").wait_for()
+        self.assertEqual(page.locator(".qr svg").count(), 1)
+        self.in_all_forms(page, "invite")
+        self.answers["pair-status"] = {"pairings": [ASKING], "past": []}
+        page.get_by_role("button", name="Yes, they are the same").wait_for()  # by itself
+        page.goto(self.url + "/system")
+        page.locator("#file").set_input_files({"name": "x.backup", "mimeType": "", "buffer": b"sealed"})
+        page.locator("#restore-passphrase").fill("seven quiet harbours")
+        page.locator("#proof-restore").fill("fluffy kitten 9")
+        page.locator("main form[enctype] button").click()
+        page.get_by_text("Backup of site harbour").wait_for()
+        self.in_all_forms(page, "restore")
+
+    def test_what_somebody_writes_is_not_lost_when_the_page_moves_on(self) -> None:
+        self.answers["pair-status"] = {"pairings": [PAIRING], "past": []}
+        page = self.enter()
+        page.goto(self.url + "/join")
+        page.get_by_text("Begin another one").click()
+        page.get_by_label("Invite", exact=True).fill("ISTHMUS-HALF")
+        self.answers["pair-status"] = {"pairings": [ASKING], "past": []}
+        with page.expect_response("**/join"):
+            pass
+        with page.expect_response("**/join"):
+            pass
+        self.assertEqual(page.get_by_label("Invite", exact=True).input_value(), "ISTHMUS-HALF")
+        self.assertEqual(page.get_by_role("button", name="Yes, they are the same").count(), 0)
+        page.get_by_label("Invite", exact=True).fill("")
+        page.locator("h1").click()
+        page.get_by_role("button", name="Yes, they are the same").wait_for()
+
+    def test_every_page_in_german(self) -> None:
+        page = self.enter(locale="de-DE")
+        page.set_viewport_size({"width": 320, "height": 640})
+        for name, path, answers in PAGES:
+            with self.subTest(name):
+                self.answers = {**GOOD_ANSWERS, **answers}
+                page.goto(self.url + path)
+                self.assertEqual(page.locator("html").get_attribute("lang"), "de")
+                self.fits(page, name + "-de")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,91 @@
+"""One tunnel's page: switched off and on, new keys, removal with what it exposes."""
+
+from __future__ import annotations
+
+import unittest
+
+from flask import Flask
+
+from isthmus.errors import IsthmusError
+from isthmus_web.chart import Chart, rate
+from tests.edge.accounts_world import PASSWORD
+from tests.edge.world import own_network
+from tests.web.answers import NOTHING, history
+from tests.web.test_gate import Played
+from tests.web.world import Webbed
+
+GOOD = {"Sec-Fetch-Site": "same-origin"}
+
+
+def setUpModule() -> None:
+    own_network()
+
+
+class Switched(Webbed):
+    def test_off_and_on_by_who_may_operate(self) -> None:
+        browser = self.logged_in("otto", "operate")
+        self.assertEqual(browser.get("/tunnel/branch").status, 200)
+        for what, state in (("down", True), ("up", False)):
+            answer = browser.post("/tunnel/branch/do", "/tunnel/branch", what=what)
+            self.assertEqual((answer.status, answer.header("location")), (303, "/tunnel/branch?done=" + what))
+            self.assertEqual(self.ask("show", tunnel="branch")["state"] == "disabled", state)
+            self.assertIn("is switched o", browser.get(answer.header("location")).text)
+        browser = self.logged_in("lena", "look")
+        self.assertNotIn("Switch the tunnel", browser.get("/tunnel/branch").text)
+        answer = browser.post("/tunnel/branch/do", "/account", what="down")
+        self.assertEqual(answer.status, 400)
+        self.assertIn("operate", answer.text)
+        self.assertNotEqual(self.ask("show", tunnel="branch")["state"], "disabled")
+        self.assertIn("no tunnel is called", browser.get("/tunnel/nothing").text.lower())
+
+    def test_the_removal_of_one_made_by_hand_waits(self) -> None:
+        browser = self.logged_in()
+        mark = self.ask("config-get")["mark"]
+        answer = browser.post("/tunnel/branch/remove", "/tunnel/branch", mark=mark)
+        self.assertEqual((answer.status, answer.header("location")), (303, "/change"))
+        self.assertEqual(self.ask("config-get")["gone"], [{"type": "tunnel", "name": "branch"}])
+        self.assertEqual([row["name"] for row in self.ask("status")["tunnels"]], ["branch"])
+        self.assertIn("One change waits", browser.get("/tunnel/branch").text)
+
+
+class Unpaired(Played):
+    def send_it(self, **fields: str) -> object:
+        data = {"form_token": self.form("/tunnel/harbour-office"), "proof": PASSWORD, **fields}
+        return self.send("POST", "/tunnel/harbour-office/unpair", headers=GOOD, data=data)
+
+    def test_a_rule_that_has_no_other_way_takes_a_second_word(self) -> None:
+        self.log_in()
+        self.answers["step-up"] = {"token": "6" * 64}
+        self.answers["unpair"] = IsthmusError("rule tills has no other tunnel", "unpair --force", "in-use")
+        self.assertNotIn('name="force"', self.send("GET", "/tunnel/harbour-office").text)
+        answer = self.send_it()
+        self.assertEqual(answer.status_code, 400)
+        self.assertIn('name="force"', answer.text)
+        self.assertNotIn("force", self.asked[-1])
+        self.answers["unpair"] = {"removed": ["harbour-office"], "exposed": ["till-1 is in the open"], "warnings": []}
+        answer = self.send_it(force="1")
+        self.assertEqual(answer.status_code, 200)
+        self.assertIn("Till-1 is in the open".lower(), answer.text.lower())
+        self.assertEqual([row.get("force") for row in self.asked if row["command"] == "unpair"], [None, True])
+
+
+class Charts(unittest.TestCase):
+    def test_numbers(self) -> None:
+        texts = [rate(value) for value in (None, 0, 999, 1000, 12_345, 1_234_567, 98_765_432, 2_000_000_000)]
+        wanted = ["\u2013", "0 B/s", "999 B/s", "1.0 kB/s", "12 kB/s", "1.2 MB/s", "98 MB/s", "2.0 GB/s"]
+        self.assertEqual(texts, wanted)
+
+    def test_a_hole_is_no_line_and_the_table_has_every_bucket_once(self) -> None:
+        chart = Chart({**history(6, 300), "in": [1, None, None, 4, 5, None], "out": [0, None, None, 0, 0, None],
+                       "probes": [10] * 6, "lost": [0, 0, 0, 0, 0, 5]})  # fmt: skip
+        self.assertEqual(chart._path(chart.coming).count("M"), 2)
+        self.assertEqual(chart.loss(), "8.3 %")
+        self.assertEqual(chart._losses().count("M"), 1)
+        with Flask("x").test_request_context():
+            self.assertEqual(len(chart.rows()), 6)
+        self.assertFalse(chart.is_empty)
+        self.assertTrue(Chart(NOTHING).is_empty)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,67 @@
+"""The drawing of the sites, as inline SVG: this one on top, a line to each of the others; the list has its words too.
+
+Made narrow (320 units), so that a phone shows it at its true size. A look has a line and a sign of its own, so that no
+colour is needed to tell them apart: ok is whole with a tick, wait dashed with dots, bad broken with a cross, off
+dotted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from isthmus.edge.printable import printable
+from isthmus_web.words import say
+
+if TYPE_CHECKING:
+    from isthmus_web.pages.overview import Tunnel
+
+WIDTH, BOX, GAP = 320, 52, 18
+LEFT, TRUNK, BRANCH = 10, 34, 122  # left edge of the first box, the trunk's x, left edge of the others
+LETTERS = 20  # that a box has room for
+SIGN_X = (TRUNK + BRANCH) // 2
+
+# A sign in a circle of 11 around 0,0
+SIGNS = {
+    "ok": "M-5 0.5 L-1.5 4 L5 -3.5",
+    "wait": "M-4.5 0 h.01 M0 0 h.01 M4.5 0 h.01",
+    "bad": "M-3.8 -3.8 L3.8 3.8 M3.8 -3.8 L-3.8 3.8",
+    "off": "M-4.5 0 H4.5",
+}
+
+
+def _short(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _box(x: int, y: int, width: int, title: str, below: str, look: str) -> Markup:
+    return Markup(
+        '<g class="site {look}"><rect x="{x}" y="{y}" width="{width}" height="{height}" rx="10"/>'
+        '<text class="name" x="{tx}" y="{ty}">{title}</text><text class="sub" x="{tx}" y="{by}">{below}</text></g>'
+    ).format(look=look, x=x, y=y, width=width, height=BOX, tx=x + 14, ty=y + 22, by=y + 40, title=title, below=below)
+
+
+def _branch(tunnel: Tunnel, y: int) -> Markup:
+    return Markup(
+        '<path class="line {look}" d="M{trunk} {y} H{end}"/>'
+        '<g class="sign {look}" transform="translate({x} {y})"><circle r="12"/><path d="{sign}"/></g>'
+    ).format(look=tunnel.look, trunk=TRUNK + 6, y=y, end=BRANCH - 6, x=SIGN_X, sign=SIGNS[tunnel.look])
+
+
+def draw(tunnels: list[Tunnel]) -> Markup:
+    """The <svg> of these tunnels."""
+    height = BOX + 2 + len(tunnels) * (BOX + GAP)
+    middles = [BOX + GAP + index * (BOX + GAP) + BOX // 2 for index in range(len(tunnels))]
+    way = f"M{TRUNK} {BOX + 1} V{middles[-1] if middles else BOX}"
+    parts = [Markup('<path class="trunk" d="{way}"/>').format(way=way)]
+    parts += [_branch(tunnel, y) for tunnel, y in zip(tunnels, middles, strict=True)]
+    for index, tunnel in enumerate(tunnels):
+        y = BOX + GAP + index * (BOX + GAP)
+        parts.append(_box(BRANCH, y, WIDTH - BRANCH - 2, _short(tunnel.name), _short(tunnel.word), tunnel.look))
+    parts.append(_box(LEFT - 8, 1, 180, say("This site"), say("this router"), "here"))
+    title = escape(say("Drawing of this site and its tunnels to the others; the list says the same in words."))
+    return Markup(
+        '<svg class="drawing" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">{parts}</svg>'
+    ).format(width=WIDTH, height=height, title=title, parts=Markup().join(parts))

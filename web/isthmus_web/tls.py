@@ -1,0 +1,162 @@
+"""TLS for waitress: one connection of a browser, never waited for.
+
+The first byte says what the client speaks: a TLS record begins with 0x16. Whoever speaks HTTP is sent to https:// at
+the very address that it has reached (nothing of what it has said is repeated), and hung up on.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask, WSGITask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+HANDSHAKE = 0x16  # RFC 8446 5.1: ContentType handshake
+RECORD = 16384  # RFC 8446 5.1: the most that a record holds, so that nothing is left in OpenSSL where no poll sees it
+MAPPED = "::ffff:"
+
+ERROR_HEADERS = (
+    ("Content-Type", "text/plain; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+def make_context(path: str) -> ssl.SSLContext:
+    """From a file with key and certificate. Raises OSError, ssl.SSLError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # of TLS 1.2; those of 1.3 are all of that kind
+    context.load_cert_chain(path)
+    return context
+
+
+def plain_address(text: str) -> str:
+    """An address as people write it: IPv4 that came through an IPv6 socket as IPv4, no zone."""
+    text = text.partition("%")[0]
+    return text[len(MAPPED) :] if text.startswith(MAPPED) and "." in text else text
+
+
+class RefusalTask(ErrorTask):
+    """What a request gets that is no HTTP, or too large: a status and nothing about us."""
+
+    def execute(self) -> None:
+        """Write the answer."""
+        error: Any = self.request.error  # type: ignore[attr-defined]
+        body = f"{error.reason}\n".encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers = [*self.response_headers, *ERROR_HEADERS]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class PageTask(WSGITask):
+    """Tells the pages which address of ours the browser has reached."""
+
+    def get_environment(self) -> WSGIEnvironment:
+        """WSGI's, and `isthmus.local`."""
+        environ = super().get_environment()
+        channel = self.channel
+        assert isinstance(channel, TlsChannel)  # noqa: S101 - says so to mypy
+        environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = channel.remote
+        environ["isthmus.local"] = channel.local
+        return environ
+
+
+class TlsChannel(HTTPChannel):
+    """A connection. began: since when it owes us a request; None while it owes none."""
+
+    task_class = PageTask
+    error_task_class = RefusalTask
+    context: ssl.SSLContext  # of the class, made before the first connection
+
+    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002, ANN401
+        sock.setblocking(False)
+        # OpenSSL takes no two calls for one connection at a time; none of ours waits, so neither does the lock.
+        self._tls_lock = threading.Lock()
+        self._is_tls = False
+        self.began: float | None = time.monotonic()
+        self.done = 0  # requests that came whole
+        self.remote = plain_address(str(addr[0]))
+        name = sock.getsockname()
+        self.local, self.port = plain_address(str(name[0])), int(name[1])
+        super().__init__(server, sock, addr, adj, map)
+
+    def _begin_tls(self) -> bool:
+        """Look at the first byte. False: it was no TLS, or has not come."""
+        raw = self.socket
+        assert raw is not None  # noqa: S101 - it is there until handle_close()
+        first = raw.recv(1, socket.MSG_PEEK)
+        if not first:
+            self.handle_close()
+            return False
+        if first[0] != HANDSHAKE:
+            self._redirect(raw)
+            return False
+        self.socket = self.context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
+        self._is_tls = True
+        return True
+
+    def _redirect(self, raw: socket.socket) -> None:
+        host = f"[{self.local}]" if ":" in self.local else self.local
+        where = f"https://{host}:{self.port}/"
+        raw.recv(4096)  # what is not read would end the connection before the answer is
+        text = f"HTTP/1.1 308 Permanent Redirect\r\nLocation: {where}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        raw.send(text.encode())
+        self.handle_close()
+
+    def handle_read(self) -> None:
+        """Take what has come, as far as it is a whole record."""
+        try:
+            with self._tls_lock:
+                if not self._is_tls and not self._begin_tls():
+                    return
+                data = self.socket.recv(RECORD) if self.socket is not None else b""
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except (OSError, ValueError):  # hung up, no TLS after all, or nothing that we take of it
+            self.handle_close()
+            return
+        if not data:
+            self.handle_close()
+            return
+        self.last_activity = time.time()
+        if self.began is None:
+            self.began = time.monotonic()
+        before = len(self.requests)
+        self.received(data)
+        if len(self.requests) > before:
+            self.done += 1
+        if self.request is None:
+            self.began = None
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """As much as goes at once; 0: nothing now. Raises OSError."""
+        if not self._is_tls:
+            return 0
+        with self._tls_lock:
+            if self.socket is None:
+                return 0
+            try:
+                return self.socket.send(data)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return 0
+            except (OSError, ValueError):
+                self.will_close = True
+                if do_close:
+                    self.handle_close()
+                return 0
+
+    def is_idle(self) -> bool:
+        """Whether we are not working for it."""
+        return not self.requests
