@@ -32,14 +32,16 @@ LAB_MODULES = (
     "nf_tables", "nft_xfrm", "nft_ct", "nft_nat", "nft_masq", "nft_chain_nat", "nft_reject_inet", "nft_limit",
     "nft_log", "nft_objref", "nft_fib_inet", "nf_flow_table", "nf_flow_table_inet", "nft_flow_offload",
     "nf_conntrack_netlink",
-    "dummy", "veth", "bridge", "sch_netem", "tun",
+    "dummy", "veth", "bridge", "sch_netem", "tun", "virtio_net",
 )
 # The parts of the module tree that a lab can use; the rest (drivers of real hardware) is most of its 400 MB.
 KEPT_MODULES = ("net", "crypto", "lib", "arch", "fs/9p", "fs/fscache", "fs/netfs", "fs/overlayfs", "fs/fuse",
                 "drivers/virtio", "drivers/char/virtio_console.ko", "drivers/block", "drivers/net/dummy.ko",
                 "drivers/net/veth.ko", "drivers/net/tun.ko", "drivers/net/ppp", "drivers/net/macvlan.ko",
                 "drivers/net/vrf.ko", "drivers/net/slip", "drivers/net/bonding", "drivers/net/wireguard",
-                "drivers/net/ifb.ko", "drivers/net/nlmon.ko", "drivers/net/vxlan", "drivers/net/mii.ko")
+                "drivers/net/ifb.ko", "drivers/net/nlmon.ko", "drivers/net/vxlan", "drivers/net/mii.ko",
+                "drivers/net/net_failover.ko", "drivers/net/virtio_net.ko")
+NEWEST_MODULE = "drivers/net/virtio_net.ko"  # an image without it was kept by an older checkout, and is fetched anew
 
 
 class KernelImageError(Exception):
@@ -58,7 +60,8 @@ class Image:
 def find_kernel(shared: Path) -> Path | None:
     """The folder of the unpacked kernel (`vmlinux`, `lib/modules/RELEASE`), None when it has to be fetched."""
     folder = shared / "kernel" / "current"
-    return folder.resolve() if (folder / "vmlinux").is_file() else None
+    is_whole = (folder / "vmlinux").is_file() and any(folder.glob("lib/modules/*/kernel/" + NEWEST_MODULE))
+    return folder.resolve() if is_whole else None
 
 
 def fetch_kernel(shared: Path) -> None:

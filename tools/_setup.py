@@ -33,6 +33,7 @@ CHOICES = ("python", *COMPONENTS)
 
 # program: Debian package that has it
 CORE_PROGRAMS = {"node": "nodejs", "npm": "npm"}
+BROWSER_PROGRAMS = {"chromium": "chromium"}  # for tests/web; Playwright comes with the Python packages
 NAMESPACE_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "iperf3": "iperf3", "ping": "iputils-ping",
                       "tcpdump": "tcpdump", "modprobe": "kmod", "wg": "wireguard-tools"}
 MACHINE_PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static"}
@@ -222,7 +223,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tools/setup", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("component", nargs="*", default=COMPONENTS, metavar="python|core|lab",
-                        help="python: Python packages; core: those and MicroPython; lab: virtual machine and its "
+                        help="python: Python packages; core: those, MicroPython, chromium; lab: virtual machine and "
                              "kernel; without any: core and lab")
     wanted = parser.parse_args().component
     if unknown := set(wanted) - set(CHOICES):
@@ -233,6 +234,7 @@ def main() -> int:
                 setup_python()
             if "core" in wanted:
                 setup_micropython()
+                install(BROWSER_PROGRAMS)
             if "lab" in wanted:
                 setup_lab()
                 setup_peers()

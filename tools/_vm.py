@@ -19,9 +19,14 @@ from pathlib import Path
 import _kernel
 import _streams
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ROOT = Path(__file__).resolve().parent.parent
 CONSOLE_LOG = ROOT / ".cache" / "lab" / "console.log"
 RESULTS = ROOT / ".cache" / "lab" / "results"
+ADDRESS, GUEST_PORTS = "10.0.2.15", 8001  # tools/labvm/init gives eth0 this address
 MEMORY = os.environ.get("ISTHMUS_LAB_MEMORY", "2G")
 
 # Measured under TCG: without the mitigations and without zeroing every allocated page, a command needs a quarter less.
@@ -34,16 +39,21 @@ class MachineError(Exception):
 
 
 class Machine:
-    """One run: command (list of words), environment, working folder, time limit in seconds or None."""
+    """One run: command (list of words), environment, working folder, time limit in seconds or None.
+
+    forwards: addresses and ports of this host's loopback that lead into the machine, to its ADDRESS at GUEST_PORTS and
+    up; nothing leads out of it.
+    """
 
     def __init__(self, image: _kernel.Image, accelerator: str, command: list[str], environment: dict[str, str],
-                 folder: Path, limit: float | None = None) -> None:
+                 folder: Path, limit: float | None = None, forwards: Sequence[tuple[str, int]] = ()) -> None:
         self.image = image
         self.accelerator = accelerator
         self.command = command
         self.environment = environment
         self.folder = folder
         self.limit = limit
+        self.forwards = forwards
 
     def run(self, *, quiet: bool = False, terminal: bool = False) -> int:
         """Boot, run the command, return its exit status. Output goes to ours as it comes, unless quiet."""
@@ -110,6 +120,11 @@ class Machine:
         for number, name in enumerate(_streams.PORTS, 1):
             arguments += ["-chardev", f"socket,id={name},fd={ends[name].fileno()}",
                           "-device", f"virtserialport,nr={number},chardev={name}"]
+        if self.forwards:
+            rows = [f"hostfwd=tcp:{host}:{port}-{ADDRESS}:{GUEST_PORTS + number}"
+                    for number, (host, port) in enumerate(self.forwards)]
+            arguments += ["-netdev", ",".join(["user", "id=ways", "restrict=on", "ipv6=off", *rows]),
+                          "-device", "virtio-net-pci,netdev=ways,romfile="]
         if _streams.CONSOLE in ends:
             arguments += ["-chardev", f"socket,id=console,fd={ends[_streams.CONSOLE].fileno()}",
                           "-device", "virtconsole,nr=0,chardev=console"]

@@ -66,6 +66,8 @@ class Watch:
             if self.state == "up" and self.up_after is None:
                 self.up_after = now
             show(now, self.name, text)
+        elif subject == "pairing" and level == "notice":
+            show(now, self.name, text)
         elif level in {"error", "warning"}:
             show(now, self.name, f"{level}: {subject}: {text}")
         else:
@@ -109,6 +111,10 @@ class Bringup:
         for _, site in self.sites():
             site.start()
         show(0.0, "both", "isthmusd is started; it loads its Python modules")
+        self.follow(begin, show, pings)
+
+    def follow(self, begin: float, show: Show, pings: int = 200) -> None:
+        """Watch both until LAN reaches LAN; begin: when it began. Raises LabError."""
         # Not earlier: before the backstop route is there, host A's pings go where every packet goes, to the Internet.
         self.wait(self.is_blocked, begin, show)
         with Stream(self.topology.host_a, HOST_B, RATE) as stream:

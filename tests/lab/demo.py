@@ -1,4 +1,4 @@
-"""Two routers, one tunnel, before your eyes: what tools/demo runs inside the lab.
+"""Two routers, an invite, one tunnel, before your eyes: what tools/demo runs inside the lab.
 
     python -m tests.lab.demo [--once] [--shim]
 
@@ -18,13 +18,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.lab.bringup import Bringup
 from tests.lab.capture import QUEUES, Capture
 from tests.lab.compare import EXPLAINED, FAILS, Twin
 from tests.lab.namespace import LabError, wait_until
+from tests.lab.pairup import Pairup
 from tests.lab.picture import draw, explain_signs
-from tests.lab.site import PSK, ROOT
+from tests.lab.site import ROOT
 from tests.lab.topology import HOST_A, HOST_B, Topology
+from tests.lab.uis import PLACES, Ui, Ways, make_user
 
 if TYPE_CHECKING:
     from tests.lab.compare import Result
@@ -63,6 +64,7 @@ Now it is yours. In front of a command, a name says where it runs:
     a isthmus status              the five lamps of router A; b for router B
     a isthmus show branch         everything about the tunnel, without secrets
     a isthmus down branch         take it down; up branch brings it back
+    a isthmus pair status         what came of the pairing; pair invite begins another
     lana ping {host_b}        from LAN to LAN; lanb ping {host_a} the other way
     internet tcpdump -n -i any    what a stranger on the Internet sees
     a ip xfrm state flush         break something, and look at the lamps
@@ -75,15 +77,22 @@ Now it is yours. In front of a command, a name says where it runs:
 exit (or ctrl-D) ends the shell, the daemons and the machine."""
 
 
+UI_HINTS = """\
+    Its certificate is its own, so the browser asks once whether you trust it. The first page wants a password for the
+    first administrator. From another machine: ssh -L 8443:127.0.0.1:8443 THIS-MACHINE
+"""
+
+
 class Demo:
     """One run; `failures`: what is not as it should be, with the remedy."""
 
-    def __init__(self, topology: Topology, pair: Bringup, capture: Capture) -> None:
+    def __init__(self, topology: Topology, pair: Pairup, capture: Capture) -> None:
         self.topology = topology
         self.pair = pair
         self.capture = capture
         self.failures: list[tuple[str, str]] = []
         self.summary: list[tuple[str, str]] = []
+        self.uis: list[Ui] = []
 
     def fail(self, what: str, remedy: str) -> None:
         """Keep it for the end."""
@@ -95,15 +104,23 @@ class Demo:
         say(f"  {name:<14}{value}")
 
     def bring_up(self) -> None:
-        """From two files of three lines to a tunnel."""
+        """From two routers that know nothing of each other to a tunnel."""
         for name, site in self.pair.sites():
             head(f"{name}: /etc/config/isthmus, all of it")
             say((site.folder / "config" / "isthmus").read_text().expandtabs(8).rstrip())
         head("both daemons start now")
-        self.pair.start(lambda after, who, what: say(f"  {after:6.1f} s  {who:<9} {what}"))
+        for site in self.pair.offices():
+            site.start()
+        for name, site in self.pair.sites():
+            site.wait_answers()
+            say(f"  isthmusd of {name} runs")
+        self.pair.pair(head, say, lambda after, who, what: say(f"  {after:6.1f} s  {who:<9} {what}"))
         say()
-        self.note("up", f"{self.pair.up_after:.1f} s after starting both daemons, both sides are up")
-        self.note("first answer", f"{self.pair.answer_after:.1f} s after starting both daemons, from LAN to LAN")
+        quick = self.pair.answer_after - self.pair.approved_after
+        self.note("paired", f"{self.pair.answer_after:.1f} s from the first command to the first answer, LAN to LAN")
+        self.note("of these", f"{max(quick, 0.0):.1f} s from the second approval on")
+        head("router A: what pairing has written (keys are in files of their own, root's alone)")
+        say((self.pair.a.folder / "config" / "isthmus").read_text().expandtabs(8).rstrip())
 
     def show_lamps(self) -> None:
         """The lamps as the command line shows them."""
@@ -196,9 +213,18 @@ class Demo:
 
     def check_secrets(self) -> None:
         """The logs are shown to strangers sooner or later."""
-        for name, site in self.pair.sites():
-            if PSK in site.log():
-                self.fail(f"the PSK is in the log of {name}", "report this: secrets must never be logged")
+        for told in self.pair.find_told():
+            self.fail(f"in a log or in the configuration: {told}", "report this: secrets must never be told")
+
+    def show_uis(self) -> None:
+        """Both routers' web interfaces, each as a user of its own."""
+        head("the web interface of each router starts")
+        make_user()
+        self.uis = [Ui(site, place) for site, place in zip(self.pair.offices(), PLACES, strict=True)]
+        for (name, _), ui in zip(self.pair.sites(), self.uis, strict=True):
+            ui.wait_ready()
+            size = len(ui.fetch())
+            self.note("web", f"{name}: ready, its first page has {size / 1000:.1f} kB")
 
     def finish(self) -> int:
         """The summary; the exit status."""
@@ -228,6 +254,10 @@ class Demo:
             path.write_text("#!/bin/sh\n" + text.format(**values) + "\n")
             path.chmod(0o755)
         head("explore")
+        for (name, _), ui in zip(self.pair.sites(), self.uis, strict=False):
+            say(f"{name} in your browser, on this machine: {ui.url()}")
+        if self.uis:
+            say(UI_HINTS)
         say(HINTS.format(host_a=HOST_A, host_b=HOST_B, folder_a=sites["a"], folder_b=sites["b"]))
         say()
         environment = dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}:/usr/sbin:/sbin", PS1="demo> ")
@@ -261,10 +291,10 @@ def run(once: bool, shim: bool) -> int:
     begin = time.monotonic()
     QUEUES["icmp"] = 1 << 16  # enough to look at
     head("building the network: five network namespaces, joined as in the picture")
-    with Topology("demo") as topology, Bringup(topology, shim) as pair, Capture(topology.internet) as capture:
+    with Topology("demo") as topology, Pairup(topology, shim) as pair, Capture(topology.internet) as capture:
         demo = Demo(topology, pair, capture)
         for step in (demo.bring_up, demo.show_lamps, demo.ping, demo.measure, demo.show_internet, demo.show_memory,
-                     demo.check_secrets):
+                     demo.check_secrets, demo.show_uis):
             try:
                 step()
             except LabError as error:
@@ -274,7 +304,10 @@ def run(once: bool, shim: bool) -> int:
         demo.summary.append(("duration", f"{time.monotonic() - begin:.0f} s"))
         status = demo.finish()
         if not once:
-            demo.explore()
+            with Ways([(ui.site.namespace, ui.place) for ui in demo.uis]):
+                demo.explore()
+        for ui in demo.uis:
+            ui.remove()
     return status
 
 
@@ -293,6 +326,8 @@ def main() -> int:  # noqa: RET503 - the last line becomes another program
     say(draw({}, {}) + "\n" + explain_signs())
     head("entering the lab, a machine where network namespaces can be made freely")
     lab = str(ROOT / "tools" / "lab")
+    if not arguments.once:
+        os.environ["ISTHMUS_LAB_FORWARD"] = " ".join(f"{host}:{port}" for host, port in PLACES)
     os.chdir(ROOT)
     os.execv(lab, [lab, "--", sys.executable, "-m", "tests.lab.demo", *sys.argv[1:]])
 

@@ -26,6 +26,7 @@ from tests.lab.topology import FORWARD, Topology
 
 OUTSIDE = "198.51.100.2"
 HUB = "203.0.113.2"
+HUB_INSIDE = "10.1.0.2"
 HUB_LAN, HUB_NET = "192.168.20.1", "192.168.20.0/24"
 
 # linux/netfilter/nfnetlink.h, nfnetlink_conntrack.h
@@ -126,6 +127,14 @@ class Natted(Topology):
     def masquerade(self, how: str) -> None:
         """The translator's rule for what leaves."""
         self.nat.nft(MASQUERADE.format(how=how))
+
+    def hide_hub(self) -> None:
+        """From now on the hub is behind a translator of its provider's, which keeps its address and lets nobody in."""
+        self.hub.ip(f"address add {HUB_INSIDE}/24 dev wan0\naddress del {HUB}/24 dev wan0\n"
+                    "route replace default via 10.1.0.1\n")
+        self.internet.ip(f"address add 10.1.0.1/24 dev wan-b\naddress del 203.0.113.1/24 dev wan-b\n"
+                         f"address add {HUB}/32 dev lo\n")
+        self.internet.nft(MASQUERADE.replace("wan0", "wan-a").format(how=f"ip saddr {HUB_INSIDE} snat to {HUB}"))
 
     def remap(self, first_port: int) -> None:
         """The translator forgets every flow, and maps what comes from now on to ports of its own choice."""

@@ -134,6 +134,18 @@ class Stream:
         number: int = struct.unpack_from("=Q", self.memory, 0)[0]
         return number
 
+    def tell_lost(self, first: int = 0) -> str:
+        """What was lost from `first` on, for people: how many, and in which runs of numbers."""
+        lost = self.list_lost(first)
+        runs: list[list[int]] = []
+        for number in lost:
+            if runs and runs[-1][1] == number - 1:
+                runs[-1][1] = number
+            else:
+                runs.append([number, number])
+        shown = [f"{low - first} to {high - first}" for low, high in runs[:12]]
+        return f"{len(lost)} of {self.sent - first} lost, in {len(runs)} runs: {', '.join(shown)}"
+
     def list_lost(self, first: int = 0, end: int | None = None) -> list[int]:
         """The numbers from `first` up to and without `end` that were not answered (so far)."""
         last = self.sent if end is None else end

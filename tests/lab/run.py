@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 
 # Stories mostly wait for timers, so two are told at once where nothing depends on how long it takes; each row in order.
 # What one row starts outside its own namespaces (a daemon of another make, its files) the other one leaves alone.
-LANES = (
-    ("kernel", "joined", "faults", "ipv6", "nat", "roam", "narrow", "static", "rekey", "attack", "crowd"),
-    ("leaks", "interop", "passthrough", "overlap", "coldstart", "full_profile"),
+LANES: tuple[tuple[str, ...], ...] = (
+    (
+        "kernel", "joined", "faults", "ipv6", "nat", "roam", "narrow", "static", "rekey", "attack", "crowd", "apply",
+        "detour",
+    ),
+    (
+        "pairing", "pairing_places", "pairing_thieves", "leaks", "interop", "passthrough", "overlap", "coldstart",
+        "full_profile",
+    ),
 )
 ALONE = ("throughput",)  # compares two speeds
 STORIES = LANES[0] + LANES[1] + ALONE
-LONG = ("leaks_events", "leaks_state")  # in a full run, or when asked for
+LONG = ("leaks_events", "leaks_edits", "leaks_state")  # in a full run, or when asked for
 
 
 def main() -> int:

@@ -50,6 +50,9 @@ def link_shim(folder: Path) -> None:
         (folder / "pyroute2").symlink_to(ROOT / "firmware" / "shims" / "pyroute2")
 
 
+ANSWER_MS = 180_000  # an emulated machine under load is slow, and no test is about that
+
+
 class Site:
     """A router of the topology with isthmusd on it. Everything it writes is in a folder of its own."""
 
@@ -57,6 +60,7 @@ class Site:
         self.namespace = namespace
         self.folder = Path(tempfile.mkdtemp(prefix="isthmus-" + namespace.name + "-"))
         self.process: subprocess.Popen[bytes] | None = None
+        self.prelude = ""  # Python that runs ahead of the daemon
         self.shim = shim  # firmware/shims/pyroute2 instead of pyroute2: what a small router has
         (self.folder / "config").mkdir()
         if text:
@@ -70,18 +74,20 @@ class Site:
         return folder
 
     def write(self, text: str) -> None:
-        """Write the configuration file."""
-        (self.folder / "config" / "isthmus").write_text(text)
+        """Write the configuration file, for nobody else to read: there is a key in it."""
+        path = self.folder / "config" / "isthmus"
+        path.touch(0o600)
+        path.write_text(text)
 
     def start(self) -> None:
         """Start the daemon; returns at once."""
         path = [str(ROOT / "firmware"), PACKAGES]
         if self.shim:
             path.insert(0, str(self.shim_folder()))
-        start = [PYTHON, "-I", "-S", "-c", START.format(path=path)]
+        start = [PYTHON, "-I", "-S", "-c", self.prelude + START.format(path=path)]
         if (ETC / self.namespace.name).exists():  # its own /etc/hosts: only `ip netns exec` mounts that
             start = ["ip", "netns", "exec", self.namespace.name, *start]
-        directories = [f"--{name}={self.folder / name}" for name in ("config", "state", "run")]
+        directories = [f"--{name}={self.folder / name}" for name in ("config", "state", "run", "deltas")]
         with (self.folder / "log").open("ab") as log:
             self.process = self.namespace.start(
                 [*start, *directories],
@@ -121,18 +127,34 @@ class Site:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(ETC / self.namespace.name, ignore_errors=True)
 
-    def ask(self, command: str, **fields: str) -> dict[str, Any]:
+    def ask(self, command: str, **fields: Any) -> dict[str, Any]:
         """One request on the control socket. Raises IsthmusError."""
-        return ask(str(self.folder / "run"), {"command": command, **fields}, 60_000)
+        return ask(str(self.folder / "run"), {"command": command, **fields}, ANSWER_MS)
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """The command line, as a person runs it."""
         start = "import sys; from isthmus.cli import main; sys.exit(main())"
         return subprocess.run(
             [sys.executable, "-c", start, "--run", str(self.folder / "run"), *words],
             env={**os.environ, "PYTHONPATH": str(ROOT / "firmware")},
-            capture_output=True, text=True, timeout=120, check=False,
+            input=typed, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
+
+    def doctor(self) -> list[str]:
+        """Codes of what the doctor finds wrong: the daemon's, and where that does not run the command line's own."""
+        if self.process is not None:
+            found = self.ask("doctor")
+        else:
+            places = [f"--{name}={self.folder / name}" for name in ("config", "deltas", "secrets")]
+            with self.namespace:
+                done = self.command("doctor", "--json", *places)
+            found = json.loads(done.stdout)
+            assert done.returncode == bool(found["wrong"]), done
+        wrong = [row for row in found["findings"] if row["level"] != "note"]
+        for row in wrong:
+            assert row["message"], row
+            assert row["remedy"], row
+        return [row["code"] for row in wrong]
 
     def tunnel(self) -> dict[str, Any]:
         """The status of the first tunnel; {} while the daemon does not answer or has none."""

@@ -14,7 +14,11 @@ CPYTHON_ONLY = (
     ("firmware/isthmus/edge/os_cpython_start.py", "the same, for loading: collector and import system"),
     ("firmware/isthmus/edge/os_cpython_bundle.py", "what the former loads, and how it is made"),
     ("firmware/isthmus/edge/os_cpython_udp.py", "the same, for UDP: ancillary data, and processes that share sockets"),
+    ("firmware/isthmus/edge/os_cpython_files.py", "the same, for `isthmus config`: locks, owners, durable replacement"),
     ("firmware/isthmus/edge/os_cpython_trial.py", "the same, for the self-test: a tap device, and packet sockets"),
+    ("firmware/isthmus/edge/os_cpython_scrypt.py", "the same, for passwords: OpenSSL's scrypt, in a thread"),
+    ("firmware/isthmus/edge/os_cpython_look.py", "the same, for the doctor: /proc, modes of files, names"),
+    ("firmware/isthmus/edge/os_cpython_terminal.py", "the same, for the command line: a password nobody sees"),
     ("firmware/isthmus/hold.py", "a process of its own, as small as CPython allows"),
     ("firmware/isthmus/kernel/real*.py", "pyroute2's CPython face and its exceptions"),
 )

@@ -9,7 +9,7 @@ from tests.repo.sources import parse, read
 
 PAGE = "tests/lab/leaks/TABLE.md"
 SHARED = ("state.EveryEvent", "packets.kinds", "packets.tricks", "packets.pretending")  # by tables of their own
-STORIES = tuple([f"tests/lab/scenarios/{name}.py" for name in ("leaks", "leaks_events", "leaks_state")])
+STORIES = tuple([f"tests/lab/scenarios/{name}.py" for name in ("leaks", "leaks_events", "leaks_edits", "leaks_state")])
 
 
 def definitions(module: str) -> dict[str, str]:

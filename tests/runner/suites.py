@@ -68,7 +68,7 @@ def _static_jobs() -> list[Job | Failure]:
 
 def _typed() -> list[str]:
     """The folders that mypy --strict checks, as far as they exist: pyproject.toml names the same."""
-    wanted = ("firmware/isthmus", "tests/runner", "tests/counts.py")
+    wanted = ("firmware/isthmus", "web/isthmus_web", "tests/runner", "tests/counts.py")
     return [name for name in wanted if (ROOT / name).exists()]
 
 

@@ -105,7 +105,6 @@ def renewals(story: Story) -> None:
         for number in range(rounds):
             story.order("rekey", ike=number % 2 == 1)
             story.span(0.5)
-            story.oracle.look()
         facts.note("rekeyings", rounds)
 
 
@@ -211,7 +210,6 @@ def power_cut(story: Story) -> None:
             asking.join(70)
             story.a.start()
             story.guarded()
-            story.oracle.look()  # its sockets hold seconds, not minutes
         facts.note("times", rounds)
     story.apply(story.text)
     story.carries()

@@ -199,19 +199,24 @@ class Story:
         time.sleep(SETTLE_S)
 
     def span(self, factor: float = 1.0) -> None:
-        """Let the canaries fly for a while."""
+        """Let the canaries fly for a while, and judge them: the oracle's sockets hold seconds, not minutes."""
         time.sleep(self.seconds * factor)
+        self.oracle.look()
 
     # The sites
 
     def apply(self, text: str) -> dict[str, Any]:
         """Router A's configuration from now on; the daemon's answer."""
         self.a.write(text)
-        return self.a.ask("reload")
+        try:
+            return self.a.ask("reload")
+        finally:
+            self.oracle.look()
 
     def guarded(self) -> None:
         """Wait until router A's guard stands."""
         wait_until("the guard of router A", lambda: self.a.lamps().get("guard") == "ok", 180, 0.1)
+        self.oracle.look()
 
     def carries(self, limit: float = 180.0) -> float:
         """Wait until both are up and canaries reach the sink through router B; how long it took in seconds."""
@@ -220,6 +225,7 @@ class Story:
         self.b.wait_state("up", limit=limit)
         count = self.secret.count
         wait_until("canaries at the sink, through router B", lambda: self.secret.count > count + 10, limit, 0.05)
+        self.oracle.look()
         return time.monotonic() - begin
 
     def begin(self) -> None:

@@ -89,8 +89,8 @@ ROWS = (
     Row(33, "helper's way in", "FTP's helper expects a connection since before the rule; its answer does not leave.",
         ("packets.ftp_calls",)),
     Row(34, "other protocols", "SCTP, GRE, ESP, AH, IPIP, L2TP over IP and protocol 255.", ("packets.kinds",)),
-    Row(35, "pieces and sizes", "Fragments, full packets, quoting ICMP errors, multicast and broadcast.",
-        ("packets.kinds", "packets.to_everybody")),
+    Row(35, "pieces and sizes", "Fragments, full packets, quoting ICMP errors (the router's own in tests/edge), "
+        "multicast and broadcast.", ("packets.kinds", "packets.to_everybody")),
     Row(36, "ESP dropped", "The provider drops ESP: no L2TP in the clear from router A.", ("events.esp_is_lost",)),
     Row(37, "xfrm flushed", "Somebody flushes all SAs, then all policies.", ("events.flushed_xfrm",)),
     Row(38, "wrong secret", "The peer has another secret, then nothing but proposals that are not allowed.",

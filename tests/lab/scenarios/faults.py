@@ -91,6 +91,8 @@ def unresolvable(a: Site, b: Site, topology: Topology) -> None:
     b.start()
     error = a.wait_error("unresolvable-name")
     check("b.isthmus.example" in error["message"] and error["remedy"], str(error))
+    found = a.doctor()
+    check(found == ["name-unresolved"], f"the doctor finds {found}")
     b.wait_state("negotiating")
     a.hosts(f"{WAN_B} b.isthmus.example\n")
     a.wait_state("up")
@@ -108,6 +110,8 @@ def show(fault: Fault, a: Site, b: Site, topology: Topology, capture: Capture) -
     nothing_passes(topology, capture)
     if fault.refusal:
         refusal = b.tunnel()["refusal"]
+        found = a.doctor()
+        check(found == ["not-up"], f"the doctor finds {found}")
         check(refusal is not None and refusal["code"] == fault.refusal and refusal["remedy"], f"B's refusal: {refusal}")
     check(fault.word in b.log(), f"B's log does not say {fault.word}: {b.log()[-600:]}")
     a.write(GOOD_A)
@@ -129,6 +133,8 @@ def unreachable(a: Site, topology: Topology, capture: Capture) -> None:
     )
     error = a.wait_error("unreachable")
     check(WAN_B in error["message"] and error["remedy"], str(error))
+    found = a.doctor()
+    check(found == ["peer-gone"], f"the doctor finds {found}")
     before = capture.count()["l2tp"]
     topology.internet.run("ip", "link", "set", "wan-b", "up")
     topology.internet.ip("address replace 2001:db8:b::1/64 dev wan-b nodad\n")

@@ -6,6 +6,9 @@ would be seen. The steps stand on each other, so they are one story; each has it
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -167,6 +170,17 @@ def status_says(story: Story) -> None:
         check(derived["esp"]["packets_in"] > 0, "no inbound packets in show")
         for text in (status.stdout, shown.stdout, story.a.log(), story.b.log()):
             check(PSK not in text, "the PSK is in the output or the log")
+    with story.report.case("command.doctor_finds_nothing"):
+        spis = story.a.spis()
+        text = story.a.ask("diag")["text"]
+        said = text.partition("=== system ===")[0]
+        check("nothing is wrong" in said, f"on a healthy router the doctor finds {said}")
+        for words in ("ESP over IPv4 with aes256gcm16", "; module l2tp_eth", "=== ip xfrm policy ==="):
+            check(words in text, f"{words} is not in the diagnostics")
+        check(story.a.spis() == spis, "the doctor has left SAs behind, or taken some away")
+        keys = re.findall("0x([0-9a-f]{32,})", story.topology.router_a.run("ip", "xfrm", "state"))
+        check(len(keys) >= 2, "ip xfrm state shows no keys: this test looks for nothing")
+        check(not [key for key in keys if key[:16] in text] and PSK not in text, "a key is in the diagnostics")
     with story.report.case("command.errors"):
         wrong = story.a.command("show", "brunch")
         check(wrong.returncode == 1 and "did you mean branch" in wrong.stderr, f"{wrong.returncode} {wrong.stderr}")
@@ -321,6 +335,16 @@ def stopped(story: Story) -> None:
         check("isthmus" in story.topology.router_a.run("nft", "list", "tables"), "no guard")
         check("unreachable 192.168.20.0/24" in story.topology.router_a.run("ip", "route"), "no backstop route")
         story.foreign.compare()
+    with story.report.case("command.doctor_without_the_daemon"):
+        file = story.a.folder / "config" / "isthmus"
+        file.chmod(0o644)
+        os.utime(file, (time.time() + 90_000, time.time() + 90_000))  # as if the clock had been set back
+        with story.a.namespace, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as squatter:
+            squatter.bind(("", 500))
+            found = story.a.doctor()
+        check(found == ["daemon-away", "port-taken", "clock-wrong", "secret-readable"], f"{found}")
+        story.a.write(A_TEXT)
+        file.chmod(0o600)
 
 
 def removed(story: Story) -> None:

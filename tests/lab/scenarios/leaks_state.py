@@ -1,4 +1,4 @@
-"""Never in the clear, whatever comes in whatever order: random edits under load, and every event (L45, L46)."""
+"""Never in the clear, whatever comes in whatever order (L46)."""
 
 from __future__ import annotations
 
@@ -16,5 +16,4 @@ def run(report: Report) -> None:
     with Story(report, "ls") as story:
         controls.every_kind(story)
         story.begin()
-        state.edits(story)
         state.every_event(story)
