@@ -100,6 +100,7 @@ class TestSuite:
 
     def __init__(self, tests=()):
         self._tests = []
+        self._done = 0
         self.addTests(tests)
 
     def __iter__(self):
@@ -116,15 +117,18 @@ class TestSuite:
             self.addTest(test)
 
     def countTestCases(self):
-        return len(self._tests)
+        return len(self._tests) + self._done
 
     def run(self, result):
-        """Run every test, with setUpClass and tearDownClass around those of one class. Returns the result."""
+        """Run every test, with setUpClass and tearDownClass around those of one class. Returns the result.
+
+        A test that has run is let go of, as CPython's suite does: what it left in its attributes would fill the heap.
+        """
         current = None
         usable = False
-        for test in self._tests:
-            if result.shouldStop:
-                break
+        while self._tests and not result.shouldStop:
+            test = self._tests.pop(0)
+            self._done += 1
             kind = test.__class__
             if kind is not current:
                 if usable:

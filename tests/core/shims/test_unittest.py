@@ -319,3 +319,6 @@ class Running(unittest.TestCase):
         self.assertEqual(lines[-3][:15], "Ran 3 tests in ")
         self.assertFalse(result.wasSuccessful())
         self.assertIn("because", stream.getvalue())
+        self.assertEqual(suite.countTestCases(), 3)
+        # What a test has in its attributes goes when it has run: a module's worlds together fill a small heap.
+        self.assertEqual([test for test in suite if test is not None], [])
