@@ -108,6 +108,7 @@ class Demo:
         for name, site in self.pair.sites():
             head(f"{name}: /etc/config/isthmus, all of it")
             say((site.folder / "config" / "isthmus").read_text().expandtabs(8).rstrip())
+        make_user()  # before isthmusd starts: it lets that user call
         head("both daemons start now")
         for site in self.pair.offices():
             site.start()
@@ -219,7 +220,6 @@ class Demo:
     def show_uis(self) -> None:
         """Both routers' web interfaces, each as a user of its own."""
         head("the web interface of each router starts")
-        make_user()
         self.uis = [Ui(site, place) for site, place in zip(self.pair.offices(), PLACES, strict=True)]
         for (name, _), ui in zip(self.pair.sites(), self.uis, strict=True):
             ui.wait_ready()
