@@ -78,8 +78,8 @@ exit (or ctrl-D) ends the shell, the daemons and the machine."""
 
 
 UI_HINTS = """\
-    Its certificate is its own, so the browser asks once whether you trust it. The first page wants a password for the
-    first administrator. From another machine: ssh -L 8443:127.0.0.1:8443 THIS-MACHINE
+    Its certificate is its own, so the browser asks once whether you trust it. The first page wants a code, which
+    `a isthmus user code` prints. From another machine: ssh -L 8443:127.0.0.1:8443 THIS-MACHINE
 """
 
 
