@@ -184,7 +184,7 @@ class Backups:
 
     def _exchange(self, archive: Archive) -> Exchange:
         self._store.now_s = host.wall_seconds()
-        return Exchange(self._store, self._users, archive, list(self._daemon.site.tunnels))
+        return Exchange(self._store, self._users, archive, list(self._daemon.site.tunnels), self._changing.forms)
 
     def _plan(self, exchange: Exchange) -> tuple[View, Plan, Config]:
         """Raises ContentError for a configuration that this router would refuse."""

@@ -13,6 +13,7 @@ from isthmus.applying.words import consequences
 from isthmus.config.errors import ConfigError
 from isthmus.config.lexer import UciError
 from isthmus.config.model import Changes, load
+from isthmus.config.staging import FOLDER, place_of_forms
 from isthmus.config.store import ON_TRIAL, Refused, Store
 from isthmus.edge import os_cpython as host
 from isthmus.edge.control import error_answer
@@ -58,7 +59,9 @@ class Changing:
         calls: Any = RealCalls()  # of the shape of config.calls.Calls, which the edge does not import
         self.store: Store = Store(calls, config_dir, deltas, secrets)
         self.store.salt = host.random_bytes(16)
+        self.forms: Store = place_of_forms(self.store, daemon.run_dir + FOLDER)
         self._files = Files(self.store)
+        self._files.forms = self.forms
         self.trial = Trial(self._files, self._run)
         self.settle: Callable[[bool], object] = bool  # files of a change are in place, or back; True: it is over
         self._probes = Probes([], {}, 0)
@@ -78,23 +81,41 @@ class Changing:
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    def look(self) -> dict[str, Any]:
-        """What is staged, in words: {"staged": number, "mark", "changes": [{"kind", "text"}], "warnings"}. Raises
+    def place(self, request: dict[str, Any]) -> Store:
+        """Where whoever asks stages: a session with forms, root with uci."""
+        return self.forms if request.get("token") is not None else self.store
+
+    def look(self, place: Store) -> dict[str, Any]:
+        """What is staged there, in words: {"staged": number, "mark", "changes": [{"kind", "text"}], "warnings"}. Raises
         IsthmusError.
         """
         self.trial.check_free()
-        view, old, new, warnings = self._look()
+        view, old, new, warnings = self._look(place)
         rows = self.words(old, new) if new is not None else []
         count = len(view.deltas) + len(view.keys)
-        return {"staged": count, "mark": mark_of(view), "changes": rows, "warnings": warnings, "hint": NOTHING}
+        return {
+            "staged": count, "mark": mark_of(view), "changes": rows, "warnings": warnings + self._elsewhere(place),
+            "hint": NOTHING,
+        }  # fmt: skip
 
-    def _look(self) -> tuple[View, Config, Config | None, list[str]]:
-        self.store.now_s = host.wall_seconds()
+    def _elsewhere(self, place: Store) -> list[str]:
+        """That more is staged, which is no part of this."""
+        other, where = (self.store, "with uci") if place is self.forms else (self.forms, "in the web interface")
         try:
-            view = self.store.view()
+            view = other.view()
+        except IsthmusError:  # whoever stages there hears of it
+            return []
+        count = len(view.deltas) + len(view.keys)
+        words = "%d more staged %s, and no part of this; on the router %s changes shows it"
+        return [words % (count, where, other.tool)] if count else []
+
+    def _look(self, place: Store) -> tuple[View, Config, Config | None, list[str]]:
+        place.now_s = self.store.now_s = host.wall_seconds()
+        try:
+            view = place.view()
             if not view.deltas and not view.keys and not view.troubles:
                 return view, self._running(), None, []
-            plan = self.store.plan(view)
+            plan = place.plan(view)
         except Refused as error:
             raise self._refused(error.errors) from None
         except UciError as error:
@@ -137,23 +158,24 @@ class Changing:
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
-    def apply(self, seconds: int | None, mark: str | None, now: int) -> dict[str, Any]:
-        """Put it in force; the state of the trial. seconds: None: confirmed by the probes alone. mark: of what was
-        shown; None: whatever is staged. Raises IsthmusError.
+    def apply(self, place: Store, seconds: int | None, mark: str | None, now: int) -> dict[str, Any]:
+        """Put it in force; the state of the trial. place: where it is staged; seconds: None: confirmed by the probes
+        alone; mark: of what was shown, None: whatever is staged. Raises IsthmusError.
         """
         check_window(seconds)
         self.trial.check_free()
-        view, old, new, _ = self._look()
+        view, old, new, _ = self._look(place)
         if new is None:
             raise NotAppliedError("nothing is staged", NOTHING)
         if mark is not None and mark != mark_of(view):  # what would run is what was shown, and then what is committed
             raise OtherChangeError("other changes have been staged since this was shown; nothing is applied")
-        return self.begin(old, new, mark_of(view), seconds, None, now)
+        self._files.staging = place
+        return self.begin(old, new, mark_of(view), seconds, place.commit, now)
 
     def begin(
-        self, old: Config, new: Config, mark: str, seconds: int | None, commits: Commit | None, now: int
+        self, old: Config, new: Config, mark: str, seconds: int | None, commits: Commit, now: int
     ) -> dict[str, Any]:
-        """A trial of this configuration. commits: what commits it; None: what is staged. Else as apply()."""
+        """A trial of this configuration. commits: what commits it. Else as apply()."""
         self._rows = self.words(old, new)
         tunnels = self._daemon.site.tunnels
         wanted = [row.name for row in new.tunnels if row.enabled]
@@ -161,7 +183,7 @@ class Changing:
         self._probes = Probes(up, self._ways(), now)
         self._is_alone = seconds is None
         self._began_at = now
-        self._files.commits = commits or self.store.commit
+        self._files.commits = commits
         self.trial.apply(old, new, mark, ALONE_S if seconds is None else seconds, now)
         words = "a change is on trial: undone in %d s unless it is confirmed" % (self.trial.window_ms // 1000)
         self._daemon.log.notice("config", words)
@@ -314,9 +336,10 @@ def _resolvers(path: str) -> list[bytes]:
 
 
 HANDLERS: dict[str, Callable[[Changing, dict[str, Any], int], dict[str, Any]]] = {
-    "apply-look": lambda changing, _request, _now: changing.look(),
+    "apply-look": lambda changing, request, _now: changing.look(changing.place(request)),
     "apply": lambda changing, request, now: changing.apply(
-        None if request.get("alone") else request.get("seconds") or DEFAULT_S, request.get("mark"), now
+        changing.place(request), None if request.get("alone") else request.get("seconds") or DEFAULT_S,
+        request.get("mark"), now,
     ),
     "apply-status": lambda changing, _request, now: changing.status(now),
     "confirm": lambda changing, request, now: changing.confirm(bool(request.get("anyway")), now),

@@ -186,15 +186,15 @@ def _is_on_trial(daemon: Daemon, now: int) -> bool:
 
 
 def _get(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any]:
-    return get(daemon.changing.store, _is_on_trial(daemon, now))
+    return get(daemon.changing.forms, _is_on_trial(daemon, now))
 
 
 def _stage(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
-    return stage(daemon.changing.store, request["mark"], request["changes"], _is_on_trial(daemon, now))
+    return stage(daemon.changing.forms, request["mark"], request["changes"], _is_on_trial(daemon, now))
 
 
 def _revert(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
-    return revert(daemon.changing.store, request["mark"], _is_on_trial(daemon, now))
+    return revert(daemon.changing.forms, request["mark"], _is_on_trial(daemon, now))
 
 
 def _rows(_daemon: Daemon, request: dict[str, Any], _now: int) -> dict[str, Any]:

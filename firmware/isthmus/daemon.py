@@ -95,7 +95,7 @@ class Daemon:
         self.secrets_dir = state_dir + "/../secrets"
         self.users_path = state_dir + "/../users"
         self._paused_path = state_dir + "/" + PAUSED_FILE
-        self._run_dir = run_dir
+        self.run_dir = run_dir
         self._stopping = False
         self._has_started = False
         self._reload_wanted = False
@@ -119,7 +119,7 @@ class Daemon:
         if [name for name in UNDO_FILES if host.is_there(self.secrets_dir + "/" + name)]:
             self._guarded("config", self.changing.start, self.started_at)
         self._guarded("config", self._sweep)
-        self._control = ControlServer(self.loop, self._run_dir + "/" + SOCKET_NAME, self._answer)
+        self._control = ControlServer(self.loop, self.run_dir + "/" + SOCKET_NAME, self._answer)
         self.open_to_web()
         for port in self.edge.ports.values():
             for fd in port.fds():

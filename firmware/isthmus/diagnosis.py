@@ -65,7 +65,7 @@ def secrets_in(places: Places, config: Config | None) -> list[bytes]:
         found += secrets_of(host.read_file(places.file))
     except OSError:
         pass
-    for data in look.contents([places.secrets, places.users, places.staged]):
+    for data in look.contents(places.keys):
         found += words_of(data)
     return found
 

@@ -41,10 +41,13 @@ FAMILIES = ("IPv4", "IPv6")
 
 
 class Places:
-    """Where things are: folders of the configuration, of staged changes and of secrets; the file of users."""
+    """Where things are: folders of the configuration, of what uci and what forms have staged, and of secrets; the file
+    of users.
+    """
 
-    def __init__(self, config: str, deltas: str, secrets: str, users: str) -> None:
-        self.config, self.deltas, self.secrets, self.users = [plain(path) for path in (config, deltas, secrets, users)]
+    def __init__(self, config: str, deltas: str, forms: str, secrets: str, users: str) -> None:
+        paths = (config, deltas, forms, secrets, users)
+        self.config, self.deltas, self.forms, self.secrets, self.users = [plain(path) for path in paths]
 
     @property
     def file(self) -> str:
@@ -55,6 +58,12 @@ class Places:
     def staged(self) -> str:
         """What uci has staged of it."""
         return self.deltas + "/isthmus"
+
+    @property
+    def keys(self) -> list[str]:
+        """Where keys may be, for a moment at least."""
+        found = [self.secrets, self.users]
+        return found + [folder + name for folder in (self.deltas, self.forms) for name in ("/isthmus", "/isthmus.keys")]
 
 
 def plain(path: str) -> str:
@@ -117,7 +126,9 @@ def config_of(places: Places) -> Config | None:
 def _config(facts: Facts, places: Places, running: Config | None) -> Loaded:
     facts.config_path = places.file
     facts.config_found = host.is_there(places.file)
-    facts.staged = len([line for line in look.read_text(places.staged).split("\n") if line.strip()])
+    facts.staged = _count(places.deltas)
+    facts.staged_forms = _count(places.forms)
+    facts.forms_path = places.forms
     loaded = load(places.file, host.read_file, places.secrets, host.wall_seconds())
     if facts.config_found:
         facts.problems = [_problem(error, ERROR) for error in loaded.errors]
@@ -127,6 +138,12 @@ def _config(facts: Facts, places: Places, running: Config | None) -> Loaded:
         if running is not None:
             facts.differs = _differences(running, loaded.config)
     return loaded
+
+
+def _count(folder: str) -> int:
+    """Changes that are staged there."""
+    names = ("/isthmus", "/isthmus.keys")
+    return sum([len([row for row in look.read_text(folder + name).split("\n") if row.strip()]) for name in names])
 
 
 def _problem(error: ConfigError, level: str) -> Problem:

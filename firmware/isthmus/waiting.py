@@ -115,6 +115,7 @@ MODULES = (
     "isthmus.applying.steps",
     "isthmus.applying.words",
     "isthmus.applying.probes",
+    "isthmus.config.staging",
     "isthmus.changing",
     "isthmus.configuring",
     "isthmus.doctor",

@@ -13,6 +13,7 @@ from unittest import mock
 
 from isthmus import changing
 from isthmus import daemon as module
+from isthmus.config.store import Store
 from isthmus.edge.control import OWNER, ask
 from isthmus.errors import IsthmusError
 from isthmus.kernel.null import NullKernel
@@ -186,10 +187,10 @@ class Inside(ApplyTest):
         mark = self.call("apply-look")["mark"]
         look = self.daemon.changing._look
 
-        def look_at_another() -> tuple:
+        def look_at_another(place: Store) -> tuple:
             self.stage(STAGED + "isthmus.branch.mtu='1300'\n")
             try:
-                return look()
+                return look(place)
             finally:
                 self.stage()
 

@@ -58,13 +58,15 @@ def mark_of(view: View) -> str:
 
 
 class Files:
-    """store: the configuration's. commits: what commits a change: the store's commit() what is staged, that of
-    backup/exchange.py what is restored. Every method may raise StoreError.
+    """store: the configuration's, with what uci stages. commits: what commits a change: the commit() of a store what
+    is staged there, that of backup/exchange.py what is restored. staging: the store whose change comes next; forms:
+    that of config/staging.py. Every method may raise StoreError.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.commits: Commit = store.commit
+        self.staging = self.forms = store
         self._calls = store.calls
         self._open = store.secrets + "/" + ON_TRIAL
         self._kept = store.secrets + "/" + KEPT
@@ -102,7 +104,8 @@ class Files:
         files += [Saved(path, self._read(path), None) for path in plan.gone]
         files.append(Saved(self.store.path, view.data, digest_of(plan.text)))
         staged = b"".join([format_delta(delta) for delta in view.deltas])
-        return Record(window, files, staged, b"".join([format_delta(key) for key in view.keys]), again)
+        keys = b"".join([format_delta(key) for key in view.keys])
+        return Record(window, files, staged, keys, again, "" if self.staging is self.store else self.staging.folder)
 
     def _read(self, path: str) -> bytes | None:
         try:
@@ -210,16 +213,18 @@ class Files:
         if not record.staged and not record.keys:
             return "nothing of it is staged; where it was a backup, isthmus restore FILE tries again"
         why = "something else is staged meanwhile"
+        place = self.forms if record.folder else self.store  # never from the one into the other: see config/staging.py
         try:
-            with_lock = Locked(self._calls, self.store.path, self.store.folder, self.store.delta_path)
+            with_lock = Locked(self._calls, place.path, place.folder, place.delta_path)
             try:
-                staged, keys = self._read(self.store.delta_path) or b"", self._read(self.store.keys_path) or b""
+                staged, keys = self._read(place.delta_path) or b"", self._read(place.keys_path) or b""
                 if staged in (b"", record.staged) and keys in (b"", record.keys):
                     if staged != record.staged:
                         with_lock.rewrite(record.staged)
                     if keys != record.keys:
-                        replace(self._calls, self.store.keys_path, record.keys, True)
-                    return "the change is staged again: isthmus config changes shows it, isthmus config revert drops it"
+                        replace(self._calls, place.keys_path, record.keys, True)
+                    words = "the change is staged again: %s changes shows it, %s revert drops it"
+                    return words % (place.tool, place.tool)
             finally:
                 with_lock.release()
         except (OSError, StoreError) as error:

@@ -5,6 +5,7 @@
     file 2f6574... 0x636f... 0x9a8b...   path, content before, SHA-256 of the one after; -: no such file
     staged 0x6973...                     the lines that were staged, as uci keeps them
     keys -                               the staged keys
+    folder 2f766172...                   where they were staged; without it: where uci does
     again 3139...                        a sentence: who is exposed again when it is undone
     end 5c1f...                          SHA-256 of all lines above; without it the file was cut
 
@@ -41,14 +42,19 @@ class Saved:
 
 
 class Record:
-    """window: seconds; files: Saved; staged, keys: bytes; again: sentences. repr shows no content."""
+    """window: seconds; files: Saved; staged, keys: bytes; again: sentences; folder: of what was staged, "": uci's. repr
+    shows no content.
+    """
 
-    def __init__(self, window: int, files: list[Saved], staged: bytes, keys: bytes, again: list[str]) -> None:
+    def __init__(
+        self, window: int, files: list[Saved], staged: bytes, keys: bytes, again: list[str], folder: str = ""
+    ) -> None:
         self.window = window
         self.files = files
         self.staged = staged
         self.keys = keys
         self.again = again
+        self.folder = folder
 
     def __repr__(self) -> str:
         return "Record(%s)" % ", ".join([saved.path for saved in self.files])
@@ -67,6 +73,8 @@ def push_record(record: Record) -> bytes:
         words = [b"file", hexlify(saved.path.encode()), _hex(saved.before), _hex(saved.after)]
         lines.append(b" ".join(words))
     lines += [b"staged " + _hex(record.staged or None), b"keys " + _hex(record.keys or None)]
+    if record.folder:
+        lines.append(b"folder " + hexlify(record.folder.encode()))
     lines += [b"again " + hexlify(sentence.encode()) for sentence in record.again]
     text = b"\n".join(lines) + b"\n"
     return text + b"end " + hexlify(digest_of(text)) + b"\n"
@@ -97,6 +105,8 @@ def _pull_line(record: Record, words: list[bytes]) -> None:
         record.staged = _bytes(words[1]) or b""
     elif word == b"keys":
         record.keys = _bytes(words[1]) or b""
+    elif word == b"folder":
+        record.folder = unhexlify(words[1]).decode()
     elif word == b"again":
         record.again.append(unhexlify(words[1]).decode())
     else:

@@ -32,13 +32,17 @@ ONCE = "look at what is there now, then restore it once more"
 
 
 class Exchange:
-    """store: the configuration's; users: path of their file; names: of tunnels that run, whatever the file says.
+    """store: the configuration's; users: path of their file; names: of tunnels that run, whatever the file says; forms:
+    where else changes are staged.
 
     commit() is of the shape of Store's, for applying/files.py. Raises StoreError, ContentError.
     """
 
-    def __init__(self, store: Store, users: str, archive: Archive, names: list[str]) -> None:
+    def __init__(
+        self, store: Store, users: str, archive: Archive, names: list[str], forms: Store | None = None
+    ) -> None:
         self._store = store
+        self._places = [store] + ([forms] if forms is not None else [])
         self._calls = store.calls
         self._users = users
         self._archive = archive
@@ -47,8 +51,13 @@ class Exchange:
     def look(self) -> tuple[View, Plan]:
         """What is there, and what would be done; `loaded` says what the daemon would then read, or its errors."""
         store = self._store
-        if read(store, store.delta_path) or read(store, store.keys_path):
-            raise StagedError("a change of the configuration is staged")
+        for place in self._places:
+            if read(store, place.delta_path) or read(store, place.keys_path):
+                words = "first isthmus apply, or %s revert isthmus; then restore"
+                if place is not store:
+                    words = "first put it in force there or drop it (%s revert isthmus); then restore"
+                where = "" if place is store else " in the web interface"
+                raise StagedError("a change of the configuration is staged" + where, words % place.tool)
         data = read(store, store.path)
         if data is None:
             raise StoreError("there is no file %s" % store.path, "create it: touch %s" % store.path)

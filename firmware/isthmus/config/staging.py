@@ -1,5 +1,9 @@
 """Changes of the configuration that a form asks for: staged all together, or none of them.
 
+They wait in a folder of isthmusd's own, not where uci stages: staging takes no password, so whoever has got hold of a
+session can do it, and root's next `uci commit` may not put in force what root has neither staged nor seen. From here
+only `apply` takes it, which takes the password.
+
 A wish says how something shall be, not what to do to it. Rows of a request, each with `section`:
 
     {"type": T}                     a new section of that name
@@ -17,6 +21,7 @@ from isthmus.config.lock import Locked, cannot
 from isthmus.config.model import KEY_FILES
 from isthmus.config.schema import section_spec
 from isthmus.config.spec import LIST
+from isthmus.config.store import Store
 from isthmus.config.uci import is_name
 from isthmus.errors import IsthmusError
 
@@ -26,8 +31,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from isthmus.config.edit import Document
-    from isthmus.config.store import Store, View
+    from isthmus.config.store import View
 
+FOLDER = "/staged"  # in the directory of the control socket, which a reboot empties as it does uci's
 MOST_WISHES = 64
 MOST_VALUES = 1024
 LONGEST = 512  # of a value
@@ -46,6 +52,14 @@ class Wish:
 
     def __repr__(self) -> str:
         return "Wish(%s %s %s)" % (self.section, self.form, self.text)
+
+
+def place_of_forms(store: Store, folder: str) -> Store:
+    """Where forms stage: the same configuration, with changes of its own."""
+    place = Store(store.calls, store.path.rpartition("/")[0], folder, store.secrets, store.now_s)
+    place.salt = store.salt
+    place.tool = "isthmus config --deltas " + folder
+    return place
 
 
 def read_wishes(rows: list[Any]) -> list[Wish]:

@@ -89,7 +89,7 @@ class Store:
         self.delta_path = deltas + "/" + NAME
         self.keys_path = deltas + "/" + KEYS
         self.mark_path = deltas + "/" + BEGUN
-        self.secrets, self.salt = secrets, b""
+        self.secrets, self.salt, self.tool = secrets, b"", "isthmus config"  # tool: what shows and drops what is staged
         self.now_s = now_s
 
     # --- looking ------------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class Store:
         view = View(data, document, deltas, keys)
         view.raw, view.mark, view.done, view.salt = raw, mark, done, self.salt
         view.gone = [self.secrets + "/" + name for name in gone]
-        remedy = "isthmus config revert isthmus drops it, with all else that is staged"
+        remedy = "%s revert isthmus drops it, with all else that is staged" % self.tool
         for line in broken:
             view.troubles.append(("%s:%d" % (self.delta_path, line), "this is no change of isthmus", remedy))
         for line in broken_keys:
@@ -127,7 +127,7 @@ class Store:
 
     def _trouble(self, view: View, delta: Delta, why: str) -> None:
         place = "isthmus." + delta.section + ("." + delta.option if delta.option else "")
-        view.troubles.append((delta.subject, why, "isthmus config revert %s drops it" % place))
+        view.troubles.append((delta.subject, why, "%s revert %s drops it" % (self.tool, place)))
 
     def _read(self, path: str, missing: str) -> bytes:
         """The file; b"" for one that is not there if `missing` is not ""."""

@@ -30,6 +30,10 @@ def check_config(facts: Facts) -> Judged:
     if facts.staged:
         text = "%d changes are staged and not in force" % facts.staged
         found.append(find("config-staged", text, "isthmus apply puts them in force, isthmus config revert drops them"))
+    if facts.staged_forms:
+        text = "%d changes are staged in the web interface and not in force" % facts.staged_forms
+        remedy = "its page Changes puts them in force or drops them; isthmus config --deltas %s changes shows them"
+        found.append(find("config-staged", text, remedy % facts.forms_path))
     if facts.tunnels is None:
         return found, "%s has mistakes; what runs was not changed" % facts.config_path
     if not facts.tunnels:

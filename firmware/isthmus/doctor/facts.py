@@ -137,7 +137,8 @@ class Facts:
         self.problems: list[Problem] = []
         self.clashes: list[Problem] = []
         self.differs: list[str] = []  # what the file says and what runs does not, by name
-        self.staged = 0
+        self.staged = self.staged_forms = 0  # with uci, and in the web interface
+        self.forms_path = ""
         self.files: list[FileMode] | None = None
         self.names: list[Name] = []
         self.peers: list[Peer] | None = None
