@@ -19,7 +19,7 @@ from isthmus.kernel.contract import KernelError
 from isthmus.outlet import Sleeper
 from isthmus.real_outlet import RealOutlet, read_names, read_text
 from isthmus.site import Site
-from isthmus.waiting import ALL_LOADED, Waiting
+from isthmus.waiting import ALL_LOADED, Waiting, refuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Daemon:
         if self._hold_at is not None and (host.now() >= self._hold_at or self._is_one_up()):
             self._hold()
         if self._waiting.is_due(host.now(), self._is_one_up):
-            self._guarded("loading", self._waiting.load_next, host.now())
+            self._guarded("loading", self._waiting.load_next, host.now(), len(self.site.tunnels))
             if self._waiting.at is None:
                 self.log.debug("isthmusd", ALL_LOADED)
         self._wake_resting()
@@ -485,7 +485,7 @@ def main() -> int:
         daemon = Daemon(RealKernel(), log, config, state, run, hosts, web)
         daemon.delta_dir = deltas
         daemon.start()
-        os_cpython_start.end_loading()
+        os_cpython_start.end_loading(refuse)
     except KernelError as error:
         log.error("isthmusd", "cannot start: %s; %s" % (error, error.remedy))
         return 1

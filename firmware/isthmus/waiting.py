@@ -1,8 +1,9 @@
-"""What waits: modules that no first tunnel needs, loaded once it is up, a little at a time.
+"""What waits: modules that no first tunnel needs, loaded once it is up, a little at a time, or when somebody asks.
 
 Whatever needs one of them before imports it where it needs it, with the word "waiting.py" beside it, and nowhere else.
-Soon after the start all of them are there: the peer's first rekeying does not stall the loop, and an upgrade that
-replaces the package takes nothing away from the isthmusd that runs. tests/edge/test_waiting.py holds the list complete.
+Soon after the start all MODULES are there: the peer's first rekeying does not stall the loop, and an upgrade that
+replaces the package takes no tunnel's work away from the isthmusd that runs. What is ON_DEMAND may never be. Code of
+the new version does not get into a program of the old one: refuse(). tests/edge/test_waiting.py holds the lists complete.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 FIRST_MS = 10_000  # without a tunnel they are loaded then
 PAUSE_MS = 50  # between two of them: packets and timers go first
-ALL_LOADED = "all of the program is loaded now"  # for the log: memory that grows from here on is no code
+ALL_LOADED = "all that tunnels need is loaded now"  # for the log
+MANY = 5  # tunnels: OpenSSL's hashes halve a tenth of a handshake's time, and take 4 MB
 
 # In the order in which they may be asked for; what another one needs stands before it.
 MODULES = (
@@ -32,18 +34,6 @@ MODULES = (
     "isthmus.users",
     "isthmus.users.roles",
     "isthmus.edge.calls",
-    "isthmus.users.errors",
-    "isthmus.users.book",
-    "isthmus.users.sessions",
-    "isthmus.users.marks",
-    "isthmus.users.common",
-    "isthmus.users.passwords",
-    "isthmus.users.throttle",
-    "isthmus.users.queue",
-    "isthmus.users.deeds",
-    "isthmus.users.door",
-    "isthmus.edge.os_cpython_scrypt",
-    "isthmus.accounts",
     "isthmus.crypto.modp",
     "isthmus.crypto.ecp",
     "isthmus.config.checks_forced",
@@ -63,6 +53,23 @@ MODULES = (
     "isthmus.policy.forwards",
     "isthmus.policy.clash",
     "isthmus.policy_status",
+)
+
+# What only commands, sessions and paired tunnels need, and most routers most of the time do not: an eighth of the memory.
+# It is loaded when it is first asked for, as long as it is still of this program: refuse().
+ON_DEMAND = (
+    "isthmus.users.errors",
+    "isthmus.users.book",
+    "isthmus.users.sessions",
+    "isthmus.users.marks",
+    "isthmus.users.common",
+    "isthmus.users.passwords",
+    "isthmus.users.throttle",
+    "isthmus.users.queue",
+    "isthmus.users.deeds",
+    "isthmus.users.door",
+    "isthmus.edge.os_cpython_scrypt",
+    "isthmus.accounts",
     "isthmus.policy.explain",
     "isthmus.policy_explain",
     "isthmus.wire.packet",
@@ -162,12 +169,13 @@ class Waiting:
         """Whether to load one now. is_up: whether a tunnel is."""
         return self.at is not None and (now >= self.at or (not self._has_begun and is_up()))
 
-    def load_next(self, now: int) -> None:
-        """Load one. Raises ReplacedError; the others come all the same."""
+    def load_next(self, now: int, tunnels: int) -> None:
+        """Load one. tunnels: how many there are. Raises ReplacedError; the others come all the same."""
         self._has_begun = True
         if not self._left:
             self.at = None
-            hashes.hasten()
+            if tunnels >= MANY:
+                hashes.hasten()
             return
         name = self._left.pop(0)
         self.at = now + PAUSE_MS
@@ -175,3 +183,8 @@ class Waiting:
             __import__(name)
         except Exception as error:  # noqa: BLE001 - whatever a file that is half there may raise
             raise ReplacedError("%s cannot be loaded (%s)" % (name, type(error).__name__)) from None
+
+
+def refuse(name: str) -> None:
+    """The package is another one than this program was started from. Raises ReplacedError."""
+    raise ReplacedError("%s is not loaded: it is of another version than the isthmusd that runs" % name)

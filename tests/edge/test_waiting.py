@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from isthmus import waiting
-from isthmus.waiting import MODULES, PAUSE_MS, ReplacedError, Waiting
+from isthmus.waiting import MANY, MODULES, ON_DEMAND, PAUSE_MS, ReplacedError, Waiting
 from tests.repo.sources import ROOT, parse, python_files
 from tests.repo.test_imports import imports, module_of
 
@@ -96,15 +97,36 @@ class Loading(unittest.TestCase):
         self.assertIn("isthmus.site", loaded)
         self.assertEqual([name for name in (*NOT_AT_ONCE, *MODULES) if name in loaded], [])
 
-    def test_nothing_is_loaded_late(self) -> None:
-        wait = "from isthmus.waiting import Waiting\nit = Waiting(0)\nwhile it.at is not None: it.load_next(0)\n"
+    def test_nothing_is_loaded_late_but_what_is_asked_for(self) -> None:
+        wait = "from isthmus.waiting import Waiting\nit = Waiting(0)\nwhile it.at is not None: it.load_next(0, 1)\n"
         loaded = set(ask(START + wait + SHOW))
-        self.assertEqual(sorted(reachable() - loaded), [])
+        self.assertEqual(sorted(reachable() - loaded - set(ON_DEMAND)), [])
         self.assertEqual(sorted(loaded - reachable()), [])
+        self.assertEqual([name for name in ON_DEMAND if name in loaded], [])
+        self.assertEqual([name for name in ON_DEMAND if name not in reachable()], [])
 
     def test_no_one_of_them_brings_another(self) -> None:
         steps = "for name in %r:\n if name in sys.modules: print(name)\n __import__(name)\n" % (MODULES,)
         self.assertEqual(ask(START + steps), [])
+
+
+    def test_code_of_another_version_does_not_get_in(self) -> None:
+        """An upgrade has replaced the files of a program that runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(ROOT / "firmware" / "isthmus", Path(folder) / "isthmus")
+            script = (
+                f"import os, sys\nsys.path.insert(0, {folder!r})\n"
+                "from isthmus.edge.os_cpython_start import begin_loading, end_loading\n"
+                "begin_loading()\n"
+                "from isthmus import waiting\nfrom isthmus.errors import IsthmusError\n"
+                "end_loading(waiting.refuse)\n"
+                "import isthmus.users\n"
+                f"os.utime({folder!r} + '/isthmus/__init__.py', (1, 1))\n"
+                "import isthmus.users, json\n"
+                "try:\n import isthmus.doctor\n"
+                "except IsthmusError as error: print(error.code, 'isthmus.doctor' in str(error))\n"
+            )
+            self.assertEqual(ask(script), ["replaced", "True"])
 
 
 class Times(unittest.TestCase):
@@ -122,16 +144,24 @@ class Times(unittest.TestCase):
 
     def test_one_after_the_other_and_a_missing_one_is_told(self) -> None:
         waits = Waiting(0)
-        waits.load_next(5)
+        waits.load_next(5, 1)
         self.assertEqual(waits.at, 5 + PAUSE_MS)
         self.assertFalse(waits.is_due(6, lambda: True))
         with self.assertRaises(ReplacedError) as caught:
-            waits.load_next(6)
+            waits.load_next(6, 1)
         self.assertIn("isthmus.nowhere", str(caught.exception))
-        waits.load_next(7)
-        waits.load_next(8)
+        waits.load_next(7, 1)
+        waits.load_next(8, 1)
         self.assertIsNone(waits.at)
         self.assertFalse(waits.is_due(10**9, lambda: True))
+
+    def test_the_large_library_is_for_many_tunnels(self) -> None:
+        for tunnels, wanted in ((MANY - 1, 0), (MANY, 1)):
+            waiting.hashes._fast.clear()
+            waits = Waiting(0)
+            waits._left = []
+            waits.load_next(1, tunnels)
+            self.assertEqual(len(waiting.hashes._fast), wanted)
 
 
 if __name__ == "__main__":

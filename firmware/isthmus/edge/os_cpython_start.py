@@ -17,6 +17,7 @@ from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
 
     # Name, path below the package's folder, whether it is a package, signature of its source
@@ -40,10 +41,34 @@ def begin_loading() -> None:
     load(*read_bundle(BUNDLE))
 
 
-def end_loading() -> None:
-    """From now on there may be garbage, but not among what is there already."""
+def end_loading(refuse: Callable[[str], object]) -> None:
+    """From now on there may be garbage, but not among what is there already. refuse(name): is called, and raises,
+    before a module is loaded from a package that has been replaced.
+    """
     gc.freeze()
     gc.enable()
+    sys.meta_path.insert(0, Watch(FOLDER + "/__init__.py", refuse))
+
+
+class Watch:
+    """A finder that finds nothing; it looks whether the package is still the one that it was."""
+
+    def __init__(self, path: str, refuse: Callable[[str], object]) -> None:
+        self._path = path
+        self._refuse = refuse
+        self._seen = self._look()
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Asked by `import` for every module that is not loaded yet."""
+        del path, target
+        if name.startswith(PACKAGE + ".") and self._look() != self._seen:
+            self._refuse(name)
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            return signature(self._path)
+        except OSError:  # compiled code alone, or a package that is gone
+            return None
 
 
 def signature(path: str) -> tuple[int, int, int]:
