@@ -85,12 +85,11 @@ def _alone(
     arguments: argparse.Namespace, away: str, release: str, only: str | None
 ) -> tuple[dict[str, Any], Facts, Places]:
     """What can be seen without the daemon. away: why it does not answer; release: of one that is too old to."""
-    from isthmus.config.staging import FOLDER
     from isthmus.doctor.report import report
     from isthmus.survey import Places, survey_alone
 
-    forms = arguments.run + FOLDER
-    places = Places(arguments.config, arguments.deltas, forms, arguments.secrets, arguments.secrets + "/../users")
+    secrets = arguments.secrets
+    places = Places(arguments.config, arguments.deltas, arguments.run, secrets, secrets + "/../users")
     facts = survey_alone(places, only)
     facts.away = away
     facts.release, facts.own = release, __version__

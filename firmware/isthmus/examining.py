@@ -6,7 +6,6 @@ What takes long, names above all, is looked at in a thread; who asks the same me
 from __future__ import annotations
 
 from isthmus import __version__, policy_status, status
-from isthmus.config.staging import FOLDER
 from isthmus.diagnosis import diagnosis, listings, secrets_in
 from isthmus.doctor.bundle import outline
 from isthmus.doctor.facts import Peer, Problem
@@ -120,8 +119,8 @@ class Examiner:
 
     def _places(self) -> Places:
         daemon = self._daemon
-        forms, secrets = daemon.run_dir + FOLDER, daemon.secrets_dir
-        return Places(daemon.config_dir, daemon.delta_dir, forms, secrets, secrets + "/../users")
+        secrets = daemon.secrets_dir
+        return Places(daemon.config_dir, daemon.delta_dir, daemon.run_dir, secrets, secrets + "/../users")
 
     def _running(self) -> Config | None:
         """What is in force; None while that is no file's: a change is on trial."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from isthmus.config.errors import ConfigError
 from isthmus.config.model import Changes, load
+from isthmus.config.staging import FOLDER
 from isthmus.crypto.suites import SuiteError, parse_esp_suite
 from isthmus.doctor.facts import Facts, Feature, FileMode, Name, PortUse, Problem
 from isthmus.doctor.finding import ERROR, WARNING
@@ -41,12 +42,12 @@ FAMILIES = ("IPv4", "IPv6")
 
 
 class Places:
-    """Where things are: folders of the configuration, of what uci and what forms have staged, and of secrets; the file
-    of users.
+    """Where things are: folders of the configuration, of staged changes, of the control socket and of secrets; the
+    file of users.
     """
 
-    def __init__(self, config: str, deltas: str, forms: str, secrets: str, users: str) -> None:
-        paths = (config, deltas, forms, secrets, users)
+    def __init__(self, config: str, deltas: str, run: str, secrets: str, users: str) -> None:
+        paths = (config, deltas, run + FOLDER, secrets, users)
         self.config, self.deltas, self.forms, self.secrets, self.users = [plain(path) for path in paths]
 
     @property
