@@ -2,8 +2,8 @@
 
 Whatever needs one of them before imports it where it needs it, with the word "waiting.py" beside it, and nowhere else.
 Soon after the start all MODULES are there: the peer's first rekeying does not stall the loop, and an upgrade that
-replaces the package takes no tunnel's work away from the isthmusd that runs. What is ON_DEMAND may never be, and code of
-the new version does not get into a program of the old one: refuse(). tests/edge/test_waiting.py holds both complete.
+replaces the package takes no tunnel's work away from the isthmusd that runs. What is ON_DEMAND may never be, and code
+of another version does not get into a program that runs: refuse(). tests/edge/test_waiting.py holds both complete.
 """
 
 from __future__ import annotations
