@@ -36,7 +36,9 @@ class Ruled(Webbed):
         return [row["name"] for row in self.ask("config-get")["sections"] if row["type"] == "forced"]
 
     def put_in_force(self) -> None:
-        self.ask("apply", mark=self.ask("apply-look")["mark"], seconds=60)
+        token = self.call("step-up", token=self.login()["token"], password=PASSWORD)["token"]
+        began = self.call("apply", token=token, mark=self.call("apply-look", token=token)["mark"], seconds=60)
+        self.assertEqual(began.get("state"), "open", began)
         self.ask("confirm", anyway=True)
 
 
