@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from isthmus.edge.printable import printable
 from isthmus.errors import IsthmusError
 from isthmus_web import chart, drawing, gate, visit, words
+from isthmus_web.api import refusal, serving
 from isthmus_web.jobs import Jobs
 from isthmus_web.pages import (
     account,
@@ -59,7 +60,7 @@ def create_app(link: Link, names: frozenset[str], fingerprint: str = "") -> Flas
     app.extensions["isthmus"] = Pages(link, Jobs(link))
     gate.install(app)
     _install_words(app)
-    for page in (overview, login, first, wait, account, change, join, tunnel, forced, settings, passthrough, system):
+    for page in (overview, login, first, wait, account, change, join, tunnel, forced, settings, passthrough, system, serving):
         app.register_blueprint(page.BLUEPRINT)
     app.register_error_handler(IsthmusError, _tell)
     app.register_error_handler(HTTPException, _refuse)
@@ -91,6 +92,8 @@ def _every_page() -> dict[str, object]:
 def _tell(error: Exception) -> tuple[str, int] | AnyResponse:
     """What isthmusd, or the way to it, has refused, where no page says more."""
     assert isinstance(error, IsthmusError)  # noqa: S101 - registered for it
+    if serving.is_ours():
+        return refusal.tell(error)
     if error.code == OVER:
         response = redirect(url_for("login.page"), 303)
         visit.clear_cookie(response, visit.SESSION)
@@ -104,6 +107,8 @@ def _tell(error: Exception) -> tuple[str, int] | AnyResponse:
 def _refuse(error: Exception) -> tuple[str, int] | AnyResponse:
     """A request that no page takes."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    if serving.is_ours():
+        return refusal.refuse(error)
     status = error.code or 500
     if error.response is not None or status < 400:
         return error.get_response()
@@ -112,11 +117,13 @@ def _refuse(error: Exception) -> tuple[str, int] | AnyResponse:
     return render_template("error.html", status=status), status
 
 
-def _fail(error: Exception) -> tuple[str, int]:
+def _fail(error: Exception) -> tuple[str, int] | Response:
     """A mistake of ours. Its text may hold what was typed: the log gets where it happened, and its kind."""
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
     place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where is not None else "?"
     LOG.error("a mistake at %s: %s", place, type(error).__name__)
+    if serving.is_ours():
+        return refusal.fail()
     return render_template("error.html", status=500), 500

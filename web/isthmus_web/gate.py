@@ -3,7 +3,7 @@
 Ahead, in this order: the Host that a browser thinks it talks to must be the address that it has reached, or a name
 of this device (DNS rebinding); only GET, HEAD and POST; a POST must come from our own page (Sec-Fetch-Site, else
 Origin) and carry the token of its form. Nothing changes on GET, but that a browser fetches the outcome of its own POST
-(/wait).
+(/wait). What the API takes instead of a form's token, api/serving.py says.
 
 Two headers are not what they might be, on purpose. Referrer-Policy is same-origin: under no-referrer browsers send
 `Origin: null` with forms, and the check above would have nothing to hold. Strict-Transport-Security is not sent: it
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, abort, current_app, g, request
 
 from isthmus_web import visit
+from isthmus_web.api import serving
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
@@ -75,6 +76,9 @@ def _ahead() -> Response | None:
     host = request.headers.get("Host", "")
     if not host_fits(host, request.environ.get("isthmus.local", ""), names):
         return Response("This is another device.\n", MISDIRECTED, content_type="text/plain; charset=utf-8")
+    if serving.is_ours():
+        serving.check(comes_from_us)
+        return None
     if request.method not in METHODS:
         abort(405)
     if request.method != "POST":

@@ -33,7 +33,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9_.-]{16,128}")
 def cookie(name: str) -> str:
     """A cookie of this request, "" where it is missing or looks like none of ours."""
     value = request.cookies.get(name, "")
-    return value if _TOKEN.fullmatch(value) else ""
+    return value if fits(value) else ""
+
+
+def fits(token: str) -> bool:
+    """Whether it looks like one of ours at all."""
+    return _TOKEN.fullmatch(token) is not None
 
 
 def set_cookie(response: Response, name: str, value: str, days: int = 0) -> None:
