@@ -96,13 +96,14 @@ class Accounted(Folder):
     """`self.daemon` turns in a thread; call() is the web interface's process, ask() root's command line."""
 
     params = LIGHT
+    text = TUNNEL  # of the configuration
 
     def setUp(self) -> None:
         super().setUp()
         os.chmod(self.path, 0o755)
         for name in ("config", "etc/state", "run"):
             (self.path / name).mkdir(parents=True)
-        (self.path / "config" / "isthmus").write_text(TUNNEL)
+        (self.path / "config" / "isthmus").write_text(self.text)
         passwd = self.path / "passwd"
         passwd.write_text(f"root:x:0:0::/:/bin/sh\nisthmus-web:x:{GUEST}:{GUEST}::/:/bin/false\n")
         self.addCleanup(setattr, host, "PASSWD", host.PASSWD)
@@ -112,10 +113,12 @@ class Accounted(Folder):
         self.log = Lines()
         self.start()
 
+    def make_kernel(self) -> NullKernel:
+        return NullKernel([("lo", LOOPBACK, 8)], [(Prefix(bytes(4), 0), Way(LOOPBACK, "lo", 1500))])
+
     def start(self) -> None:
-        kernel = NullKernel([("lo", LOOPBACK, 8)], [(Prefix(bytes(4), 0), Way(LOOPBACK, "lo", 1500))])
         paths = [str(self.path / name) for name in ("config", "etc/state", "run")]
-        self.daemon = module.Daemon(kernel, self.log, *paths, web_user="isthmus-web")
+        self.daemon = module.Daemon(self.make_kernel(), self.log, *paths, web_user="isthmus-web")
         self.daemon.delta_dir = str(self.path / "deltas")
         self.daemon.start()
         self.daemon._hold_at = None  # to start a process while the test forks would keep both waiting for each other

@@ -83,7 +83,7 @@ SHOWN: dict[str, Any] = {
 }  # fmt: skip
 OFF: dict[str, Any] = {
     **tunnel("warehouse", "disabled", [{**row, "state": "off", "evidence": "taken down by hand"} for row in GOOD]),
-    "outer": None, "probe": {"sent": 0, "round_trip_ms": None, "loss_percent": 0},
+    "local_id": None, "remote_id": None, "outer": None, "probe": {"sent": 0, "round_trip_ms": None, "loss_percent": 0},
 }  # fmt: skip
 
 

@@ -8,10 +8,48 @@ from typing import Any
 
 import jsonschema_rs
 
+from isthmus.kernel.flows import Flow
+from isthmus.kernel.null import NullKernel
+from isthmus.kernel.ways import Way
+from isthmus.wire.addr import Prefix, parse_ip
 from isthmus_web.api import PREFIX, openapi
 from isthmus_web.api.routes import ROUTES
-from tests.web.world import Answer, Browser
+from tests.edge.accounts_world import LOOPBACK, PASSWORD
+from tests.web.world import Answer, Browser, Webbed
 
+TEXT = """
+config globals
+ list lan 'br-lan'
+
+config tunnel 'branch'
+ option remote '127.0.0.2'
+ option psk 'correct horse battery'
+ list remote_subnet '192.168.20.0/24'
+
+config forced 'cameras'
+ list from '192.168.10.50@02:00:00:00:00:50'
+ list from '192.168.10.70'
+ list via 'branch'
+ list dns '192.168.20.1'
+
+config exception 'updates'
+ list rule 'cameras'
+ list to '192.0.2.80'
+ list port 'tcp:443'
+ option until '2027-12-01 12:00'
+
+config passthrough 'vpn'
+ option protocol 'ipsec'
+ option action 'allow'
+
+config alias 'twin'
+ option tunnel 'branch'
+ option subnet '192.168.10.0/24'
+ option as '10.66.1.0/24'
+ list name 'till=192.168.10.50'
+"""
+HERE, FAR = parse_ip("192.168.10.50"), parse_ip("198.51.100.20")
+INSIDE, OWN = parse_ip("192.168.10.1"), parse_ip("203.0.113.7")
 BY_NAME = {route.name: route for route in ROUTES}
 
 
@@ -88,3 +126,27 @@ class Program:
         if status != 200:
             raise AssertionError(value)
         self.token = value["token"]
+
+
+class Programmed(Webbed):
+    """A router with one of everything, and programs that use its API. At the end no answer was undocumented."""
+
+    text = TEXT
+
+    def make_kernel(self) -> NullKernel:
+        kernel = NullKernel(
+            [("lo", LOOPBACK, 8), ("br-lan", INSIDE, 24), ("wan", OWN, 24)],
+            [(Prefix(parse_ip("192.168.10.0"), 24), Way(INSIDE, "br-lan", 1500)),
+             (Prefix(bytes(4), 0), Way(OWN, "wan", 1500))],
+        )  # fmt: skip
+        kernel.known_neighbours = [("br-lan", HERE, bytes.fromhex("020000000050"))]
+        kernel.known_flows = [Flow(2, 17, HERE, 500, FAR, 500, FAR, 500, OWN, 61000)]
+        return kernel
+
+    def program(self, name: str = "alice", role: str = "administer") -> Program:
+        """Logged in, as a user of its own."""
+        self.ask("user-add", user=name, role=role, password=PASSWORD)
+        program = Program(self.browser())
+        program.log_in(name, PASSWORD)
+        self.addCleanup(lambda: self.assertEqual(program.wrong, []))
+        return program

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import unittest
 
-from tests.edge.accounts_world import PASSWORD
 from tests.edge.world import own_network
-from tests.web.programs import Program
-from tests.web.world import Webbed
+from tests.web.programs import Programmed
 
 
 def setUpModule() -> None:
     own_network()
-
-
-class Programmed(Webbed):
-    def program(self, name: str = "alice", role: str = "administer") -> Program:
-        """Logged in, as a user of its own."""
-        self.ask("user-add", user=name, role=role, password=PASSWORD)
-        program = Program(self.browser())
-        program.log_in(name, PASSWORD)
-        self.addCleanup(lambda: self.assertEqual(program.wrong, []))
-        return program
 
 
 class Answers(Programmed):

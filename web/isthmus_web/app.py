@@ -57,6 +57,7 @@ def create_app(link: Link, names: frozenset[str], fingerprint: str = "") -> Flas
         DEVICE_NAMES=names, FINGERPRINT=fingerprint, MAX_CONTENT_LENGTH=BODY_BYTES, MAX_FORM_MEMORY_SIZE=BODY_BYTES,
         MAX_FORM_PARTS=512, PROVIDE_AUTOMATIC_OPTIONS=False, TEMPLATES_AUTO_RELOAD=False, PROPAGATE_EXCEPTIONS=False,
     )  # fmt: skip
+    app.url_map.merge_slashes = False  # no answer leads elsewhere but ours
     app.extensions["isthmus"] = Pages(link, Jobs(link))
     gate.install(app)
     _install_words(app)

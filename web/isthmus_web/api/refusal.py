@@ -21,10 +21,10 @@ STATUSES = {
     404: ("unknown-tunnel", "unknown-rule", "unknown-type", "unknown-session", "unknown-user",
           "no-pairing"),
     409: ("staged-meanwhile", "changed-meanwhile", "on-trial", "not-applied", "probe-failed", "name-taken",
-          "other-words", "paired", "restore-mark", "no-trial", "cannot-try", "backup-busy", "which-pairing"),
+          "other-words", "paired", "restore-mark", "no-trial", "no-place", "cannot-try", "backup-busy", "which-pairing"),
     429: ("throttled",),
     500: ("internal",),
-    503: ("daemon-away", "busy", "not-offered", "no-memory", "users-file", "not-written", "no-place"),
+    503: ("daemon-away", "busy", "not-offered", "no-memory", "users-file", "not-written"),
 }  # fmt: skip
 STATUS = {code: status for status, codes in STATUSES.items() for code in codes}
 RETRY_S = {429: 60, 503: 5}
