@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 
@@ -104,9 +105,9 @@ class Program:
         path, query = PREFIX + route.path, []
         for one in route.inputs.values():
             if one.place == "path":
-                path = path.replace("{" + one.name + "}", str(fields.pop(one.name)))
+                path = path.replace("{" + one.name + "}", quote(str(fields.pop(one.name)), safe=""))
             elif one.place == "query" and one.name in fields:
-                query.append(f"{one.name}={fields.pop(one.name)}")
+                query.append(f"{one.name}={quote(str(fields.pop(one.name)))}")
         path += "?" + "&".join(query) if query else ""
         answer = self.send(route.method, path, fields if route.method == "POST" else None)
         value = json.loads(answer.body)

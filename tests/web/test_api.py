@@ -224,7 +224,8 @@ class Requests(Api):
         self.assertEqual(self.asked, [])
 
     def test_s23_a_body_that_is_too_long(self) -> None:
-        answer = self.send("POST", PREFIX + "/login", data=b'{"user": "' + b"a" * 70_000, content_type="application/json")
+        data = b'{"user": "' + b"a" * 70_000
+        answer = self.send("POST", PREFIX + "/login", data=data, content_type="application/json")
         self.assertEqual((answer.status_code, self.code(answer)), (413, "too-large"))
 
     def test_unknown_fields_are_refused_by_name_whatever_they_are_called(self) -> None:

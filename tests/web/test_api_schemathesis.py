@@ -1,4 +1,4 @@
-"""schemathesis over the OpenAPI file: whatever may be sent, and what may not, no server error and no undocumented answer.
+"""schemathesis over the OpenAPI file: whatever may be sent, or may not, no server error, nothing undocumented.
 
 The real isthmus-web before a real daemon. Each request has a session of its own, whose password is fresh: else most of
 them would end at the door.

@@ -40,7 +40,8 @@ TOKEN = "5" * 64
 def filled(rule: str) -> str:
     """A path of this rule."""
     signs = {"<path:filename>": "style.css", "<number>": "x", "<int:key>": "7", "<name>": "office", "<kind>": "tunnel",
-             "<tunnel>": "office", "<user>": "otto", "<session>": "a1", "<type>": "tunnel", "<pairing>": "3"}  # fmt: skip
+             "<tunnel>": "office", "<user>": "otto", "<session>": "a1", "<type>": "tunnel", "<pairing>": "3",
+             }  # fmt: skip
     for sign, text in signs.items():
         rule = rule.replace(sign, text)
     return rule

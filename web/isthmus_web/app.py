@@ -61,8 +61,9 @@ def create_app(link: Link, names: frozenset[str], fingerprint: str = "") -> Flas
     app.extensions["isthmus"] = Pages(link, Jobs(link))
     gate.install(app)
     _install_words(app)
-    for page in (overview, login, first, wait, account, change, join, tunnel, forced, settings, passthrough, system, serving):
+    for page in (overview, login, first, wait, account, change, join, tunnel, forced, settings, passthrough, system):
         app.register_blueprint(page.BLUEPRINT)
+    app.register_blueprint(serving.BLUEPRINT)
     app.register_error_handler(IsthmusError, _tell)
     app.register_error_handler(HTTPException, _refuse)
     app.register_error_handler(Exception, _fail)

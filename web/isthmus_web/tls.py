@@ -15,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
+from isthmus_web.api import ROOT
+from isthmus_web.api.refusal import KIND, said
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 HANDSHAKE = 0x16  # RFC 8446 5.1: ContentType handshake
 RECORD = 16384  # RFC 8446 5.1: the most that a record holds, so that nothing is left in OpenSSL where no poll sees it
 MAPPED = "::ffff:"
+TOO_LARGE = 413
 
+PLAIN = "text/plain; charset=utf-8"
 ERROR_HEADERS = (
-    ("Content-Type", "text/plain; charset=utf-8"),
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -52,9 +56,11 @@ class RefusalTask(ErrorTask):
     def execute(self) -> None:
         """Write the answer."""
         error: Any = self.request.error  # type: ignore[attr-defined]
-        body = f"{error.reason}\n".encode()
+        body, kind = f"{error.reason}\n".encode(), PLAIN
+        if error.code == TOO_LARGE and getattr(self.request, "path", "").startswith(ROOT):
+            body, kind = said(TOO_LARGE).encode(), KIND
         self.status = f"{error.code} {error.reason}"
-        self.response_headers = [*self.response_headers, *ERROR_HEADERS]
+        self.response_headers = [*self.response_headers, ("Content-Type", kind), *ERROR_HEADERS]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

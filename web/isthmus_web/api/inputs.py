@@ -36,7 +36,7 @@ CHANGE = {
 # name: (schema, what it is)
 INPUTS: dict[str, tuple[dict[str, Any], str]] = {
     "tunnel": (NAME, "name of a tunnel"),
-    "span": ({"type": "string", "enum": [name for name, _, _ in SPANS]}, "how much: 15min in steps of 10 s, day of 5 min"),
+    "span": ({"type": "string", "enum": [name for name, _, _ in SPANS]}, "15min in steps of 10 s, day of 5 min"),
     "source": (NAME, "who sends: an address, MAC or ADDRESS@MAC"),
     "destination": (NAME, "address that the packet goes to"),
     "port": (NAME, "its port: 443, udp:53, icmp"),

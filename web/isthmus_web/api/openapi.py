@@ -74,7 +74,7 @@ def _operation(route: Route) -> dict[str, Any]:
         if required:
             body["required"] = required
         found["requestBody"] = {"required": bool(required), "content": {"application/json": {"schema": body}}}
-    cookie = {"cookie": [], "form": []} if route.method == POST else {"cookie": []}
+    cookie: dict[str, list[str]] = {"cookie": [], "form": []} if route.method == POST else {"cookie": []}
     found["security"] = [] if route.is_open else [{"bearer": []}, cookie]
     return found
 

@@ -21,7 +21,8 @@ STATUSES = {
     404: ("unknown-tunnel", "unknown-rule", "unknown-type", "unknown-session", "unknown-user",
           "no-pairing"),
     409: ("staged-meanwhile", "changed-meanwhile", "on-trial", "not-applied", "probe-failed", "name-taken",
-          "other-words", "paired", "restore-mark", "no-trial", "no-place", "cannot-try", "backup-busy", "which-pairing"),
+          "other-words", "paired", "restore-mark", "no-trial", "no-place", "cannot-try", "backup-busy",
+          "which-pairing"),
     429: ("throttled",),
     500: ("internal",),
     503: ("daemon-away", "busy", "not-offered", "no-memory", "users-file", "not-written"),
@@ -29,15 +30,15 @@ STATUSES = {
 STATUS = {code: status for status, codes in STATUSES.items() for code in codes}
 RETRY_S = {429: 60, 503: 5}
 
-# status of Werkzeug's: code, sentence, remedy
+# status of an error that isthmusd knows nothing of: code, sentence, remedy
 HTTP = {
     400: ("bad-request", "this request was not understood", "see docs/API.md"),
     404: ("no-such-path", "the API has nothing of that name", "see docs/API.md"),
     405: ("method", "this path does not take that method", "GET looks, POST does"),
-    413: ("too-large", "the request is longer than 65536 bytes", "send less; a large backup takes: isthmus restore FILE"),
+    413: ("too-large", "the request is longer than 65536 bytes", "a large backup takes: isthmus restore FILE"),
     415: ("media-type", "a request's body is JSON", "send Content-Type: application/json"),
+    500: ("internal", "a mistake in the web interface itself", "its log says where; the guard is not affected"),
 }
-MISTAKE = ("internal", "a mistake in the web interface itself", "the router's log says where; what is protected stays so")
 
 
 def answer(value: dict[str, Any], status: int = 200) -> Response:
@@ -56,11 +57,16 @@ def tell(error: IsthmusError) -> Response:
     return response
 
 
+def said(status: int) -> str:
+    """The body of an error that isthmusd knows nothing of."""
+    code, message, remedy = HTTP[status]
+    return json.dumps({"error": {"code": code, "message": message, "remedy": remedy}}) + "\n"
+
+
 def refuse(error: HTTPException) -> Response:
     """A request that no row takes."""
     status = error.code if error.code in HTTP else 400
-    code, message, remedy = HTTP[status]
-    response = answer({"error": {"code": code, "message": message, "remedy": remedy}}, status)
+    response = Response(said(status), status, content_type=KIND)
     methods = getattr(error, "valid_methods", None)
     if status == 405:
         response.headers["Allow"] = ", ".join(sorted(methods or ("GET", "HEAD", "POST")))
@@ -69,8 +75,7 @@ def refuse(error: HTTPException) -> Response:
 
 def fail() -> Response:
     """A mistake of ours, of which the log has been told."""
-    code, message, remedy = MISTAKE
-    return answer({"error": {"code": code, "message": message, "remedy": remedy}}, 500)
+    return Response(said(500), 500, content_type=KIND)
 
 
 class BadInputError(IsthmusError):

@@ -29,7 +29,7 @@ class Input:
 class Route:
     """name: of the operation. path: below PREFIX, with {fields}. call: of the control socket. answer: its shape's name.
     takes: fields of the query (GET) or body (POST), blanks between; "?" behind one that may be missing. fixed: fields
-    that always have this value. own: fields that are not sent to isthmusd, but to pick(answer, them): what of its answer
+    that always have this value. own: fields that are not sent to isthmusd. pick(answer, own fields): what of its answer
     is ours; None: all.
     """
 

@@ -92,7 +92,7 @@ ROUTES = (
     Route(POST, "/change/apply", "apply", "apply", "Trial",
           "Put what was shown in force, and undo it after so many seconds unless it is confirmed.",
           takes="mark seconds?"),
-    Route(GET, "/change", "trial", "apply-status", "Trial", "The change on trial, its probes, what is left of its time."),
+    Route(GET, "/change", "trial", "apply-status", "Trial", "The change on trial, its probes, the time that is left."),
     Route(POST, "/change/confirm", "confirm", "confirm", "Trial", "The change on trial stays.", takes="anyway?"),
     Route(POST, "/change/revert", "revert", "revert", "Trial", "Undo the change on trial now.", takes="over?"),
     # --- pairing ------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ ROUTES = (
     Route(GET, "/diag", "diag", "diag", "Diagnosis", "A text without secrets for whoever helps."),
     Route(POST, "/backup", "backup", "backup", "Backup",
           "Configuration, keys and users as one file, encrypted under this passphrase.", takes="passphrase"),
-    Route(POST, "/restore", "restore", "restore", "Restorable", "Open a backup, and say what putting it in force means.",
+    Route(POST, "/restore", "restore", "restore", "Restorable", "Open a backup, and say what restoring it means.",
           takes="file passphrase", fixed={"look": True}),
     Route(POST, "/restore/apply", "put_back", "restore", "Trial",
           "Put what was shown in force, on trial as any change.", takes="mark seconds?"),
