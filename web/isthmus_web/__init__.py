@@ -8,6 +8,7 @@
     link.py, jobs.py            calls to isthmusd: short ones at once, those that hash a password beside the pages
     visit.py                    who asks: cookies, session, language
     pages/                      one file a page; overview.py and drawing.py turn `status` into words and a picture
+    api/                        the same as JSON, for programs; docs/API.md
     words.py, languages/        English in the sources, other languages as gettext's .po, read at the start
 
 Nothing is decided here: roles, step-up, passwords, throttling and sessions are isthmusd's (firmware/isthmus/users).
