@@ -6,6 +6,7 @@ them would end at the door.
 
 from __future__ import annotations
 
+import json
 import unittest
 import warnings
 from pathlib import Path
@@ -22,6 +23,7 @@ from schemathesis.specs.openapi import checks
 from isthmus.edge.os_cpython import now
 from isthmus_web.api import PREFIX
 from isthmus_web.api.routes import ROUTES
+from isthmus_web.web import BODY_BYTES
 from tests.counts import cases
 from tests.edge.accounts_world import PASSWORD
 from tests.edge.world import own_network
@@ -77,10 +79,14 @@ class EveryOperation(Programmed):
         def run(data: Any) -> None:
             case = data.draw(strategy)
             headers = {"Authorization": "Bearer " + self.token()}
-            response = case.call(
-                base_url=f"https://127.0.0.1:{self.port}{PREFIX}", session=self.session, headers=headers, timeout=60,
-                verify=False,
-            )  # fmt: skip
+            try:
+                response = case.call(
+                    base_url=f"https://127.0.0.1:{self.port}{PREFIX}", session=self.session, headers=headers,
+                    timeout=60, verify=False,
+                )  # fmt: skip
+            except requests.exceptions.ConnectionError:  # the server hangs up on who goes on sending too much
+                self.assertGreater(len(json.dumps(case.body)), BODY_BYTES)
+                return
             self.sent += 1
             case.validate_response(response, checks=CHECKS + MODE_CHECKS[mode], headers=headers)
 
@@ -91,7 +97,7 @@ class EveryOperation(Programmed):
         self.assertGreater(self.sent, len(ROUTES))
 
     def test_what_the_file_does_not_allow(self) -> None:
-        self.assertGreater(len(self.run_mode(MODES.NEGATIVE)), 25)
+        self.assertGreater(len(self.run_mode(MODES.NEGATIVE)), 40)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Route:
         for name, where, required in wanted:
             schema, text = INPUTS[name]
             if schema["type"] == "string" and "enum" not in schema:
-                schema = {**schema, "minLength": 1, "maxLength": longest.get(name, 64)}
+                schema = {"minLength": 1, "maxLength": longest.get(name, 64), **schema}
             found[name] = Input(name, where, required, schema, text)
         return found
 
