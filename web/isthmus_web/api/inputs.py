@@ -57,7 +57,7 @@ INPUTS: dict[str, tuple[dict[str, Any], str]] = {
     "words": (NAME, "the three words that both screens show"),
     "name": (NAME, "name of the tunnel here"),
     "passphrase": (PASSWORD, "the backup's own passphrase"),
-    "file": ({"type": "string", "maxLength": 65_000}, "the backup, in base64; a larger one takes: isthmus restore FILE"),
+    "file": ({"type": "string", "maxLength": 65_000}, "the backup, in base64; larger: isthmus restore FILE"),
     "user": (NAME, "name of a user"),
     "password": (PASSWORD, "a password"),
     "role": ({"type": "string", "enum": list(ROLES)}, "what the user may do"),
