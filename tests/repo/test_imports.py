@@ -89,7 +89,11 @@ COMMAND_LINE_MAY = (
     "isthmus.config.errors", "isthmus.config.replace", "isthmus.config.schema", "isthmus.config.store",
     "isthmus.config.uci",
 )  # fmt: skip
-WEB_MAY = ("isthmus.edge.control", "isthmus.edge.printable", "isthmus.errors", "isthmus.qr")
+WEB_MAY = (
+    "isthmus.edge.calls", "isthmus.edge.control", "isthmus.edge.printable", "isthmus.errors", "isthmus.qr",
+    "isthmus.users.roles",
+)  # fmt: skip
+"""The client of the control socket, the table of what may be asked there, and what is pure."""
 ALSO = (
     ("cryptography", "web/isthmus_web/certificate.py", "a program of its own that makes a certificate and ends"),
 )
