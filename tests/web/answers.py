@@ -42,6 +42,14 @@ CONFIG = {
     ],
 }  # fmt: skip
 
+FOREIGN = {**CONFIG, "sections": [*CONFIG["sections"], {
+    "type": "tunnel", "name": "depot", "anonymous": False, "state": "same", "options": {
+        "remote": ["198.51.100.2"], "psk": True, "session": "static", "local_id": "hub", "remote_id": "depot",
+        "tunnel_id": "110", "peer_tunnel_id": "120", "session_id": "111", "peer_session_id": "121",
+        "address": ["10.255.0.1/30"], "peer_address": ["10.255.0.2"], "remote_subnet": ["192.168.30.0/24"],
+        "local_subnet": ["192.168.10.0/24", "fd00:10::/64"], "cookie": True, "mtu": "1380",
+        "ike_proposal": ["aes256gcm16-prfsha256-x25519"], "esp_proposal": ["aes256gcm16"]}}]}  # fmt: skip
+
 PAIRING: dict[str, Any] = {
     "number": 3, "role": "joiner", "state": "calling", "story": "calling 203.0.113.2, attempt 2", "left_s": 481,
     "site": "harbour", "peer": "", "endpoints": ["203.0.113.2"], "notes": [], "words": [], "asks": False, "nat": "",
@@ -184,6 +192,12 @@ PAGES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("join", "/join", {}),
     ("join-past", "/join", {"pair-status": {"pairings": [{**PAIRING, "trouble": UNREACHED}], "past": PAST}}),
     ("join-words", "/join", {"pair-status": {"pairings": [ASKING], "past": []}}),
+    ("peers", "/join/router", {}),
+    ("peer-form", "/join/router/strongswan", {}),
+    ("peer-untested", "/join/router/cisco", {"session": {**SESSION, "role": "operate"}}),
+    ("peer-text", "/join/router/strongswan/depot", {"config-get": FOREIGN}),
+    ("peer-differs", "/join/router/routeros/depot", {"config-get": FOREIGN}),
+    ("tunnel-foreign", "/tunnel/depot", {"config-get": FOREIGN, "show": {**OFF, "name": "depot"}, "history": NOTHING}),
     ("tunnel", "/tunnel/harbour-office", {"pair-status": {"pairings": [], "past": [], "renewals": [
         {"tunnel": "harbour-office", "state": "asked", "story": "new keys are being agreed", "accepts_old": True,
          "ago_s": 3, "error": None}]}}),

@@ -22,6 +22,7 @@ from isthmus_web.pages import (
     login,
     overview,
     passthrough,
+    peer,
     settings,
     system,
     tunnel,
@@ -61,7 +62,9 @@ def create_app(link: Link, names: frozenset[str], fingerprint: str = "") -> Flas
     app.extensions["isthmus"] = Pages(link, Jobs(link))
     gate.install(app)
     _install_words(app)
-    for page in (overview, login, first, wait, account, change, join, tunnel, forced, settings, passthrough, system):
+    for page in (
+        overview, login, first, wait, account, change, join, peer, tunnel, forced, settings, passthrough, system,
+    ):  # fmt: skip
         app.register_blueprint(page.BLUEPRINT)
     app.register_blueprint(serving.BLUEPRINT)
     app.register_error_handler(IsthmusError, _tell)
@@ -76,6 +79,7 @@ def _install_words(app: Flask) -> None:
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(words.translate, words.translate_number, newstyle=True)  # type: ignore[attr-defined]
     environment.filters["said"] = lambda text: printable(str(text))
+    environment.filters["say"] = words.say
     environment.filters["span"] = words.span
     environment.filters["rate"] = chart.rate
     environment.globals.update(drawing=drawing.draw, told=words.Told)

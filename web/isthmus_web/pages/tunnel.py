@@ -11,6 +11,7 @@ from isthmus_web.chart import Chart, amount
 from isthmus_web.pages.common import ask, ending, field, may, with_session
 from isthmus_web.pages.deeds import deed, outcome, typed_password
 from isthmus_web.pages.overview import Tunnel
+from isthmus_web.presets import PRESETS
 from isthmus_web.words import later, say, span
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _show(
     done = request.args.get("done", "")
     return render_template(
         "tunnel.html", tunnel=Tunnel(row), facts=facts(row), charts=charts, error=error, result=result, name=name,
+        is_static=bool(section and section["options"].get("session") == "static"), presets=PRESETS,
         is_paired=is_paired, renewals=[row for row in renewals if row["tunnel"] == name], staged=config["staged"],
         done=say(DONE[done]) if done in DONE else "", is_off=row["state"] == "disabled",
         is_gone=any(one["name"] == name for one in config["gone"]), mark=config["mark"],
