@@ -1,11 +1,12 @@
 """`isthmus status --json` and `isthmus show`: one stable account of everything, for people, tests and programs alike.
 
 {"version", "daemon": {"since_s", "resident_kib", "pid"}, "config": {"error", "warnings"},
-"guard": {"in_place", "verified_s", "repairs", "error"}, "policy": {"rules": [{"name", "state": "protected", "blocked"
-or "exposed", "by", "otherwise", "why", "tunnel"}], "warnings": [{"code", "level": "error", "warning" or "note",
-"message", "remedy", "about"}]} (all of it: policy_status.py), "ike": {"dropped": {reason: count}},
-"tunnels": [{"name", "state", "story", "since_s", "remote", "outer": {"local", "remote", "udp_ports": [ours, the
-peer's] or null, "nat": "none", "here", "there", "both" or null, "uplink" or null,
+"guard": {"in_place", "verified_s", "repairs", "error"}, "site": {"name", "networks": of its own interfaces},
+"policy": {"rules": [{"name", "state": "protected", "blocked" or "exposed", "by", "otherwise", "why", "tunnel"}],
+"warnings": [{"code", "level": "error", "warning" or "note", "message", "remedy", "about"}]} (all of it:
+policy_status.py), "ike": {"dropped": {reason: count}},
+"tunnels": [{"name", "state", "story", "since_s", "remote", "networks": behind the peer, "outer": {"local", "remote",
+"udp_ports": [ours, the peer's] or null, "nat": "none", "here", "there", "both" or null, "uplink" or null,
 "path_mtu" or null} or null, "interface", "mtu",
 "lamps": [{"name", "state", "evidence"}], "error": {"code", "message", "remedy", "ago_s"} or null, "refusal": the same
 with "source", or null, "retry_in_s" or null}], "trial": a change on trial (changing.py, status()) or null}
@@ -19,7 +20,9 @@ from isthmus.edge import os_cpython as host
 from isthmus.edge.control import error_answer
 from isthmus.errors import IsthmusError
 from isthmus.facts import outer_of
+from isthmus.kernel.contract import KernelError
 from isthmus.lamps import brief, lamps
+from isthmus.pairing_place import find_lans, plain_name
 from isthmus.wire.addr import format_endpoint, format_ip
 
 TYPE_CHECKING = False
@@ -72,6 +75,7 @@ def _tunnel(daemon: Daemon, tunnel: Tunnel, now: int) -> dict[str, Any]:
         "story": tunnel.story(),
         "since_s": _seconds(now, tunnel.changed_at),
         "remote": tunnel.config.remote,
+        "networks": [str(subnet) for subnet in tunnel.config.remote_subnets],
         "outer": _outer(tunnel),
         "interface": tunnel.config.ifname,
         "mtu": tunnel.mtu(),
@@ -100,6 +104,18 @@ def _outer(tunnel: Tunnel) -> dict[str, Any] | None:
     }
 
 
+def _site(daemon: Daemon) -> dict[str, Any]:
+    """This router's own: what it is called where it is paired, and the networks of its own interfaces."""
+    config, networks = daemon.site.forcing.config, []
+    name = config.globals.site_name if config is not None else ""
+    if config is not None:
+        try:
+            networks = find_lans(config, daemon.site.kernel.local_addresses())
+        except KernelError:
+            networks = []  # told elsewhere; a status without them is worth having
+    return {"name": name or plain_name(host.host_name()), "networks": [str(network) for network in networks]}
+
+
 def report(daemon: Daemon, only: Tunnel | None, now: int) -> dict[str, Any]:
     """Everything, or everything with one tunnel only."""
     chosen = list(daemon.site.tunnels.values()) if only is None else [only]
@@ -121,6 +137,7 @@ def report(daemon: Daemon, only: Tunnel | None, now: int) -> dict[str, Any]:
             "repairs": keeper.guard_repairs,
             "error": error_answer(keeper.error) if keeper.error is not None else None,
         },
+        "site": _site(daemon),
         "policy": {"rules": brief(daemon.site), "warnings": daemon.findings},
         "ike": {"dropped": dict(daemon.site.engine.counters)},
         "tunnels": [_tunnel(daemon, tunnel, now) for tunnel in chosen],

@@ -213,5 +213,6 @@ PAGES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("system", "/system", {}),
     ("doctor", "/system/doctor", {}),
     ("doctor-well", "/system/doctor", {"doctor": {**DOCTOR, "wrong": 0, "findings": []}}),
+    ("tunnel-doctor", "/tunnel/warehouse/doctor", {}),
     ("log", "/system/log", {}),
 )  # fmt: skip

@@ -28,7 +28,7 @@ ACTS = {
     "change.page", "change.begin_trial", "change.keep", "change.undo", "change.drop",
     "join.page", "join.invite", "join.show_invite", "join.accept", "join.approve", "join.cancel",
     "peer.index", "peer.page", "peer.add", "peer.text",
-    "tunnel.page", "tunnel.act", "tunnel.rotate", "tunnel.unpair", "tunnel.remove",
+    "tunnel.page", "tunnel.doctor", "tunnel.act", "tunnel.rotate", "tunnel.unpair", "tunnel.remove",
     "forced.page", "forced.add", "forced.move", "forced.remove", "forced.test",
     "settings.index", "settings.page", "settings.keep", "settings.remove",
     "passthrough.page", "passthrough.choose",

@@ -175,6 +175,7 @@ FAULT = {
 def tunnel(name: str, state: str, lamps: list[dict], **fields: Any) -> dict[str, Any]:
     row = {
         "name": name, "state": state, "story": "a story", "since_s": 10_800, "remote": name + ".example.net",
+        "networks": ["192.168.20.0/24", "fd00:20::/64"],
         "outer": None, "interface": "is-" + name, "mtu": 1400, "lamps": lamps, "error": None, "refusal": None,
         "retry_in_s": None,
     }  # fmt: skip
@@ -195,6 +196,7 @@ def report(tunnels: list[dict], rules: list[dict] | None = None, **fields: Any) 
         "version": "0.1.0", "daemon": {"pid": 1, "since_s": 99, "resident_kib": 24000},
         "config": {"error": None, "warnings": []},
         "guard": {"in_place": True, "verified_s": 8, "repairs": 0, "error": None},
+        "site": {"name": "harbour", "networks": ["192.168.10.0/24", "fd00:10::/64"]},
         "policy": {"rules": rules or [], "warnings": []}, "ike": {"dropped": {}}, "tunnels": tunnels, **fields,
     }  # fmt: skip
 

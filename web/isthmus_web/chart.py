@@ -31,6 +31,14 @@ def amount(value: int) -> str:
     return rate(value).removesuffix("/s")
 
 
+def scale_of(top: int) -> int:
+    """The top of an axis for these values: 2, 4, 10, 20, 40, 100 and so on, so that its half is a round number too."""
+    size = 2
+    while size < top:
+        size = size * 5 // 2 if str(size)[0] == "4" else size * 2
+    return size
+
+
 class Chart:
     """One span of one tunnel, from an answer of `history`."""
 
@@ -41,6 +49,7 @@ class Chart:
         self.probes: list[int] = answer["probes"]
         self.lost: list[int] = answer["lost"]
         self.top = max((value for value in self.coming + self.going if value is not None), default=0)
+        self.scale = scale_of(self.top)
         self.is_empty = all(value is None for value in self.coming)
 
     @property
@@ -61,6 +70,13 @@ class Chart:
             went=rate(max((value for value in self.going if value is not None), default=None)), lost=self.loss(),
         )  # fmt: skip
 
+    def legend(self) -> list[tuple[str, str, str]]:
+        """(look, what, value) of each line: the newest of the two rates, and all of the loss."""
+        return [
+            ("came", say("received now"), rate(_last(self.coming))), ("went", say("sent now"), rate(_last(self.going))),
+            ("lost", say("test packets lost"), self.loss()),
+        ]  # fmt: skip
+
     def rows(self) -> list[dict[str, str]]:
         """The table: time ago, received, sent, lost; newest first."""
         found = []
@@ -76,7 +92,8 @@ class Chart:
 
     def draw(self) -> Markup:
         """The picture."""
-        parts = [Markup('<path class="grid" d="M0 {half}H{w}M0 {h}H{w}"/>').format(half=HEIGHT // 2, h=HEIGHT, w=WIDTH)]
+        lines = f"M0 0H{WIDTH}M0 {HEIGHT // 2}H{WIDTH}M0 {HEIGHT}H{WIDTH}"
+        parts = [Markup('<path class="grid" d="{lines}"/>').format(lines=lines)]
         for name, values in (("came", self.coming), ("went", self.going)):
             parts.append(Markup('<path class="{name}" d="{d}"/>').format(name=name, d=self._path(values)))
         parts.append(Markup('<path class="lost" d="{d}"/>').format(d=self._losses()))
@@ -96,7 +113,7 @@ class Chart:
             if value is None:
                 is_drawing = False
                 continue
-            y = round(HEIGHT - value * HEIGHT / max(1, self.top), 1)
+            y = round(HEIGHT - value * HEIGHT / self.scale, 1)
             words.append(f"{'L' if is_drawing else 'M'}{self._x(index)} {y}")
             if not is_drawing:
                 words.append("h.1")  # a point alone is seen as well
@@ -106,6 +123,10 @@ class Chart:
     def _losses(self) -> str:
         found = [f"M{self._x(index)} {HEIGHT + 3}v{BAND - 3}" for index, count in enumerate(self.lost) if count]
         return " ".join(found)
+
+
+def _last(values: Sequence[int | None]) -> int | None:
+    return next((value for value in reversed(values) if value is not None), None)
 
 
 def _mean(values: Sequence[int | None]) -> int | None:

@@ -17,9 +17,9 @@ from isthmus_web.words import say
 if TYPE_CHECKING:
     from isthmus_web.pages.overview import Tunnel
 
-WIDTH, BOX, GAP = 320, 52, 18
+WIDTH, BOX, GAP = 320, 70, 18
 LEFT, TRUNK, BRANCH = 10, 34, 122  # left edge of the first box, the trunk's x, left edge of the others
-LETTERS = 20  # that a box has room for
+LETTERS, SMALL = 20, 27  # that a box has room for, in its first line and below
 SIGN_X = (TRUNK + BRANCH) // 2
 
 # A sign in a circle of 11 around 0,0
@@ -31,16 +31,28 @@ SIGNS = {
 }
 
 
-def _short(text: str) -> str:
+def _short(text: str, letters: int = LETTERS) -> str:
     text = printable(text)
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return text if len(text) <= letters else text[: letters - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _box(x: int, y: int, width: int, title: str, below: str, look: str) -> Markup:
+def _networks(networks: list[str]) -> str:
+    """The first, and how many more there are."""
+    if not networks:
+        return say("no network")
+    more = f" +{len(networks) - 1}" if len(networks) > 1 else ""
+    return _short(networks[0], SMALL - len(more)) + more
+
+
+def _box(x: int, y: int, width: int, title: str, below: str, networks: list[str], look: str) -> Markup:
     return Markup(
         '<g class="site {look}"><rect x="{x}" y="{y}" width="{width}" height="{height}" rx="10"/>'
-        '<text class="name" x="{tx}" y="{ty}">{title}</text><text class="sub" x="{tx}" y="{by}">{below}</text></g>'
-    ).format(look=look, x=x, y=y, width=width, height=BOX, tx=x + 14, ty=y + 22, by=y + 40, title=title, below=below)
+        '<text class="name" x="{tx}" y="{ty}">{title}</text><text class="sub" x="{tx}" y="{by}">{below}</text>'
+        '<text class="sub" x="{tx}" y="{ny}">{networks}</text></g>'
+    ).format(
+        look=look, x=x, y=y, width=width, height=BOX, tx=x + 14, ty=y + 23, by=y + 41, ny=y + 58, title=title,
+        below=below, networks=_networks(networks),
+    )  # fmt: skip
 
 
 def _branch(tunnel: Tunnel, y: int) -> Markup:
@@ -50,8 +62,8 @@ def _branch(tunnel: Tunnel, y: int) -> Markup:
     ).format(look=tunnel.look, trunk=TRUNK + 6, y=y, end=BRANCH - 6, x=SIGN_X, sign=SIGNS[tunnel.look])
 
 
-def draw(tunnels: list[Tunnel]) -> Markup:
-    """The <svg> of these tunnels."""
+def draw(tunnels: list[Tunnel], site: str = "", networks: list[str] | None = None) -> Markup:
+    """The <svg> of these tunnels. site, networks: this site's own."""
     height = BOX + 2 + len(tunnels) * (BOX + GAP)
     middles = [BOX + GAP + index * (BOX + GAP) + BOX // 2 for index in range(len(tunnels))]
     way = f"M{TRUNK} {BOX + 1} V{middles[-1] if middles else BOX}"
@@ -59,8 +71,9 @@ def draw(tunnels: list[Tunnel]) -> Markup:
     parts += [_branch(tunnel, y) for tunnel, y in zip(tunnels, middles, strict=True)]
     for index, tunnel in enumerate(tunnels):
         y = BOX + GAP + index * (BOX + GAP)
-        parts.append(_box(BRANCH, y, WIDTH - BRANCH - 2, _short(tunnel.name), _short(tunnel.word), tunnel.look))
-    parts.append(_box(LEFT - 8, 1, 180, say("This site"), say("this router"), "here"))
+        name, word = _short(tunnel.name), _short(tunnel.word, SMALL)
+        parts.append(_box(BRANCH, y, WIDTH - BRANCH - 2, name, word, tunnel.networks, tunnel.look))
+    parts.append(_box(LEFT - 8, 1, 200, _short(site) or say("This site"), say("this router"), networks or [], "here"))
     title = escape(say("Drawing of this site and its tunnels to the others; the list says the same in words."))
     return Markup(
         '<svg class="drawing" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">{parts}</svg>'

@@ -51,6 +51,7 @@ class Tunnel:
     def __init__(self, row: dict[str, Any]) -> None:
         self.name = str(row["name"])
         self.remote = str(row["remote"])
+        self.networks = [str(text) for text in row.get("networks", [])]
         self.look, word = TUNNEL_STATES.get(row["state"], UNKNOWN)
         self.word = say(word)
         self.story = str(row["story"])
@@ -79,6 +80,9 @@ class Overview:
 
     def __init__(self, status: dict[str, Any]) -> None:
         self.version = str(status["version"])
+        site = status.get("site") or {}
+        self.site = str(site.get("name", ""))
+        self.networks = [str(text) for text in site.get("networks", [])]
         self.tunnels = [Tunnel(row) for row in status["tunnels"]]
         self.trial = status.get("trial") or {}
         self.rules = [_rule(row) for row in status["policy"]["rules"]]

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, redirect, render_template, r
 
 from isthmus.edge.printable import printable
 from isthmus.errors import IsthmusError
+from isthmus_web.examination import LEVELS, Examination
 from isthmus_web.pages.change import WINDOWS, sentences
 from isthmus_web.pages.common import ROLES, ask, ending, field, may, number, with_session
 from isthmus_web.pages.deeds import LONGEST_PASSWORD, deed, outcome, typed_password
@@ -23,19 +24,6 @@ BLUEPRINT = Blueprint("system", __name__)
 LONGEST_PASSPHRASE, LONGEST_NAME, LONGEST_BACKUP = 512, 64, 48 * 1024
 LINES = 200
 
-LEVELS = {"error": "bad", "warning": "wait", "note": "off", "ok": "ok", "unknown": "off"}
-AREAS = {
-    "daemon": later("The service"),
-    "kernel": later("The kernel"),
-    "guard": later("The guard"),
-    "ports": later("Ports"),
-    "clock": later("The clock"),
-    "config": later("The configuration"),
-    "secrets": later("Keys"),
-    "names": later("Names"),
-    "peers": later("Other routers"),
-    "path": later("The way to them"),
-}
 ROLE_NAMES = {
     "look": later("may look"),
     "operate": later("may operate: tunnels on and off, new keys, tests"),
@@ -74,11 +62,7 @@ def page() -> ResponseReturnValue:
 @with_session
 def doctor() -> ResponseReturnValue:
     """What is wrong with this router, and what to do about it."""
-    found = ask("doctor")
-    areas = [{**row, "title": say(AREAS[row["area"]]) if row["area"] in AREAS else row["area"],
-              "look": LEVELS.get(row["state"], "off")} for row in found["areas"]]  # fmt: skip
-    findings = [{**row, "look": LEVELS.get(row["level"], "off")} for row in found["findings"]]
-    return render_template("doctor.html", areas=areas, findings=findings, wrong=found["wrong"])
+    return render_template("doctor.html", found=Examination(ask("doctor")), tunnel="")
 
 
 @BLUEPRINT.get("/system/log")

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from isthmus.errors import IsthmusError
 from isthmus_web.chart import Chart, amount
+from isthmus_web.examination import Examination
 from isthmus_web.pages.common import ask, ending, field, may, with_session
 from isthmus_web.pages.deeds import deed, outcome, typed_password
 from isthmus_web.pages.overview import Tunnel
@@ -102,6 +103,13 @@ def _show(
 def page(name: str) -> ResponseReturnValue:
     """All of it."""
     return _show(name)
+
+
+@BLUEPRINT.get("/tunnel/<name>/doctor")
+@with_session
+def doctor(name: str) -> ResponseReturnValue:
+    """What is wrong with it, or with this router, and what to do about it."""
+    return render_template("doctor.html", found=Examination(ask("doctor", tunnel=name)), tunnel=name)
 
 
 @BLUEPRINT.post("/tunnel/<name>/do")
