@@ -62,7 +62,9 @@ PRESETS = (
               " own files."),
         MODERN, "default", recipes.libreswan,
         (LINUX, later("libreswan should renew the keys: where Isthmus does, libreswan sends too early and a few packets"
-                      " are lost. The text below gives it the shorter lifetime.")), is_tested=True,
+                      " are lost. The text below gives it the shorter lifetime."),
+         later("Where this router is behind an address translator, libreswan also wants rightsubnet= with this router's"
+               " own address and /32.")), is_tested=True,
     ),
     Preset(
         "vyos", "VyOS 1.4",
