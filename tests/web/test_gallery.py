@@ -2,68 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
-import tempfile
-import threading
 import unittest
-from pathlib import Path
-from typing import Any
 
-from isthmus_web.app import create_app
-from isthmus_web.certificate import make
-from isthmus_web.link import Link
-from isthmus_web.web import Bunch
 from tests.edge.world import own_network
+from tests.web.album import Album
 from tests.web.answers import ASKING, GOOD_ANSWERS, PAGES, PAIRING
-from tests.web.browsing import Chromium
 from tests.web.world import SHOTS
-
-TOKEN = "5" * 64
 
 
 def setUpModule() -> None:
     own_network()
 
 
-class Gallery(Chromium):
-    """`self.answers`: command -> what is answered."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.answers: dict[str, Any] = dict(GOOD_ANSWERS)
-        folder = tempfile.TemporaryDirectory(prefix="isthmus-web-")
-        self.addCleanup(folder.cleanup)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        pem = Path(folder.name) / "device.pem"
-        make(str(pem), ["127.0.0.1", "localhost"])
-        context.load_cert_chain(pem)
-        sock = socket.create_server(("127.0.0.1", 0))
-        self.port = sock.getsockname()[1]
-        bunch = Bunch(create_app(Link("/nowhere", self.answer), frozenset(("localhost",))), [sock], context)
-        self.goes_on = True
-        thread = threading.Thread(target=bunch.run, args=(lambda: self.goes_on,), daemon=True)
-        thread.start()
-
-        def end() -> None:
-            self.goes_on = False
-            thread.join(30)
-            bunch.close()
-
-        self.addCleanup(end)
-
-    def answer(self, _run: str, request: dict, _timeout: int) -> dict:
-        found = self.answers[request["command"]]
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def enter(self, **options: Any) -> Any:
-        page = self.open(**options)
-        page.context.add_cookies([{"name": "__Host-isthmus", "value": TOKEN, "url": self.url, "secure": True,
-                                   "httpOnly": True, "sameSite": "Strict"}])  # fmt: skip
-        return page
-
+class Gallery(Album):
     def test_every_page_at_every_size_in_both_schemes(self) -> None:
         page = self.enter()
         for name, path, answers in PAGES:
