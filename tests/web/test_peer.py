@@ -13,8 +13,9 @@ from isthmus_web.recipes import CHANGE, KEY, Terms
 from tests.edge.accounts_world import PASSWORD
 from tests.edge.world import own_network
 from tests.web.answers import FOREIGN, SESSION
+from tests.web.test_forcing import Ruled
 from tests.web.test_gate import Played, hostile
-from tests.web.world import Answer, Browser, Webbed
+from tests.web.world import Answer, Browser
 
 MADE = re.compile(r'id="key-text"[^>]*>([a-z0-9-]{39})<')
 TEXT = re.compile(r"<pre [^>]*>([^<]*)</pre>")
@@ -25,12 +26,10 @@ def setUpModule() -> None:
     own_network()
 
 
-class Added(Webbed):
-    def setUp(self) -> None:
-        super().setUp()
-        kernel = self.daemon.site.kernel
-        kernel.uplinks.append(("br-lan", bytes((192, 168, 10, 1)), 24))
-        self.anna = self.logged_in()
+class Added(Ruled):
+    def look(self) -> dict[str, Any]:
+        """What is staged by forms, in words: it is a session's."""
+        return self.call("apply-look", token=self.login()["token"])
 
     def add(self, kind: str, browser: Browser | None = None, **fields: str) -> Answer:
         """The form as the page has filled it in, with these."""
@@ -54,10 +53,9 @@ class Added(Webbed):
                 answer = self.add(preset.key, remote=f"198.51.100.{number + 1}", remote_subnet=f"10.{number}.0.0/16")
                 self.assertEqual(answer.status, 200, answer.text)
                 name = "depot_" + preset.key
-                look = self.ask("apply-look")
+                look = self.look()
                 self.assertTrue(any(name in row["text"] for row in look["changes"]), look)
-                self.ask("apply", mark=look["mark"], seconds=60)
-                self.ask("confirm", anyway=True)
+                self.put_in_force()
                 tunnel = self.daemon.site.tunnels[name].config
                 self.assertEqual((tunnel.mode, tunnel.static.sublayer), ("transport", preset.sublayer == "default"))
                 self.assertEqual(len(tunnel.psk), 39)
@@ -75,8 +73,7 @@ class Added(Webbed):
                      "/join/router/strongswan", "/system/diag"):  # fmt: skip
             self.assertNotIn(key, self.anna.get(path).text, path)
         self.assertNotIn(key, self.said.read_text() + "\n".join(self.log.lines))
-        self.ask("apply", mark=self.ask("apply-look")["mark"], seconds=60)
-        self.ask("confirm", anyway=True)
+        self.put_in_force()
         self.assertEqual(self.daemon.site.tunnels["depot_strongswan"].config.psk.decode(), key)
 
     def test_a_typed_key_is_never_shown(self) -> None:
@@ -114,7 +111,7 @@ class Added(Webbed):
         for key in ("tunnel_id", "session_id", "peer_session_id"):
             self.assertNotEqual(filled[key], first[key])
         self.assertEqual(self.add("strongswan", name="two", remote_subnet="192.168.40.0/24").status, 200)
-        self.ask("apply-look")
+        self.assertGreater(self.look()["staged"], 20)
 
     def test_who_may_not_administer_adds_nothing(self) -> None:
         otto = self.logged_in("otto", "operate")
