@@ -11,7 +11,7 @@ import time
 
 from tests.runner.jobs import Failure, Job, run, stop_all
 from tests.runner.report import Printer, in_ci, summary
-from tests.runner.suites import NAMES, jobs_of
+from tests.runner.suites import IN_LAB, NAMES, jobs_of
 
 SLOW = 10.0
 """Seconds from which a test is named among the slow ones."""
@@ -22,7 +22,7 @@ def _arguments() -> argparse.Namespace:
         prog="tools/test",
         description="Run the tests. Without a suite: all of them, the lab at the same time as the others.",
     )
-    suites = "any of: host (all but the lab), " + ", ".join(NAMES)
+    suites = "any of: host (all that needs no lab), " + ", ".join(NAMES)
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=suites)
     parser.add_argument("--full", action="store_true", help="every case: all seeds, all mutations (long)")
     parser.add_argument("-k", action="append", default=[], metavar="WORD", help="only modules whose name contains WORD")
@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
     # A suite asked for by name must have tests; in a run of all, one without any yet is passed over.
     arguments.named = [name for name in arguments.suites if name != "host"]
     wanted = arguments.suites or NAMES
-    arguments.suites = [name for name in NAMES if name in wanted or ("host" in wanted and name != "lab")]
+    arguments.suites = [name for name in NAMES if name in wanted or ("host" in wanted and name not in IN_LAB)]
     return arguments
 
 
@@ -49,7 +49,7 @@ def main() -> int:
         jobs = jobs_of(suite, arguments.full, arguments.k)
         if not jobs and suite in arguments.named:
             jobs = [Failure(suite, f"tests/{suite}", "no test module found")]
-        (lab if suite == "lab" else host).extend(jobs)
+        (lab if suite in IN_LAB else host).extend(jobs)
     printer.say(f"{len(host)} processes on the host, {arguments.j} at a time; lab: {'yes' if lab else 'no'}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

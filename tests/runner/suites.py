@@ -13,14 +13,18 @@ ROOT = Path(__file__).resolve().parents[2]
 PLAIN = ("repo", "golden", "props", "fuzz", "edge", "web")
 """Suites of unittest modules that only CPython runs."""
 
-NAMES = ("core", *PLAIN, "static", "lab")
+NAMES = ("core", *PLAIN, "static", "lab", "browser")
 """Every suite that `tools/test` knows, in the order in which they start."""
+
+IN_LAB = ("lab", "browser")
+"""Those that start a virtual machine: one after the other, beside all others, and they give way to nothing."""
 
 LIMIT = 600.0
 """Seconds that one process of tests may take, behind the lab on two cores; in a full run FULL_FACTOR times as many."""
 
 FULL_FACTOR = 6
 LAB_LIMIT = 2700.0
+BROWSER_LIMIT = 1200.0
 
 
 def modules(suite: str) -> list[str]:
@@ -83,6 +87,11 @@ def _lab_jobs(full: bool, filters: list[str]) -> list[Job | Failure]:
     return [Job("lab", "tests/lab/run.py", argv, LAB_LIMIT * (FULL_FACTOR if full else 1), live=True)]
 
 
+def _browser_jobs() -> list[Job | Failure]:
+    command = INTERPRETERS["cpython"]
+    return [Job("browser", name, command(name, False), BROWSER_LIMIT, live=True) for name in modules("browser")]
+
+
 def jobs_of(suite: str, full: bool, filters: list[str]) -> list[Job | Failure]:
     """The jobs of one suite; none if it has no test yet. `filters`: only modules whose name contains one of them."""
     if suite == "lab":
@@ -91,6 +100,8 @@ def jobs_of(suite: str, full: bool, filters: list[str]) -> list[Job | Failure]:
         found = _static_jobs()
     elif suite == "core":
         found = [job for name in INTERPRETERS for job in _unittest_jobs(suite, name, full)]
+    elif suite == "browser":
+        found = _browser_jobs()
     else:
         found = _unittest_jobs(suite, "cpython", full)
     return [job for job in found if not filters or any(word in job.name for word in filters)]

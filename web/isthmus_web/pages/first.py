@@ -59,7 +59,12 @@ def claim() -> ResponseReturnValue:
             link.ask_long("first-password", code=code or "-", user=user or "-", password=password or "-")
         except IsthmusError as error:
             raise ClaimError(error, code) from None
-        return link.ask_long("login", user=user, password=password, source=source)
+        entry = link.ask_long("login", user=user, password=password, source=source)
+        try:  # a password of this moment: who begins by joining sites need not type it a third time
+            entry["token"] = link.ask_long("step-up", str(entry["token"]), password=password)["token"]
+        except IsthmusError:
+            pass  # it will be asked for
+        return entry
 
     try:
         return begin("first", work, user=user)
