@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from isthmus.errors import IsthmusError
 from tests.lab.capture import Capture
+from tests.lab.drops import Drops
 from tests.lab.namespace import LabError, wait_until
 from tests.lab.paired import FRESH, Office, approve_both, list_argv, meet, unpair_both
 from tests.lab.ping import Stream
@@ -229,6 +230,7 @@ def rotated(story: Story) -> None:
     with story.report.case("pairing.rotate") as facts, Stream(story.topology.host_a, HOST_B, rate) as stream:
         stream.wait_answer(60)
         first = stream.wait_sent(rate)
+        drops = Drops(story.topology.router_a, story.topology.router_b, story.topology.internet)
         times, moments = [], []
         for count in range(story.report.amount(2, 20)):
             site, name = ((story.a, story.names[0]), (story.b, story.names[1]))[count % 2]
@@ -244,7 +246,7 @@ def rotated(story: Story) -> None:
         stream.stop()
         facts.note("packets a second", rate)
         facts.note("packets", stream.sent - first)
-        check(not stream.list_lost(first), f"{stream.tell_lost(first)}; rotations at {moments}")
+        check(not stream.list_lost(first), f"{stream.tell_lost(first)}; rotations at {moments}; {drops.tell()}")
         for site in (story.a, story.b):
             check(site.show()["ike"]["ppk"] is True, f"{site.name}: {site.show()['ike']}")
     with story.report.case("pairing.rotated_keys_are_used"):
