@@ -38,4 +38,4 @@ class Drops:
         """The counters that have moved, for a message of failure."""
         now = self.read()
         moved = {name: value - self.before.get(name, 0) for name, value in now.items()}
-        return ", ".join(f"{name}: {value}" for name, value in moved.items() if value) or "no counter of drops has moved"
+        return ", ".join(f"{name}: {value}" for name, value in moved.items() if value) or "no counter has moved"
