@@ -54,7 +54,7 @@ class Changing(Webbed):
         self.assertEqual(self.rules(), ["tills"])
         page = browser.get("/change")
         self.assertIn("unless you keep it", page.text)
-        answer = browser.post("/change/keep", "/change")
+        answer = browser.settle(browser.post("/change/keep", "/change"))
         self.assertEqual(answer.status, 303)
         self.assertIn("The last change was kept", browser.get("/change").text)
         self.assertEqual(self.ask("apply-status")["state"], "idle")
@@ -74,7 +74,7 @@ class Changing(Webbed):
         self.daemon.changing.trial.ends_at = 0  # nobody has come back
         self.ask("version")  # a turn of its loop
         self.assertTrue(wait_for(lambda: not self.rules()), self.ask("apply-status"))
-        self.assertEqual(browser.post("/change/keep", "/change").status, 400)
+        self.assertEqual(browser.settle(browser.post("/change/keep", "/change")).status, 400)
         self.assertEqual(self.rules(), [])
 
     def test_the_second_of_two_browsers_is_told(self) -> None:

@@ -6,12 +6,14 @@ else, since whoever has cut the way to this page cannot press the button: then a
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
 from isthmus.errors import IsthmusError
-from isthmus_web.pages.common import ask, ending, field, may, number, with_session
+from isthmus_web import visit
+from isthmus_web.pages.common import ask, begin, ending, field, may, number, pages, with_session
 from isthmus_web.pages.deeds import deed, outcome, typed_password
 from isthmus_web.words import later, say
 
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from isthmus_web.jobs import Job
+    from isthmus_web.link import Link
 
 BLUEPRINT = Blueprint("change", __name__)
 WINDOWS = (120, 300, 900)  # seconds
 LONGEST_MARK = 64
+PATIENCE_S = 10.0  # a probe that is on its way when somebody keeps a change is waited for
+PAUSE_S = 0.5
 
 # What a sentence of isthmusd is about (applying/words.py): how it looks, the word for it
 KINDS = {
@@ -106,7 +111,24 @@ def keep() -> ResponseReturnValue:
     """The change on trial stays; `anyway` says so although something fails, and takes the password."""
     if field("anyway", 8):
         return deed("change", "confirm", typed_password(), anyway=True)
-    return _do("confirm")
+    token, link = visit.session_token(), pages().link
+
+    def work() -> dict[str, Any]:
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return {"token": token, "result": link.ask_long("confirm", token)}
+            except IsthmusError as error:
+                if error.code != "probe-failed" or time.monotonic() > end or _has_failed(link, token):
+                    raise
+            time.sleep(PAUSE_S)
+
+    return begin("change", work)
+
+
+def _has_failed(link: Link, token: str) -> bool:
+    """Whether there is more than a probe that is on its way."""
+    return any(row["state"] == "failed" for row in link.ask_long("apply-status", token)["probes"])
 
 
 @BLUEPRINT.post("/change/undo")
