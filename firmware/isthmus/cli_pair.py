@@ -299,7 +299,7 @@ def shown(row: dict[str, Any]) -> list[str]:
         lines.append("  there (%s): %s" % (peer, _networks(row["theirs"])))
         for overlap in row["overlaps"]:
             lines.append("  overlap: %s; an alias keeps them apart" % overlap)
-        lines.append("  address translators: %s" % row["nat"])
+        lines.append("  " + row["nat"])
         sizes = (row["mtu"], abs(row["clock_offset_s"]))
         lines.append("  largest packet on the way: %d bytes; the two clocks differ by %d s" % sizes)
         lines.append("  if both sides approve, there will be:")

@@ -7,6 +7,7 @@ Forced rules have three states and no other, and a sentence each.
 
 from __future__ import annotations
 
+from isthmus.states import plain
 from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
@@ -185,6 +186,6 @@ def _why(site: Site, rule: ForcedConfig, by: list[str], otherwise: str) -> str:
         text = "everything goes through tunnel %s" % name
     else:
         tunnel = site.tunnels.get(name)
-        text = "nothing passes: tunnel %s is %s" % (name, tunnel.state() if tunnel is not None else "not there")
+        text = "nothing passes: tunnel %s %s" % (name, plain(tunnel.state() if tunnel is not None else ""))
     words = ["IPv6 of hosts known by their IPv4 address" if word == BY_IPV6 else "exception %s" % word for word in by]
     return text + (", but for %s" % ", ".join(words) if words else "")

@@ -54,7 +54,7 @@ RENEWALS = {
 }
 OLD_TOO = (deeds.HOLDING, deeds.HELD, deeds.DROPPING, deeds.TAKING, deeds.TAKEN, deeds.SETTLING)
 NATS = {
-    "none": "none: the two routers see each other directly",
+    "none": "no address translator is between the two routers",
     "here": "this router is behind an address translator",
     "there": "the other router is behind an address translator",
     "both": "both routers are behind address translators",

@@ -22,6 +22,22 @@ STATES: list[tuple[str, Callable[[Tunnel], bool], str]] = [
     ("negotiating", lambda _: True, "waits for the peer to call"),
 ]
 
+# The same within a sentence about a tunnel, for people who have not read the code
+_PLAIN = {
+    "disabled": "is switched off",
+    "up": "is up",
+    "carried": "does not answer",
+    "keyed": "is being connected",
+    "negotiating": "is being connected",
+    "waiting": "waits before it tries again",
+    "resolving": "looks for its peer",
+}
+
+
+def plain(state: str) -> str:
+    """What to say of a tunnel in this state; any other word means that there is no such tunnel."""
+    return _PLAIN.get(state, "is not there")
+
 
 def row_of(tunnel: Tunnel) -> tuple[str, Callable[[Tunnel], bool], str]:
     """The first row that holds."""

@@ -84,7 +84,7 @@ class ProbesTest(unittest.TestCase):
             rows = probes.see({"branch": (state, answered)}, {}, now)
             self.assertEqual([row[:2] for row in rows], [("tunnel branch", wanted)], (state, answered, now))
             self.assertEqual(bool(troubles(rows)), wanted != OK)
-        self.assertEqual(probes.see({}, {}, 1100)[0][1:], (WAIT, "it was up, and is removed"))
+        self.assertEqual(probes.see({}, {}, 1100)[0][1:], (WAIT, "it was up, and is not there"))
 
     def test_ways(self):
         probes = Probes([], {"resolver 9.9.9.9": "wan0", "resolver 8.8.8.8": "wan0"}, 0)

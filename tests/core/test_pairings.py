@@ -66,7 +66,7 @@ class Works(PairingTest):
         self.assertEqual((one["own"], one["theirs"]), (two["theirs"], two["own"]))
         self.assertEqual(one["own"], [{"network": "192.168.10.0/24", "shown": "192.168.10.0/24"}])
         self.assertEqual((one["mtu"], one["clock_offset_s"], one["overlaps"]), (1500, 0, []))
-        self.assertTrue("see each other" in one["nat"] and len(one["changes"]) == 3)
+        self.assertTrue("no address translator" in one["nat"] and len(one["changes"]) == 3)
         self.assertTrue(590 < one["left_s"] <= 600)
         self.assertEqual((sites.a.site.tunnels, sites.a.files()), ({}, [SECRETS + "/site.id"]))
 

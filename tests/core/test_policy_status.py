@@ -32,7 +32,7 @@ class StatusTest(ForcedTest):
         self.a.site.obey(self.pair.now)
         rule = self.rule()
         self.assertEqual((rule["state"], rule["hosts"][0]["state"]), ("blocked", "blocked"))
-        self.assertTrue("tunnel branch is disabled" in rule["why"], rule["why"])
+        self.assertTrue("tunnel branch is switched off" in rule["why"], rule["why"])
 
     def test_exposed_says_by_what(self) -> None:
         self.begin((RULE % "").replace("free", "block") + EXCEPTION % UNTIL)

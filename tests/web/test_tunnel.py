@@ -15,13 +15,22 @@ from tests.edge.accounts_world import PASSWORD
 from tests.edge.world import own_network
 from tests.web.answers import DOCTOR, FINDING, NOTHING, history
 from tests.web.test_gate import Played
-from tests.web.world import GOOD, Webbed, report, tunnel
+from tests.web.world import GOOD, Webbed, report, tunnel, with_states
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
 def setUpModule() -> None:
     own_network()
+
+
+class SilentTest(Played):
+    def test_a_tunnel_in_place_from_which_nothing_comes_back_does_not_answer(self) -> None:
+        for path, word in (("bad", "No answer"), ("wait", "Almost there")):
+            lamps = with_states(GOOD, "ok", "ok", path, path, "ok")
+            self.answers["status"] = report([tunnel("branch", "carried", lamps)])
+            self.log_in()
+            self.assertIn(word, self.send("GET", "/").text)
 
 
 class Switched(Webbed):

@@ -5,6 +5,8 @@ A tunnel counts when a probe that was sent after the change has come back throug
 
 from __future__ import annotations
 
+from isthmus.states import plain
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Row = tuple[str, str, str]
@@ -31,7 +33,7 @@ class Probes:
         for name in self._tunnels:
             state, answered_at = tunnels.get(name, ("removed", None))
             is_back = state == "up" and answered_at is not None and answered_at >= self._began_at + ANSWER_MS
-            text = "a probe has crossed both ways since" if is_back else "it was up, and is %s" % state
+            text = "a probe has crossed both ways since" if is_back else "it was up, and %s" % plain(state)
             if state == "up" and not is_back:
                 text = "it is up; a probe is on its way"
             rows.append(("tunnel " + name, OK if is_back else FAILED if late else WAIT, text))

@@ -40,6 +40,7 @@ RULE_STATES = {
     "blocked": ("wait", later("Blocked")),
     "exposed": ("bad", later("Exposed")),
 }
+SILENT = ("bad", later("No answer"))  # it is in place, and probes do not come back
 UNKNOWN = ("wait", later("Unknown"))
 MOST_FAILED = 9999
 MOST_CHARTS = 6  # of a page: it stays small
@@ -52,11 +53,13 @@ class Tunnel:
         self.name = str(row["name"])
         self.remote = str(row["remote"])
         self.networks = [str(text) for text in row.get("networks", [])]
+        known = {lamp["name"]: lamp for lamp in row["lamps"]}
         self.look, word = TUNNEL_STATES.get(row["state"], UNKNOWN)
+        if row["state"] == "carried" and known.get("path", {}).get("state") == "bad":
+            self.look, word = SILENT
         self.word = say(word)
         self.story = str(row["story"])
         self.since = span(int(row["since_s"])) if row.get("since_s") is not None else ""
-        known = {lamp["name"]: lamp for lamp in row["lamps"]}
         self.lamps = [_lamp(known[name], title, question) for name, title, question in LAMPS if name in known]
         self.error = row.get("error")
         self.refusal = row.get("refusal")
