@@ -21,6 +21,7 @@ from isthmus.edge.os_cpython_files import RealCalls
 from isthmus.errors import IsthmusError
 from isthmus.kernel.contract import KernelError
 from isthmus.site import SOFT
+from isthmus.states import plain
 from isthmus.wire.addr import AddressError, format_ip, parse_ip
 
 TYPE_CHECKING = False
@@ -270,7 +271,10 @@ class Changing:
         if self.trial.state != OPEN:
             return []
         tunnels = self._daemon.site.tunnels
-        states = {name: (tunnels[name].state(), tunnels[name].probe.answered_at) for name in tunnels}
+        states = {}
+        for name in tunnels:
+            state = tunnels[name].state()
+            states[name] = (state, tunnels[name].probe.answered_at, plain(state))
         return self._probes.see(states, self._ways(), now)
 
     def _tell(self) -> None:

@@ -81,7 +81,7 @@ class ProbesTest(unittest.TestCase):
             ("negotiating", None, 1000 + PATIENCE_MS, FAILED), ("up", 900, 1000 + PATIENCE_MS, FAILED),
             ("up", 1000 + PATIENCE_MS, 2000 + PATIENCE_MS, OK),
         ):  # fmt: skip
-            rows = probes.see({"branch": (state, answered)}, {}, now)
+            rows = probes.see({"branch": (state, answered, "does not answer")}, {}, now)
             self.assertEqual([row[:2] for row in rows], [("tunnel branch", wanted)], (state, answered, now))
             self.assertEqual(bool(troubles(rows)), wanted != OK)
         self.assertEqual(probes.see({}, {}, 1100)[0][1:], (WAIT, "it was up, and is not there"))

@@ -5,8 +5,6 @@ A tunnel counts when a probe that was sent after the change has come back throug
 
 from __future__ import annotations
 
-from isthmus.states import plain
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     Row = tuple[str, str, str]
@@ -24,16 +22,16 @@ class Probes:
         self._ways = ways
         self._began_at = now
 
-    def see(self, tunnels: dict[str, tuple[str, int | None]], ways: dict[str, str], now: int) -> list[Row]:
-        """Rows of (what, OK, WAIT or FAILED, sentence). tunnels: name -> (state, when a probe last came back); ways: as
-        they are now, "" for none.
+    def see(self, tunnels: dict[str, tuple[str, int | None, str]], ways: dict[str, str], now: int) -> list[Row]:
+        """Rows of (what, OK, WAIT or FAILED, sentence). tunnels: name -> (state, when a probe last came back, the
+        state within a sentence); ways: as they are now, "" for none.
         """
         late = now - self._began_at >= PATIENCE_MS
         rows = []
         for name in self._tunnels:
-            state, answered_at = tunnels.get(name, ("removed", None))
+            state, answered_at, plain = tunnels.get(name, ("removed", None, "is not there"))
             is_back = state == "up" and answered_at is not None and answered_at >= self._began_at + ANSWER_MS
-            text = "a probe has crossed both ways since" if is_back else "it was up, and %s" % plain(state)
+            text = "a probe has crossed both ways since" if is_back else "it was up, and %s" % plain
             if state == "up" and not is_back:
                 text = "it is up; a probe is on its way"
             rows.append(("tunnel " + name, OK if is_back else FAILED if late else WAIT, text))
