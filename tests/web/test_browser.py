@@ -14,6 +14,11 @@ def setUpModule() -> None:
     own_network()
 
 
+# Timers of a second and more never fire: no page asks by itself, so what it shows is what it was told
+NO_POLLING = "const begin = window.setTimeout; window.setTimeout = (work, ms) => ms >= 1000 ? 0 : begin(work, ms);"
+NO_STREAMS = "delete window.EventSource;"
+
+
 class Overview(Browsed):
     def setUp(self) -> None:
         super().setUp()
@@ -33,6 +38,52 @@ class Overview(Browsed):
         page.get_by_role("heading", name="All 2 sites are connected").wait_for()
         self.ask("user-role", user="anna", role="operate")  # ends the session
         page.wait_for_url(self.url + "/login")
+
+    def test_the_page_is_told_of_changes_and_of_the_end_of_its_session(self) -> None:
+        page = self.open()
+        page.add_init_script(NO_POLLING)
+        self.log_in(page, "anna", PASSWORD)
+        self.report = report([tunnel("office", "up", GOOD)])
+        page.get_by_role("heading", name="1 site is connected").wait_for()
+        page.wait_for_timeout(6000)
+        looks: list[str] = []
+        page.on("request", lambda request: looks.append(request.url))
+        page.wait_for_timeout(6000)
+        self.assertEqual(looks, [])  # nothing changes, and nobody asks
+        self.report = report([tunnel("office", "up", GOOD), tunnel("depot", "up", GOOD)])
+        page.get_by_role("heading", name="All 2 sites are connected").wait_for()
+        self.ask("user-role", user="anna", role="operate")  # ends the session
+        page.wait_for_url(self.url + "/login")
+
+    def test_a_token_that_another_window_has_renewed_ends_no_page(self) -> None:
+        page = self.open()
+        page.add_init_script(NO_POLLING)
+        self.log_in(page, "anna", PASSWORD)
+        other = page.context.new_page()
+        other.goto(self.url + "/join")
+        other.get_by_label("Your password, once more").first.fill(PASSWORD)
+        with page.expect_request(lambda request: request.url.endswith("/events?page=overview"), timeout=90_000):
+            other.get_by_role("button", name="Make an invite").click()
+        self.report = report([tunnel("office", "up", GOOD)])
+        page.get_by_role("heading", name="1 site is connected").wait_for()
+        self.assertEqual(page.url, self.url + "/")
+
+    def test_without_a_stream_the_page_asks_by_itself(self) -> None:
+        for way in ("no EventSource", "refused", "cut off"):
+            with self.subTest(way):
+                page = self.open()
+                if way == "no EventSource":
+                    page.add_init_script(NO_STREAMS)
+                elif way == "refused":
+                    page.route("**/events?*", lambda route: route.fulfill(status=503))
+                else:
+                    page.route("**/events?*", lambda route: route.abort())
+                self.report = busy_report()
+                self.log_in(page, "anna", PASSWORD)
+                self.report = report([tunnel("office", "up", GOOD)])
+                page.get_by_role("heading", name="1 site is connected").wait_for()
+                self.assertIn("1 site is connected", page.title())
+                page.context.close()
 
     def test_without_javascript_everything_is_there(self) -> None:
         page = self.open(java_script_enabled=False)

@@ -33,7 +33,7 @@ ACTS = {
     "settings.index", "settings.page", "settings.keep", "settings.remove",
     "passthrough.page", "passthrough.choose",
     "system.page", "system.doctor", "system.log", "system.diag", "system.backup", "system.restore", "system.put_back",
-    "system.change_user",
+    "system.change_user", "events.stream",
 } | {"api." + route.name for route in ROUTES if not route.is_open}  # fmt: skip
 TOKEN = "5" * 64
 

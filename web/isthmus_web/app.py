@@ -16,6 +16,7 @@ from isthmus_web.jobs import Jobs
 from isthmus_web.pages import (
     account,
     change,
+    events,
     first,
     forced,
     join,
@@ -29,6 +30,7 @@ from isthmus_web.pages import (
     wait,
 )
 from isthmus_web.pages.common import Pages, may
+from isthmus_web.watcher import Watcher
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
@@ -49,6 +51,7 @@ NAVIGATION = (
     ("account.page", words.later("Account")),
 )
 AWAY, OVER = "daemon-away", "no-session"
+BUSY_S = 5
 
 
 def create_app(link: Link, names: frozenset[str], fingerprint: str = "") -> Flask:
@@ -59,11 +62,12 @@ def create_app(link: Link, names: frozenset[str], fingerprint: str = "") -> Flas
         MAX_FORM_PARTS=512, PROVIDE_AUTOMATIC_OPTIONS=False, TEMPLATES_AUTO_RELOAD=False, PROPAGATE_EXCEPTIONS=False,
     )  # fmt: skip
     app.url_map.merge_slashes = False  # no answer leads elsewhere but ours
-    app.extensions["isthmus"] = Pages(link, Jobs(link))
+    app.extensions["isthmus"] = Pages(link, Jobs(link), Watcher(link))
     gate.install(app)
     _install_words(app)
     for page in (
         overview, login, first, wait, account, change, join, peer, tunnel, forced, settings, passthrough, system,
+        events,
     ):  # fmt: skip
         app.register_blueprint(page.BLUEPRINT)
     app.register_blueprint(serving.BLUEPRINT)
@@ -106,8 +110,10 @@ def _tell(error: Exception) -> tuple[str, int] | AnyResponse:
         return response
     if error.code == AWAY:
         return render_template("away.html", error=error), 503
-    status = {"busy": 503, "forbidden": 403, "step-up": 403}.get(error.code, 400)
-    return render_template("refused.html", error=error), status
+    page = render_template("refused.html", error=error)
+    if error.code == "busy":
+        return Response(page, 503, {"Retry-After": str(BUSY_S)})  # a live page goes on by that (live.js)
+    return page, {"forbidden": 403, "step-up": 403}.get(error.code, 400)
 
 
 def _refuse(error: Exception) -> tuple[str, int] | AnyResponse:

@@ -2,6 +2,9 @@
 
 The first byte says what the client speaks: a TLS record begins with 0x16. Whoever speaks HTTP is sent to https:// at
 the very address that it has reached (nothing of what it has said is repeated), and hung up on.
+
+A connection whose answer goes on (streams.py) is parked: the thread that began the answer is free again, the loop
+writes what is told later and watches for the browser's hang-up. It takes no further request.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.task import ErrorTask, WSGITask
 
 from isthmus_web.api import ROOT
@@ -21,10 +24,17 @@ from isthmus_web.api.refusal import KIND, said
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+    from isthmus_web.streams import Stream
+
 HANDSHAKE = 0x16  # RFC 8446 5.1: ContentType handshake
 RECORD = 16384  # RFC 8446 5.1: the most that a record holds, so that nothing is left in OpenSSL where no poll sees it
 MAPPED = "::ffff:"
 TOO_LARGE = 413
+# Of a parked connection. A browser that has gone without a word (out of reach, asleep) is known by what it does not
+# acknowledge; and who reads nothing fills no more of the kernel's memory than this.
+GONE_MS = 30_000
+SEND_BUFFER = 4096
+END_OF_CHUNKS = b"0\r\n\r\n"  # RFC 9112 7.1
 
 PLAIN = "text/plain; charset=utf-8"
 ERROR_HEADERS = (
@@ -67,20 +77,46 @@ class RefusalTask(ErrorTask):
 
 
 class PageTask(WSGITask):
-    """Tells the pages which address of ours the browser has reached."""
+    """Tells the pages which address of ours the browser has reached, and lets one keep its answer open."""
+
+    stream: Stream | None = None
+    is_parked = False
+
+    def service(self) -> None:
+        """Serve; a stream that did not come to be gives its place back."""
+        try:
+            super().service()
+        finally:
+            if self.stream is not None and not self.is_parked:
+                self.stream.leave()
+
+    def finish(self) -> None:
+        """End the answer, or park its connection."""
+        channel = self.channel
+        assert isinstance(channel, TlsChannel)  # noqa: S101 - says so to mypy
+        if self.stream is not None and self.status.startswith("200 ") and self.chunked_response:
+            self.is_parked = channel.park(self.stream)
+            self.close_on_finish = not self.is_parked
+        if not self.is_parked:
+            super().finish()
+
+    def keep_open(self, stream: Stream) -> None:
+        """The answer that now begins is this stream's."""
+        self.stream = stream
 
     def get_environment(self) -> WSGIEnvironment:
-        """WSGI's, and `isthmus.local`."""
+        """WSGI's, `isthmus.local` and `isthmus.keep_open`."""
         environ = super().get_environment()
         channel = self.channel
         assert isinstance(channel, TlsChannel)  # noqa: S101 - says so to mypy
         environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = channel.remote
         environ["isthmus.local"] = channel.local
+        environ["isthmus.keep_open"] = self.keep_open
         return environ
 
 
 class TlsChannel(HTTPChannel):
-    """A connection. began: since when it owes us a request; None while it owes none."""
+    """A connection. began: since when it owes us a request; None while it owes none. stream: what it is parked for."""
 
     task_class = PageTask
     error_task_class = RefusalTask
@@ -93,6 +129,7 @@ class TlsChannel(HTTPChannel):
         self._is_tls = False
         self.began: float | None = time.monotonic()
         self.done = 0  # requests that came whole
+        self.stream: Stream | None = None
         self.remote = plain_address(str(addr[0]))
         name = sock.getsockname()
         self.local, self.port = plain_address(str(name[0])), int(name[1])
@@ -136,6 +173,9 @@ class TlsChannel(HTTPChannel):
         if not data:
             self.handle_close()
             return
+        if self.stream is not None:  # it has asked for an answer without an end
+            self.handle_close()
+            return
         self.last_activity = time.time()
         if self.began is None:
             self.began = time.monotonic()
@@ -165,4 +205,44 @@ class TlsChannel(HTTPChannel):
 
     def is_idle(self) -> bool:
         """Whether we are not working for it."""
-        return not self.requests
+        return not self.requests and self.stream is None
+
+    def park(self, stream: Stream) -> bool:
+        """Stay open for a stream; in the thread that has begun the answer. False: it has hung up, or asked for more."""
+        with self.requests_lock:  # type: ignore[attr-defined]
+            if len(self.requests) > 1 or self.request is not None:
+                return False
+            self.stream = stream
+        try:
+            if self.socket is not None:
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        except OSError:
+            pass  # hung up: handle_close() has come, or comes
+        stream.channel = self
+        if not self.connected:  # handle_close() may have looked for a stream before there was one
+            stream.leave()
+        return True
+
+    def takes_more(self) -> bool:
+        """Whether its answer has begun, and all that it was told has gone to the kernel."""
+        return bool(self.connected and not self.requests and not self.total_outbufs_len)
+
+    def tell(self, data: bytes, last: bool = False) -> None:
+        """Have the loop send this to who is parked; last: and then hang up. From any thread."""
+        self.server.trigger.pull_trigger(lambda: self._tell(data, last))  # type: ignore[attr-defined]
+
+    def _tell(self, data: bytes, last: bool) -> None:
+        if not self.connected or self.will_close or self.close_when_flushed:
+            return
+        try:
+            self.write_soon(b"%X\r\n%s\r\n" % (len(data), data) + (END_OF_CHUNKS if last else b""))
+        except ClientDisconnected:
+            return
+        self.close_when_flushed = last
+
+    def handle_close(self) -> None:
+        """It has ended."""
+        super().handle_close()
+        if self.stream is not None:
+            self.stream.leave()

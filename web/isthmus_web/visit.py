@@ -2,7 +2,7 @@
 
 Four cookies, all `__Host-` (of this host alone), Secure, HttpOnly, SameSite=Strict:
 
-- session: the token that isthmusd gave at login. Nothing of it is kept here.
+- session: the token that isthmusd gave at login. It is kept here only while a page listens for changes (streams.py).
 - visit: random, for a browser that has not logged in; forms are bound to it until there is a session. New at login.
 - mark: isthmusd's own, which lets a browser that has logged in before past the queue of strangers.
 - language: en, de.

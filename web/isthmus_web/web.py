@@ -5,11 +5,12 @@
 - MOST connections, MOST_OF_ONE of one address (of a /64, with IPv6). A newcomer is always let in: the connection that
   has asked for nothing for longest makes room.
 - Headers and bodies are bounded before anything of them is kept. Threads serve whole requests only.
+- A parked connection (streams.py) makes room for nobody, and goes like the others: where it takes nothing for TAKE_S,
+  and after IDLE_S in which it was told nothing, which is longer than its heart takes to beat (watcher.py).
 """
 
 from __future__ import annotations
 
-import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,11 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from isthmus_web.streams import network_of
 from isthmus_web.tls import TlsChannel
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable
 
@@ -35,13 +38,6 @@ HEADER_BYTES = 16 * 1024
 BODY_BYTES = 64 * 1024
 THREADS = 6
 CLEANUP_S = 1
-
-
-def network_of(address: str) -> str:
-    """Whom an address stands for: itself, or with IPv6 its /64."""
-    if ":" not in address:
-        return address
-    return socket.inet_pton(socket.AF_INET6, address)[:8].hex()
 
 
 class Server(TcpWSGIServer):
@@ -85,7 +81,7 @@ class Server(TcpWSGIServer):
         moment = time.monotonic()
         for channel in list(self.active_channels.values()):  # type: ignore[attr-defined]
             if not channel.requests and is_late(channel, moment, now):
-                channel.will_close = True
+                channel.handle_close()  # at once: will_close waits until a full socket takes something again
 
 
 def is_late(channel: TlsChannel, moment: float, now: float) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from isthmus_web.jobs import Job, Jobs
     from isthmus_web.link import Link
+    from isthmus_web.watcher import Watcher
 
 QUIET = "X-Isthmus-Quiet"  # a page's own look: it does not keep the session alive
 
@@ -24,9 +25,10 @@ QUIET = "X-Isthmus-Quiet"  # a page's own look: it does not keep the session ali
 class Pages:
     """What this process has one of."""
 
-    def __init__(self, link: Link, jobs: Jobs) -> None:
+    def __init__(self, link: Link, jobs: Jobs, watcher: Watcher) -> None:
         self.link = link
         self.jobs = jobs
+        self.watcher = watcher
 
 
 def pages() -> Pages:
@@ -36,7 +38,7 @@ def pages() -> Pages:
 
 def is_quiet() -> bool:
     """Whether nobody has asked for this, but the page itself."""
-    return request.headers.get(QUIET) == "1"
+    return request.headers.get(QUIET) == "1" or bool(g.get("quiet"))
 
 
 def ask(command: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the call takes
