@@ -101,6 +101,7 @@
     request.setRequestHeader("X-Isthmus-Quiet", "1");
     request.onloadend = function () {
       const answer = request;
+      let next = isStale ? SPREAD : EVERY;
       request = null;
       if (answer.status === 200 && answer.response && answer.response.querySelector("[data-live]")) {
         wait = EVERY;
@@ -111,13 +112,14 @@
         return;
       } else {
         wait = Math.min(wait * 2, MOST);
-        isStale = isStale || isTold();
+        next = wait;
+        isStale = true;
       }
       if (document.hidden) {
         return;
       }
       if (isStale || !isTold()) {
-        lookIn(wait);
+        lookIn(next);
       }
       listen();
     };
