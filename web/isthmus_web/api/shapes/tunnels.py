@@ -27,7 +27,8 @@ _OUTER = record(
 )  # fmt: skip
 _TUNNEL = {
     "name": TEXT, "state": STATE, "story": said("the state in words"), "since_s": maybe(SECONDS), "remote": TEXT,
-    "outer": maybe(_OUTER), "interface": TEXT, "mtu": INT, "lamps": rows(ref("Lamp")),
+    "networks": said("behind the peer", TEXTS), "outer": maybe(_OUTER), "interface": TEXT, "mtu": INT,
+    "lamps": rows(ref("Lamp")),
     "error": maybe(ref("OldFault")),
     "refusal": maybe(record(code=TEXT, message=TEXT, remedy=TEXT, ago_s=SECONDS, source=TEXT)),
     "retry_in_s": maybe(SECONDS),
@@ -63,6 +64,7 @@ SHAPES = {
         version=TEXT, daemon=record(pid=INT, since_s=SECONDS, resident_kib=maybe(INT)),
         config=record(error=maybe(ref("Fault")), warnings=TEXTS),
         guard=record(in_place=FLAG, verified_s=maybe(SECONDS), repairs=INT, error=maybe(ref("Fault"))),
+        site=record(name=TEXT, networks=said("of its own interfaces", TEXTS)),
         policy=record(rules=rows(ref("RuleState")), warnings=rows(ref("Warning"))),
         ike=record(dropped=by_name(INT)), tunnels=rows(ref("Tunnel")), trial=maybe(ref("Trial"))),
 }  # fmt: skip
