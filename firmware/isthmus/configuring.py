@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from isthmus.applying.files import OtherChangeError, mark_of
 from isthmus.config import uci
+from isthmus.config.errors import BadValue, length_of, looks_like_key
 from isthmus.config.lexer import UciError
 from isthmus.config.schema import SECTIONS, section_spec
 from isthmus.config.spec import LIST
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from isthmus.config.spec import OptionSpec
     from isthmus.config.store import Store, View
     from isthmus.config.uci import Section
+    from isthmus.config.values import Type
     from isthmus.daemon import Daemon
 
 LEASES = "/tmp/dhcp.leases"  # noqa: S108 - dnsmasq's, on OpenWrt
@@ -84,17 +86,25 @@ def _options(section: Section) -> dict[str, Any]:
         if row is None or row.type.secret:
             found[option.name] = True  # of an unknown option nobody can say that it is no key, mistyped
             continue
-        texts = [_text(value) for value in option.values]
+        texts = [_text(row.type, value) for value in option.values]
         found[option.name] = texts if row.kind == LIST else texts[-1]
     return found
 
 
-def _text(value: bytes) -> str:
-    """Its first line: where a closing quote is missing, others have become part of it, and with them perhaps a key."""
+def _text(kind: Type, value: bytes) -> str:
+    """Its first line: where a closing quote is missing, others have become part of it, and with them perhaps a key. So
+    may be what does not belong there.
+    """
     try:
-        return value.decode().partition("\n")[0]
+        text = value.decode().partition("\n")[0]
+        if not looks_like_key(text):
+            return text
+        kind.parse(text)
     except UnicodeError:
         return "?"
+    except BadValue:
+        return length_of(text)
+    return text
 
 
 def stage(store: Store, mark: str, rows: list[Any], is_on_trial: bool) -> dict[str, Any]:

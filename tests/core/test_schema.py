@@ -61,7 +61,7 @@ REFUSED = (
     (values.Integer(0, 9), "1.5", "wrong-type", "whole number"),
     (values.Integer(0, 9), "0x1", "wrong-type", "whole number"),
     (values.Integer(0, 9), "\u0661", "wrong-type", "whole number"),
-    (values.Integer(0, 9), "9" * 400, "wrong-type", "..."),
+    (values.Integer(0, 9), "9" * 400, "wrong-type", "(400 characters"),
     (values.AutoInteger(1280, 9000), "1279", "out-of-range", "1279"),
     (values.AutoInteger(1280, 9000), "automatic", "wrong-type", "whole number"),
     (values.Duration("1s", "1h"), "999ms", "out-of-range", "999ms"),
@@ -273,7 +273,8 @@ class SuggestionTest(unittest.TestCase):
             ("", "''"),
             ("a\nb", "'a...'"),
             ("\x1b[2J", "'?[2J'"),
-            ("x" * 61, "'%s...'" % ("x" * 60)),
+            ("xx, " * 16, "'%s...'" % ("xx, " * 15)),
+            ("x" * 61, "(61 characters, not shown: it may be a key)"),
             ("\u00e4", "'\u00e4'"),
         ):
             self.assertEqual(quote(text), shown)

@@ -6,6 +6,15 @@ from isthmus.errors import IsthmusError
 
 SHOWN = 60  # characters of a value in a message
 
+# What may be a key that somebody has pasted into the wrong option: addresses, names, times and the words of a proposal,
+# which is what options take, have short words between their signs.
+PARTS = " \t.:,@"
+BREAKS = PARTS + "-_"
+PHRASE = 12  # characters of a passphrase, or of a mixture that no name is
+HEX = 16  # hexadecimal digits in a row
+MIXED = 17  # of letters and digits, or capitals, in a row: one more than chacha20poly1305
+LONGEST_WORD = 23
+
 
 class BadValue(ValueError):
     """A text that an option's type refuses. `remedy` "": there is nothing better to say than what is allowed."""
@@ -60,13 +69,65 @@ def quote(text: str) -> str:
     """A value for a message: quoted, printable, cut.
 
     Only its first line: where a closing quote is missing, the following lines, and with them perhaps a key, have become
-    part of the value.
+    part of the value. Of what looks like a key only the length: messages are for everybody who may look.
     """
+    if looks_like_key(text):
+        return length_of(text)
     end = text.find("\n")
     shown = text if end < 0 else text[:end]
     cut = end >= 0 or len(shown) > SHOWN
     plain = "".join([c if " " <= c <= "~" or c >= "\xa0" else "?" for c in shown[:SHOWN]])
     return "'%s%s'" % (plain, "..." if cut else "")
+
+
+def length_of(text: str) -> str:
+    """What is told of a value that is not shown."""
+    return "(%d characters, not shown: it may be a key)" % len(text)
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether it may be a secret. A short one that is a plain word nobody can tell from a name."""
+    line = text.partition("\n")[0]
+    if len(line) >= PHRASE and len(line.split()) > 1 and "," not in line and len([c for c in line if c.isalpha()]) > 5:
+        return True
+    return bool([run for run in _runs(line, BREAKS) if _is_long(run)] + [
+        run for run in _runs(line.replace("-", "").replace("_", ""), PARTS) if _is_mixed(run)
+    ])  # fmt: skip
+
+
+def unseen(words: str, text: str) -> str:
+    """Words that others have made of a refused text (wire/ quotes by itself), without it if it may be a key."""
+    if looks_like_key(text):
+        for form in ("'%s'" % text, "'%s'" % text[:64], text):
+            words = words.replace(form, length_of(text))
+    return words
+
+
+def _runs(text: str, signs: str) -> list[str]:
+    for sign in signs:
+        text = text.replace(sign, " ")
+    return text.split()
+
+
+def _is_long(run: str) -> bool:
+    kinds = {_kind(c) for c in run}
+    if len(run) >= HEX and len(kinds) > 1 and not [c for c in run.lower() if c not in "0123456789abcdef"]:
+        return True
+    return len(run) > LONGEST_WORD or (len(run) >= MIXED and len(kinds) > 1)
+
+
+def _is_mixed(run: str) -> bool:
+    """Whether it changes between kinds of characters as only chance does."""
+    changes = len([i for i in range(1, len(run)) if _kind(run[i]) != _kind(run[i - 1])])
+    return len(run) >= PHRASE and changes * 5 >= len(run) * 2
+
+
+def _kind(char: str) -> int:
+    if "a" <= char <= "z":
+        return 0
+    if "A" <= char <= "Z":
+        return 1
+    return 2 if "0" <= char <= "9" else 3
 
 
 def nearest(found: str, names: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus.config.errors import BadValue, ConfigError, nearest, quote
+from isthmus.config.errors import BadValue, ConfigError, length_of, looks_like_key, nearest, quote, unseen
 from isthmus.config.spec import LIST
 from isthmus.config.uci import MAX_ERRORS
 
@@ -114,14 +114,19 @@ def _unknown_option(draft: Draft, option: Option) -> None:
     remedy = "did you mean %s?" % guess if guess else "remove it"
     names = ", ".join([row.name for row in draft.spec.options])
     # The name alone: the value may be a key under a misspelled name.
-    draft.complain("unknown-option", option.name[:40], "there is no such option", remedy, quote(option.name), names)
+    draft.complain("unknown-option", name_of(option.name), "there is no such option", remedy, quote(option.name), names)
+
+
+def name_of(option: str) -> str:
+    """As an error names an option that nobody knows."""
+    return length_of(option) if looks_like_key(option) else option[:40]
 
 
 def _emptied(draft: Draft, name: str, line: int) -> None:
     if draft.spec.get(name) is None:
         guess = nearest(name, [row.name for row in draft.spec.options])
         remedy = "did you mean %s?" % guess if guess else "remove it"
-        draft.complain("unknown-option", name[:40], "there is no such option", remedy, quote(name), line=line)
+        draft.complain("unknown-option", name_of(name), "there is no such option", remedy, quote(name), line=line)
     else:
         remedy = "remove the line, or give the option a value"
         draft.warn("empty-option", name, "an empty option stores nothing: the default holds", remedy, line)
@@ -177,7 +182,10 @@ def _texts(draft: Draft, row: OptionSpec, option: Option) -> list[tuple[str, int
         if text is None:
             return None
         # netifd does the same: `option` where a list belongs is split at blanks
-        texts += [(part, line) for part in ([text] if option.is_list or row.kind != LIST else text.split())]
+        parts = [text] if option.is_list or row.kind != LIST else text.split()
+        if len(parts) > 2 and not [char for char in text if not (char.isalpha() or char == " ")]:
+            parts = [text]  # words alone: a passphrase, which is not told word by word
+        texts += [(part, line) for part in parts]
     if len(texts) > row.most:
         message = "it has %d values" % len(texts)
         draft.complain("too-many", row.name, message, "put networks together", allowed="up to %d values" % row.most)
@@ -219,5 +227,7 @@ def _parse(draft: Draft, row: OptionSpec, text: str, line: int) -> tuple[bool, o
     except BadValue as error:
         found = "" if row.type.secret else quote(text)
         remedy = error.remedy or ("write one of these" if row.required else _default_remedy(row))
-        draft.complain(error.code, row.name, error.reason, remedy, found, row.type.allowed, line)
+        draft.complain(
+            error.code, row.name, unseen(error.reason, text), unseen(remedy, text), found, row.type.allowed, line
+        )
         return False, None

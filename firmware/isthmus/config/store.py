@@ -18,7 +18,7 @@ from isthmus.config.errors import ConfigError, nearest, quote
 from isthmus.config.lock import AGAIN, ChangedError, Locked, StoreError, cannot, reason
 from isthmus.config.mark import Mark, forget_mark, leave_mark, pull_mark
 from isthmus.config.model import KEY_FILES, SECRETS, Loaded, key_file, load
-from isthmus.config.reader import Report, read_section
+from isthmus.config.reader import Report, name_of, read_section
 from isthmus.config.replace import ENOENT, Prepared, remove, remove_key, replace, status
 from isthmus.config.schema import SECTIONS, section_spec
 from isthmus.config.writer import render
@@ -237,7 +237,7 @@ class Store:
         read_section(section, spec, report)
         option = (delta.value or b"").decode() if delta.kind == RENAME else delta.option
         for error in report.errors:
-            if option and error.option == option[:40]:
+            if option and error.option == name_of(option):
                 raise EditError(_words(error), error.remedy)
 
     # --- keys ---------------------------------------------------------------------------------------------------------

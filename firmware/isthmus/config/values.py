@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isthmus.config import proposal
-from isthmus.config.errors import BadValue, nearest, quote
+from isthmus.config.errors import BadValue, looks_like_key, nearest, quote
 from isthmus.wire import identity
 from isthmus.wire.addr import AddressError, is_ip, parse_ip, parse_prefix
 
@@ -201,6 +201,8 @@ class Host(Type):
         if text == ANYWHERE:
             return text
         if identity.is_host_name(text):
+            if "." not in text and looks_like_key(text):  # it would be asked of name servers, and shown as the peer
+                raise BadValue("bad-address", "%s is no name of a host" % quote(text), "a key belongs into option psk")
             return text
         if is_ip(text):
             _usable(parse_ip(text), text)
