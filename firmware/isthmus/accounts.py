@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from isthmus.changing import Changing
     from isthmus.edge.log import Log
     from isthmus.edge.loop import Loop
     from isthmus.users.queue import Attempt
@@ -34,26 +35,30 @@ class Who:
 
 
 class Accounts:
-    """All of one daemon. `path`: the file of users."""
+    """All of one daemon. `path`: the file of users; changing: changes on trial, None where none has been yet."""
 
-    def __init__(self, path: str, loop: Loop, log: Log) -> None:
+    def __init__(self, path: str, loop: Loop, log: Log, changing: Callable[[], Changing | None] = lambda: None) -> None:
         self._path = path
+        self._changing = changing
         self._loop = loop
         self._log = log
         self._last: bytes | None = None  # the file as we know it
         self._hasher: scrypt.Hasher | None = None
         self._job: Attempt | None = None
         self._deeds = Deeds()
-        self.is_held: Callable[[], object] = bool  # True while a file of users is on trial: nobody changes it then
         self.door = Door(host.random_bytes, self._keep)
         self.reload()
 
     # --- the file -----------------------------------------------------------------------------------------------------
 
     def reload(self) -> None:
-        """Read the file, should somebody have changed it: a backup restored, a file removed."""
+        """Read the file, should somebody have changed it: a backup restored, a file removed. Where that is undone, and
+        the disk does not say so yet, the users of before are in force, as all else of before is.
+        """
+        changing = self._changing()
+        read = changing.trial.reader() if changing is not None else None
         try:
-            data: bytes | None = host.read_file(self._path)
+            data: bytes | None = (read or host.read_file)(self._path)
         except OSError as error:
             if not host.is_missing(error):
                 self.door.book = None
@@ -67,6 +72,11 @@ class Accounts:
             self.door.load(data)
         except UsersFileError as error:
             self._log.once("error", "users", "%s; nobody can log in; %s" % (error, error.remedy))
+
+    def is_held(self) -> bool:
+        """While a file of users is on trial, or being undone, nobody changes it."""
+        changing = self._changing()
+        return changing is not None and changing.trial.holds(self._path)
 
     def _keep(self, data: bytes) -> None:
         """Write the file, whole or not at all. Raises UserError, also where it is not as we have last seen it."""

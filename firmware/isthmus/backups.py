@@ -218,11 +218,9 @@ class Backups:
 
     def _restore(self, shown: _Shown, seconds: int, now: int) -> dict[str, Any]:
         exchange = self._exchange(shown.archive)
-        _, plan, new = self._plan(exchange)
+        _, _, new = self._plan(exchange)
         old = self._daemon.site.forcing.config
-        self._changing.settle = self._settle
-        if [path for path, _ in plan.puts if path == self._users]:
-            self._daemon.accounts.is_held = lambda: self._changing.trial.holds(self._users)
+        self._changing.settle = self.settle
         if old is None:
             answer = self._at_once(exchange, shown.view_mark, now)
         else:
@@ -244,7 +242,7 @@ class Backups:
         except IsthmusError:
             self._changing.start(now)  # undoes what is half done
             raise
-        self._settle(False)
+        self.settle(False)
         try:
             self._daemon.reload()
         except IsthmusError as error:
@@ -252,7 +250,7 @@ class Backups:
         self._changing.trial.last = Outcome("confirmed", "confirmed", [], [])
         return self._changing.status(now)
 
-    def _settle(self, is_over: bool) -> None:
+    def settle(self, is_over: bool) -> None:
         """Files are in their places, or back: whoever has read them reads them again, once more when it is over."""
         from isthmus import pairing_commands  # waiting.py
 

@@ -70,6 +70,7 @@ class Changing:
         self._is_alone = False
         self._began_at = 0
         self._told: object = None
+        self._was_undoing = False
 
     @property
     def backups(self) -> Backups:
@@ -235,8 +236,12 @@ class Changing:
     # --- the daemon's events ------------------------------------------------------------------------------------------
 
     def start(self, now: int) -> None:
-        """Before the configuration is read: what a former life left on trial is undone."""
+        """Before the configuration is read: what a former life left on trial is undone. What of it is not over yet may be
+        a backup, with users and pairings.
+        """
         self.trial.start(now)
+        if self.trial.state != IDLE:
+            self.settle = self.backups.settle
         self._tell()
 
     def reader(self, is_start: bool) -> Callable[[str], bytes]:
@@ -278,8 +283,12 @@ class Changing:
         return self._probes.see(states, self._ways(), now)
 
     def _tell(self) -> None:
-        """The end of a trial in the log, once."""
+        """The end of a trial in the log, once. While its files cannot be put back, what runs is taken back all the same."""
         last = self.trial.last
+        is_undoing = self.trial.state == UNDOING
+        if is_undoing and not self._was_undoing:
+            self.settle(False)
+        self._was_undoing = is_undoing
         if last is None or last is self._told:
             return
         self._told = last

@@ -371,7 +371,7 @@ class Daemon:
         if self._accounts is None:
             from isthmus.accounts import Accounts  # waiting.py
 
-            self._accounts = Accounts(self.users_path, self.loop, self.log)
+            self._accounts = Accounts(self.users_path, self.loop, self.log, lambda: self._changing)
         return self._accounts
 
     @property

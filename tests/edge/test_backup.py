@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from isthmus import backups, changing, pairing_commands
 from isthmus.backup.file import HEADER, LONGEST, pull_sealed
 from isthmus.edge.control import ask
+from isthmus.edge.os_cpython_files import RealCalls
 from tests.edge.accounts_world import LIGHT, OTHER, PASSWORD, Accounted, at_terminal
 from tests.edge.world import own_network, wait_for
 from tests.repo.sources import ROOT
@@ -154,6 +156,89 @@ class Restored(BackupTest):
         self.assertEqual((self.file.read_text(), (self.secrets / "depot").read_text()), (LATER, "another key 33\n"))
         self.assertEqual(self.users.read_bytes(), users)
         self.assertEqual(len(self.ask("user-list")["users"]), 2)
+
+    def begin_with_users(self) -> bytes:
+        """A backup of alice is on trial where bob is as well: the file of users as it was."""
+        self.ask("user-add", user="alice", role="administer", password=PASSWORD)
+        file = self.backup()
+        self.ask("user-add", user="bob", role="look", password=OTHER)
+        users = self.users.read_bytes()
+        self.ask("restore", file=file, passphrase=PASSPHRASE)
+        self.assertEqual(self.who(), ["alice"])
+        return users
+
+    def who(self) -> list[str]:
+        return [row["user"] for row in self.ask("user-list")["users"]]
+
+    def edit(self) -> None:
+        with self.file.open("a") as file:
+            file.write("# mine\n")
+
+    def test_users_of_before_hold_while_somebody_elses_files_wait_for_a_decision(self) -> None:
+        for ending in ("over", "reload"):
+            with self.subTest(ending):
+                before = self.begin_with_users()
+                self.edit()
+                for life in range(3):  # the trial's own end, and two restarts
+                    if life:
+                        self.restart()
+                    else:
+                        self.ask("revert")
+                    self.assertEqual((self.state(), self.who()), ("kept", ["alice", "bob"]), life)
+                    self.assertEqual(self.refused("user-delete", user="bob"), "on-trial")
+                    self.assertEqual(self.login("bob", OTHER).get("role"), "look", life)
+                if ending == "over":
+                    self.ask("revert", over=True)
+                    self.assertEqual((self.who(), self.users.read_bytes()), (["alice", "bob"], before))
+                    self.ask("user-delete", user="bob")
+                    self.ask("user-delete", user="alice")
+                    self.write(CONFIG, {"depot": "a depot key 22\n"})
+                else:
+                    self.ask("reload")
+                    self.assertEqual(self.who(), ["alice"], "the files as they are")
+                    self.assertEqual(self.login("bob", OTHER).get("code"), "refused")
+
+    def test_and_while_the_disk_cannot_take_them_back(self) -> None:
+        before = self.begin_with_users()
+        token = self.login("alice")["token"]
+        full = OSError(28, "no space left on the device")
+        with mock.patch.object(RealCalls, "create", side_effect=full):
+            self.ask("revert")
+            self.assertEqual((self.state(), self.who()), ("undoing", ["alice", "bob"]))
+            self.assertNotEqual(self.users.read_bytes(), before)
+            self.restart()
+            self.assertEqual((self.state(), self.who()), ("undoing", ["alice", "bob"]))
+            self.assertEqual(self.refused("user-delete", user="bob"), "on-trial")
+            self.assertEqual(self.call("session", token=token)["code"], "no-session")
+        self.daemon.changing.trial._again_at = 0
+        self.assertTrue(wait_for(lambda: self.state() == "idle"))
+        self.assertEqual((self.who(), self.users.read_bytes()), (["alice", "bob"], before))
+        self.ask("user-delete", user="bob")
+
+    def test_a_power_cut_behind_the_confirmation_keeps_the_users_of_the_backup(self) -> None:
+        self.begin_with_users()
+        self.daemon.changing._files.forget()  # the first step of it
+        self.restart()
+        self.assertEqual((self.state(), self.who()), ("idle", ["alice"]))
+
+    def test_who_may_do_what_then_is_told(self) -> None:
+        for name, role in (("alice", "administer"), ("bob", "look"), ("carol", "administer"), ("dora", "operate")):
+            self.ask("user-add", user=name, role=role, password=PASSWORD)
+        file = self.backup()
+        self.ask("user-delete", user="carol")
+        self.ask("user-role", user="dora", role="administer")
+        self.ask("user-role", user="bob", role="operate")
+        self.ask("user-add", user="erin", role="look", password=OTHER)
+        said = [text for text in self.look(file)["notes"] if text.startswith("users: ")]
+        self.assertEqual(said, [
+            "users: administers then, and does not now: carol",
+            "users: new: carol (administer)",
+            "users: gone: erin (look)",
+            "users: with another role: bob (operate now, look then), dora (administer now, operate then)",
+        ])  # fmt: skip
+        self.users.write_text("isthmus-users 1\nkey broken\n")
+        said = [text for text in self.look(file)["notes"] if text.startswith("users: administers")]
+        self.assertEqual(said, ["users: administers then, and does not now: alice, carol"])
 
     def test_on_the_router_that_replaces_it(self) -> None:
         self.ask("user-add", user="alice", role="administer", password=PASSWORD)

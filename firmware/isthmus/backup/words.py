@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from isthmus.backup.archive import SITE_ID, day_of, key_names
 from isthmus.users.book import pull_book
+from isthmus.users.errors import UsersFileError
+from isthmus.users.roles import ADMINISTER, role_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from isthmus.backup.archive import Archive
     from isthmus.config.model import Config
+    from isthmus.users.book import User
 
 ELSEWHERE = (
     "it was made on another router, or this one has been reset since. Switch the former one off before you confirm: "
@@ -44,7 +47,33 @@ def notes(archive: Archive, new: Config, current: dict[str, bytes], users: bytes
         text = "this router has no interface %s, which the backup calls a network of this site: make it, or change it "
         said.append((text + "afterwards (isthmus config, section globals, list lan)") % ", ".join(missing))
     if archive.users is not None and archive.users != users:
-        names = pull_book(archive.users).names()
-        if names:
-            said.append(USERS % ", ".join(names))
+        then = pull_book(archive.users).users
+        if then:
+            said.append(USERS % ", ".join(sorted(then)))
+            said += who(_now(users), then)
     return said
+
+
+def _now(users: bytes | None) -> dict[str, User]:
+    """Nobody, where there is no file, or none that can be read: then nobody can log in either."""
+    try:
+        return pull_book(users).users if users is not None else {}
+    except UsersFileError:
+        return {}
+
+
+def who(now: dict[str, User], then: dict[str, User]) -> list[str]:
+    """Who may do more or less then, as sentences; those who may administer this router first."""
+    rows: list[tuple[str, list[str]]] = [("administers then, and does not now", []), ("new", []), ("gone", [])]
+    rows.append(("with another role", []))
+    for name in sorted(set(now) | set(then)):
+        before, after = now.get(name), then.get(name)
+        if after is not None and after.role == ADMINISTER and (before is None or before.role != ADMINISTER):
+            rows[0][1].append(name)
+        if before is None and after is not None:
+            rows[1][1].append("%s (%s)" % (name, role_name(after.role)))
+        elif before is not None and after is None:
+            rows[2][1].append("%s (%s)" % (name, role_name(before.role)))
+        elif before is not None and after is not None and before.role != after.role:
+            rows[3][1].append("%s (%s now, %s then)" % (name, role_name(before.role), role_name(after.role)))
+    return ["users: %s: %s" % (word, ", ".join(names)) for word, names in rows if names]
