@@ -236,8 +236,8 @@ class Changing:
     # --- the daemon's events ------------------------------------------------------------------------------------------
 
     def start(self, now: int) -> None:
-        """Before the configuration is read: what a former life left on trial is undone. What of it is not over yet may be
-        a backup, with users and pairings.
+        """Before the configuration is read: what a former life left on trial is undone. What of it is not over yet may
+        be a backup, with users and pairings.
         """
         self.trial.start(now)
         if self.trial.state != IDLE:
@@ -283,7 +283,7 @@ class Changing:
         return self._probes.see(states, self._ways(), now)
 
     def _tell(self) -> None:
-        """The end of a trial in the log, once. While its files cannot be put back, what runs is taken back all the same."""
+        """The end of a trial in the log, once. While its files cannot be put back, what runs is taken back anyway."""
         last = self.trial.last
         is_undoing = self.trial.state == UNDOING
         if is_undoing and not self._was_undoing:

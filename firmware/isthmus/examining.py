@@ -21,6 +21,7 @@ from isthmus.offer import fitting_mtu
 from isthmus.proto.errors import HalfAnswered
 from isthmus.road import UNKNOWN
 from isthmus.survey import Places, kernel_features, survey
+from isthmus.users.roles import ADMINISTER
 from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     from isthmus.config.model import Config
     from isthmus.daemon import Daemon
     from isthmus.diagnosis import Parts
-    from isthmus.doctor.facts import Facts
+    from isthmus.doctor.facts import Facts, Feature
     from isthmus.tunnel import Tunnel
 
-    Key = tuple[str, str]  # command, and a tunnel or ""
+    Key = tuple[str, str, bool]  # command, a tunnel or "", whether it is for somebody who does not administer
 
 MOST_LINES, FEW_LINES = 500, 100  # of the log, in one answer
+KEPT_MS = 60_000  # whoever does not administer is told what was found so long ago: a look costs SAs, and names
 
 
 class Examiner:
@@ -45,6 +47,8 @@ class Examiner:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._waiting: dict[Key, list[Later]] = {}  # who has asked since it began
+        self._found: dict[str, tuple[int, dict[str, Any]]] = {}  # tunnel or "" -> when, the doctor's answer
+        self._features: tuple[int, list[Feature]] | None = None
 
     def obey(self, request: dict[str, Any]) -> dict[str, Any] | Later:
         """doctor, log or diag. Raises IsthmusError."""
@@ -53,7 +57,17 @@ class Examiner:
             status.find(self._daemon.site.tunnels, name)
         if request["command"] == "log":
             return self._log(request)
-        return self._look(request["command"], name or "")
+        command, name = request["command"], name or ""
+        if command == "doctor" and self._is_sparing(request):
+            kept = self._found.get(name)
+            if kept is not None and host.now() - kept[0] < KEPT_MS:
+                return kept[1]
+            return self._look(command, name, True)
+        return self._look(command, name, False)
+
+    def _is_sparing(self, request: dict[str, Any]) -> bool:
+        token = request.get("token")
+        return token is not None and self._daemon.accounts.door.session_of(token, host.now(), True).role < ADMINISTER
 
     def _log(self, request: dict[str, Any]) -> dict[str, Any]:
         count = request.get("count")
@@ -62,9 +76,9 @@ class Examiner:
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    def _look(self, command: str, name: str) -> Later:
+    def _look(self, command: str, name: str, is_sparing: bool) -> Later:
         later = Later()
-        key = (command, name)
+        key = (command, name, is_sparing)
         waiting = self._waiting.setdefault(key, [])
         waiting.append(later)
         if len(waiting) == 1:
@@ -101,9 +115,12 @@ class Examiner:
 
     def _seen(self, key: Key, seen: tuple[Facts, Parts]) -> dict[str, Any] | None:
         facts, parts = seen
-        self._complete(facts, key[1])
+        self._complete(facts, key[1], key[2])
         answer = report(facts)
         if key[0] == "doctor":
+            names = self._daemon.site.tunnels
+            self._found = {name: kept for name, kept in self._found.items() if not name or name in names}
+            self._found[key[1]] = host.now(), answer
             return answer
         parts = self._own_parts() + parts
         places, config = self._places(), self._daemon.site.forcing.config
@@ -129,14 +146,16 @@ class Examiner:
 
     # --- what only the daemon knows -----------------------------------------------------------------------------------
 
-    def _complete(self, facts: Facts, name: str) -> None:
+    def _complete(self, facts: Facts, name: str, is_sparing: bool) -> None:
         daemon, site, now = self._daemon, self._daemon.site, host.now()
         site.observe(now)
         site.obey(now)
         facts.release = facts.own = __version__
         facts.since_s = (now - daemon.started_at) // 1000
         facts.resident_kib = host.resident_kib()
-        facts.features = kernel_features(site.kernel, site.forcing.config)
+        if self._features is None or not is_sparing or now - self._features[0] >= KEPT_MS:
+            self._features = now, kernel_features(site.kernel, site.forcing.config)
+        facts.features = self._features[1]
         self._guard(facts, now)
         facts.clashes = [
             Problem(row["code"], row["level"], row["about"], row["message"], row["remedy"])
