@@ -94,7 +94,8 @@ class Rotations(Beside):
             try:
                 record = pull_record(data) if data is not None else None
             except ValueError as error:
-                raise RotateError("tunnel %s: %s" % (tunnel.name, error), "remove its file NAME.next") from None
+                remedy = "remove its file %s.next" % tunnel.name
+                raise RotateError("tunnel %s: %s" % (tunnel.name, error), remedy) from None
             export = self._exporter_of(tunnel.name)
             machine = self.machines[tunnel.name] = Rotation(self._rng, export, is_lower, keys, record)
         return machine

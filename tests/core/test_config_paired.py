@@ -57,6 +57,35 @@ class Paired(unittest.TestCase):
         wanted = [("missing-option", "local_id"), ("missing-option", "remote_id")]
         self.assertEqual(self.codes(PAIRED), wanted)
 
+    def test_keys_on_their_way_in_that_cannot_be_used_are_told_and_the_tunnel_keeps_its_own(self):
+        path = SECRETS + "/branch.next"
+
+        def reader(data):
+            def read_file(name):
+                if name == path and isinstance(data, OSError):
+                    raise data
+                return data if name == path else files[name]
+
+            return read_file
+
+        files = {"x": (PAIRED + IDS).encode()}
+        for end, key in KEYS.items():
+            files[SECRETS + "/branch" + end] = key
+        whole = b" ".join([b"rotation-1 taken"] + [b"a" * size for size in (32, 64, 64, 32, 64)])
+        for data, code in (
+            (OSError(13), "unreadable-next"), (OSError(5), "unreadable-next"), (b"", "bad-next"),
+            (b"\0" * 300, "bad-next"), (whole[:-1], "bad-next"), (whole.replace(b"taken", b"given"), "bad-next"),
+        ):  # fmt: skip
+            loaded = load("x", reader(data))
+            self.assertEqual([str(error) for error in loaded.errors], [])
+            found = [warning for warning in loaded.warnings if warning.code == code]
+            self.assertEqual(len(found), 1, (data, [str(warning) for warning in loaded.warnings]))
+            self.assertTrue(path in str(found[0]) and "goes on with the keys that it has" in str(found[0]))
+            self.assertTrue(found[0].remedy)
+            tunnel = loaded.config.get("branch")
+            self.assertEqual((tunnel.psk, tunnel.renewal, tunnel.also), (KEYS[""], "", None))
+        self.assertEqual(load("x", reader(whole)).config.get("branch").psk, b"a" * 64)
+
     def test_only_derived(self):
         self.assertTrue(("only-derived", "session") in self.codes(PAIRED + IDS + " option session 'static'\n"))
 

@@ -287,6 +287,27 @@ class Broken(RotateTest):
         self.assertTrue(self.is_up(sites))
         self.keys(sites)
 
+    def test_unpaired_in_the_middle_and_paired_anew_under_the_same_names(self):
+        """Nothing of the renewal is left for the new pair, on the disk or in memory."""
+        for after in (8, 40, 2000):
+            sites = self.up()
+            sites.a.rotate(self.names[0])
+            sites.run(after)
+            for router, name in ((sites.a, self.names[0]), (sites.b, self.names[1])):
+                router.registry.drop(name, False)
+                self.assertEqual([path for path in router.files() if name in path], [])
+            names, self.names = self.names, sites.pair_sites()
+            self.assertEqual(names, self.names)
+            sites.run(MINUTE)
+            self.assertTrue(self.is_up(sites), after)
+            before = self.keys(sites)
+            for router in (sites.a, sites.b):
+                self.assertEqual(renewals(router.wake(), sites.now), [])
+            sites.b.rotate(self.names[1])
+            sites.run(MINUTE)
+            self.assertTrue(self.is_done(sites) and self.is_up(sites))
+            self.assertTrue(self.keys(sites)[0] != before[0])
+
     def test_unpaired_in_the_middle(self):
         sites = self.up()
         sites.a.rotate(self.names[0])

@@ -426,15 +426,22 @@ def _read_secret(draft: Draft, read_file: Callable[[str], bytes], option: str, p
 
 
 def _read_next(draft: Draft, read_file: Callable[[str], bytes], path: str) -> None:
-    """Keys that are on their way in. A file that is none of ours is told, and left alone."""
+    """Keys that are on their way in. A file that cannot be used is told, and left alone: it may hold the only keys that
+    the peer still knows.
+    """
+    goes_on = "the tunnel goes on with the keys that it has"
     try:
         data = read_file(path)
-    except OSError:
+    except OSError as error:
+        if error.errno != NO_SUCH_FILE:
+            message = "%s, with keys that are being renewed, cannot be read: %s; %s" % (path, _reason(error), goes_on)
+            draft.warn("unreadable-next", "site", message, "check its owner and mode (root, 0600): isthmus reload")
         return
     renewed = parse_next(data)
     if renewed is None:
-        message = "%s does not hold keys that are being renewed" % path
-        draft.warn("bad-next", "site", message, "if the tunnel comes up without it, remove it")
+        message = "%s does not hold keys that are being renewed; %s" % (path, goes_on)
+        remedy = "if the tunnel comes up, remove that file; if not, unpair the two sites, and pair them again"
+        draft.warn("bad-next", "site", message, remedy)
         return
     draft.values["next"] = renewed
 
