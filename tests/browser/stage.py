@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import struct
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+from isthmus.configuring import LEASES
 from tests.lab.namespace import LabError, wait_until
 from tests.lab.paired import Office
 from tests.lab.ping import Stream
@@ -100,6 +103,21 @@ class Stage:
     def do_config(self, site: str) -> str:
         """The configuration file."""
         return (self.sites[site].folder / "config" / "isthmus").read_text()
+
+    def do_hostname(self, name: str) -> None:
+        """Host A gives itself this name, when it asks for an address: dnsmasq keeps what it is told."""
+        mac = self.topology.host_a.run("ip", "-brief", "link", "show", "eth0").split()[2]
+        Path(LEASES).write_text(f"4102444800 {mac} {HOST_A} {name} *\n")
+
+    def do_identity(self, name: str) -> None:
+        """Router B calls itself so from now on."""
+        path = self.sites["b"].folder / "config" / "isthmus"
+        wanted = f"option local_id '{name}'"
+        text, count = re.subn(r"option local_id '[^']*'", lambda _: wanted, path.read_text())
+        if count != 1:
+            raise LabError(f"{count} local_id in the configuration of router B")
+        path.write_text(text)
+        self.sites["b"].ask("reload")
 
     def do_ping(self, count: int = 20) -> dict[str, Any]:
         """From host A to host B, `count` times once the first was answered; how many were lost, and the time of day."""

@@ -179,7 +179,7 @@ class TwoRouters(Chromium):
         """The three words, once they are there."""
         shown = page.locator(".words span")
         expect(shown).to_have_count(3)
-        return shown.all_inner_texts()
+        return [text.strip().lower() for text in shown.all_inner_texts()]
 
     def test_2_a_forced_device_is_held_back_when_the_tunnel_dies(self) -> None:
         self.assertGreater(self.canary("udp"), 0.9, "nothing is forced: canaries that are not seen prove nothing")
@@ -265,6 +265,26 @@ class TwoRouters(Chromium):
         self.picture(page, "16-away")
         self.routers.order("start", site="a")
         self.assertEqual(self.routers.order("ping", count=50)["lost"], 0)
+
+    def test_6_names_that_carry_script_are_shown_and_nothing_more(self) -> None:
+        hostile = "<script>document.title='taken'</script><img/src=x/onerror=document.title='taken'>"
+        self.routers.order("hostname", name=hostile)
+        self.routers.order("identity", name=hostile.replace("'", "`") + "@x")
+        page = self.log_in("a")
+        self.go(page, "Forced")
+        expect(page.locator("label.check").first).to_contain_text("<script>")
+        self.picture(page, "17-hostname")
+        end = time.monotonic() + PAUSE_MS / 1000
+        while "<script>" not in self.routers.order("log", site="a"):  # until router B has called under its new name
+            self.assertLess(time.monotonic(), end, "router A has not been called")
+            time.sleep(0.5)
+        page.goto(self.routers.url("a") + "/system/log")
+        expect(page.locator("main")).to_contain_text("<script>")
+        self.picture(page, "18-identity")
+        self.go(page, "Overview")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        self.assertNotIn("taken", page.title())
+        self.assertEqual(page.locator("main script, main img").count(), 0)
 
     def shoot(self, page: Page, name: str) -> None:
         """A picture."""
