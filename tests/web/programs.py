@@ -82,6 +82,15 @@ def shape_of(name: str, status: int) -> str:
     return BY_NAME[name].answer if status == 200 else "Error"
 
 
+def sample(schema: dict[str, Any]) -> Any:
+    """Something that a field may hold."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema["type"] == "array":
+        return [{"section": "branch", "option": "mtu", "values": ["1400"]}]
+    return {"string": "branch", "integer": 10, "boolean": True}[schema["type"]]
+
+
 class Program:
     """Speaks to one router; `token`: "" before log_in()."""
 

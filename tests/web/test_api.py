@@ -16,7 +16,7 @@ from isthmus_web.api.refusal import STATUS
 from isthmus_web.api.routes import ROUTES
 from isthmus_web.api.serving import KNOWN_PLACES, STRANGERS_PLACES
 from tests.web.answers import GOOD_ANSWERS, PAGES, SESSION
-from tests.web.programs import BY_NAME, mismatch
+from tests.web.programs import BY_NAME, mismatch, sample
 from tests.web.test_gate import TOKEN, Played, filled
 
 FILE = Path(openapi.__file__).parents[1] / "static" / "openapi.json"
@@ -25,15 +25,6 @@ BEARER = {"Authorization": "Bearer " + TOKEN}
 OWN = "https://192.168.1.1:8443"
 # Calls that the API does not have: root's own, and what is another call's part
 NOT_HERE = {"version", "reload", "user-code"}
-
-
-def sample(schema: dict[str, Any]) -> Any:
-    """Something that this field may hold."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    if schema["type"] == "array":
-        return [{"section": "office", "option": "mtu", "values": ["1400"]}]
-    return {"string": "office", "integer": 10, "boolean": True}[schema["type"]]
 
 
 class Api(Played):
@@ -158,6 +149,12 @@ class Origins(Api):
                         answer = self.call(route.name, {**headers, **token})
                         self.assertEqual(answer.status_code, 403, (route.name, headers))
         self.assertEqual(self.asked, [])
+
+    def test_what_takes_no_session_is_asked_without_one(self) -> None:
+        self.answers["login"] = {"token": "6" * 64}
+        for name in ("hello", "login"):  # a token that is over is no reason to refuse it
+            self.assertEqual(self.call(name, BEARER).status_code, 200)
+        self.assertEqual([row.get("token") for row in self.asked], [None, None])
 
     def test_s07_a_bearers_token_alone_is_enough_and_the_cookie_is_not_looked_at(self) -> None:
         self.client.set_cookie("__Host-isthmus", "6" * 64, domain="192.168.1.1", secure=True)

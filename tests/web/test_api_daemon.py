@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import unittest
 from base64 import b64encode
 from typing import Any
@@ -14,7 +15,7 @@ from isthmus_web.jobs import LOOKERS
 from isthmus_web.web import THREADS
 from tests.edge.accounts_world import OTHER, PASSWORD
 from tests.edge.world import own_network
-from tests.web.programs import BY_NAME, Program, Programmed, mismatch
+from tests.web.programs import BY_NAME, Program, Programmed, mismatch, sample
 
 
 def setUpModule() -> None:
@@ -175,7 +176,7 @@ class Sessions(Programmed):
                 and route.name not in ("proof", "logout", "end_session", "change_password")]  # fmt: skip
         self.assertGreater(len(acts), 20)
         for route in acts:
-            fields: dict[str, Any] = {one.name: _sample(one.schema) for one in route.inputs.values()}
+            fields: dict[str, Any] = {one.name: sample(one.schema) for one in route.inputs.values()}
             status, value = program.do(route.name, **fields)
             self.assertEqual((status, value["error"]["code"]), (403, "forbidden"), route.name)
 
@@ -207,6 +208,33 @@ class Sessions(Programmed):
         self.assertEqual(set(statuses), {401, 429})
         self.assertEqual(program.wrong, [])
 
+    def test_s04_s23_a_flood_of_logins_keeps_pages_and_those_who_are_in(self) -> None:
+        program, known = self.program(), self.logged_in("anna")
+        known.post("/logout", "/account")
+        stop = threading.Event()
+        seen: set[int] = set()
+
+        def flood() -> None:
+            stranger = Program(self.browser())
+            while not stop.is_set():
+                seen.add(stranger.do("login", user="alice", password="wrong guess 5")[0])
+
+        threads = [threading.Thread(target=flood) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        try:
+            self.assertEqual(known.login("anna").status, 303)
+            self.assertEqual(known.get("/").status, 200)
+            for _ in range(5):
+                self.assertEqual(program.do("status")[0], 200)
+            program.prove(PASSWORD)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertIn(503, seen)
+        self.assertLessEqual(seen, {401, 429, 503})
+
     def test_s01_the_first_user_takes_roots_code(self) -> None:
         program = Program(self.browser())
         self.assertEqual(program.do("hello")[1], {"first_password": True})
@@ -217,14 +245,6 @@ class Sessions(Programmed):
         program.log_in("alice", PASSWORD)
         self.assertEqual(program.do("session")[1]["role"], "administer")
         self.assertEqual(program.wrong, [])
-
-
-def _sample(schema: dict[str, Any]) -> Any:
-    if "enum" in schema:
-        return schema["enum"][0]
-    if schema["type"] == "array":
-        return [{"section": "branch", "option": "mtu", "values": ["1400"]}]
-    return {"string": "branch", "integer": 10, "boolean": True}[schema["type"]]
 
 
 class Strange(Programmed):
@@ -243,7 +263,7 @@ class Strange(Programmed):
                 if one.schema["type"] != "string" or "enum" in one.schema:
                     continue
                 for text in texts:
-                    fields = {it.name: _sample(it.schema) for it in route.inputs.values()}
+                    fields = {it.name: sample(it.schema) for it in route.inputs.values()}
                     status, value = program.do(route.name, **{**fields, one.name: text})
                     self.assertLess(status, 500, (route.name, one.name, value))
                     program.token = value.get("token", program.token)  # such a text may be a password
@@ -286,7 +306,7 @@ class Strange(Programmed):
         said = ""
         for route in ROUTES:
             if route.method == "GET" and route.name != "explain":
-                fields = {one.name: _sample(one.schema) for one in route.of("path")}
+                fields = {one.name: sample(one.schema) for one in route.of("path")}
                 fields = {name: "tunnel" if name == "type" else value for name, value in fields.items()}
                 said += json.dumps(program.do(route.name, **fields)[1])
         log = self.said.read_text() + "\n".join(self.log.lines)

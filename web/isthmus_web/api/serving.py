@@ -102,13 +102,19 @@ def _view(route: Route) -> Callable[..., Response]:
             raise NoTokenError
         fields = {**read(route, path), **route.fixed}
         own = {name: fields.pop(name) for name in route.own}
-        result = _ask_slowly(route, fields) if route.is_slow else ask(route.call, **fields)
+        result = _ask(route, fields)
         found = route.pick(result, own) if route.pick is not None else result
         return _tell(route, found)
 
     view.__doc__ = route.text
     view.needs_session = not route.is_open  # type: ignore[attr-defined]
     return view
+
+
+def _ask(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
+    if route.is_slow:
+        return _ask_slowly(route, fields)
+    return pages().link.ask(route.call, **fields) if route.is_open else ask(route.call, **fields)
 
 
 def _ask_slowly(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
