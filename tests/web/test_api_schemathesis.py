@@ -72,7 +72,7 @@ class EveryOperation(Programmed):
 
     def run_one(self, operation: Any, strategy: Any, mode: Any) -> None:
         @settings(
-            max_examples=cases(5, 300), deadline=None, derandomize=True, database=None,
+            max_examples=cases(5, 150), deadline=None, derandomize=True, database=None,
             suppress_health_check=list(HealthCheck), phases=[Phase.generate],
         )  # fmt: skip
         @given(data=st.data())
@@ -88,7 +88,8 @@ class EveryOperation(Programmed):
                 self.assertGreater(len(json.dumps(case.body)), BODY_BYTES)
                 return
             self.sent += 1
-            case.validate_response(response, checks=CHECKS + MODE_CHECKS[mode], headers=headers)
+            more = [] if response.status_code == 413 else MODE_CHECKS[mode]  # which that check takes for acceptance
+            case.validate_response(response, checks=CHECKS + more, headers=headers)
 
         run()
 
