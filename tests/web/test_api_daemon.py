@@ -288,10 +288,11 @@ class Strange(Programmed):
 
     def test_s23_a_body_that_is_too_long_for_the_server(self) -> None:
         program = self.program()
-        for size in (65_000, 70_000):
-            answer = program.send("POST", PREFIX + "/restore", b"{" + b" " * size,
-                                  {"Content-Type": "application/json"})  # fmt: skip
-            self.assertEqual(answer.status, 413 if size > 65_536 else 400, answer.headers)
+        kind = {"Content-Type": "application/json"}
+        # The second one says how long it is, and sends no more: who sends it all may be hung up on before the answer.
+        for body, more, status in ((b"{" + b" " * 65_000, {}, 400), (b"{", {"Content-Length": "65537"}, 413)):
+            answer = program.send("POST", PREFIX + "/restore", body, {**kind, **more})
+            self.assertEqual(answer.status, status, answer.headers)
             self.assertEqual((answer.header("content-type"), mismatch("Error", json.loads(answer.body))),
                              ("application/json", ""))  # fmt: skip
         self.assertEqual(program.do("status")[0], 200)
