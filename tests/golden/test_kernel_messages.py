@@ -74,7 +74,7 @@ class GoldenTest(unittest.TestCase):
         self.assertEqual(len(golden["policy add"]), 16 + 168 + 4 + 64)
         self.assertEqual(len(golden["policy remove"]), 16 + 64)
         self.assertEqual(len(golden["sa remove"]), 16 + 24)
-        self.assertEqual(len(golden["sa add, AES-GCM in BEET"]), 16 + 224 + (4 + 72 + 36) + (4 + 24 + 16))
+        self.assertEqual(len(golden["sa add, AES-GCM in BEET"]), 16 + 224 + (4 + 72 + 36) + (4 + 24 + 256))
 
     def test_what_was_written_is_read_back(self) -> None:
         golden = read_golden()

@@ -25,7 +25,7 @@ INNER_A, INNER_B = "fdaa:1::1", "fdaa:1::2"
 REQID = 77
 MTU = 1420
 KEY_BITS = 256
-REPLAY_WINDOW = 128  # packets
+REPLAY_WINDOW = 2048  # packets
 SALT_BYTES = 4  # RFC 4106
 
 

@@ -181,7 +181,7 @@ class RealTest(contract.Contract):
         self.kernel.add(k.Sa(contract.PEER6, 0x2000, contract.US6, contract.REQID, k.TRANSPORT, 12, 12, keys))
         text = shell("ip -d xfrm state")
         for words in ("src 192.0.2.1 dst 192.0.2.2", "spi 0x00001000", "mode beet",
-                      "replay_window 128, bitmap-length 4",
+                      "replay_window 2048, bitmap-length 64",
                       "aead rfc4106(gcm(aes)) 0x" + bytes(range(36)).hex() + " 128",
                       "sel src fd69:7374:686d::1/128 dst fd69:7374:686d::2/128 proto l2tp",
                       "auth-trunc hmac(sha256) 0x" + bytes(range(32)).hex() + " 128",

@@ -33,7 +33,9 @@ XFRM_INF = 0xFFFFFFFFFFFFFFFF  # no limit; 0 would be a limit reached at once
 XFRM_STATE_ESN = 128
 UDP_ENCAP_ESPINUDP = 2  # linux/udp.h; RFC 3948
 
-REPLAY_WINDOW = 128  # packets; a multiple of 32. RFC 4303 3.4.3 wants at least 32, parallel cipher engines reorder more
+# Packets, a multiple of 32; RFC 4303 3.4.3 wants 32 or more. On two processors a burst overtakes another by hundreds,
+# and a packet from behind the window is lost: with ESN it is taken for one of the next 2^32, and its ICV is wrong.
+REPLAY_WINDOW = 2048
 _WINDOW_WORDS = REPLAY_WINDOW // 32
 
 
