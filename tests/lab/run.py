@@ -32,7 +32,7 @@ LANES: tuple[tuple[str, ...], ...] = (
         "full_profile",
     ),
 )
-ALONE = ("throughput",)  # compares two speeds
+ALONE = ("throughput", "ui_flood")  # compare two speeds, and a router before and in a flood
 STORIES = LANES[0] + LANES[1] + ALONE
 LONG = ("leaks_events", "leaks_edits", "leaks_state")  # in a full run, or when asked for
 

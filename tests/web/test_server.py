@@ -12,6 +12,7 @@ import unittest
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.edge.accounts_world import GUEST, in_child
 from tests.edge.nets import Net
@@ -90,6 +91,16 @@ class Rights(Served):
         for command, fields in (("status", {}), ("down", {"tunnel": "branch"}), ("reload", {}), ("user-code", {}),
                                 ("user-list", {}), ("policy", {})):  # fmt: skip
             self.assertEqual(self.call(command, **fields)["code"], "no-session", command)
+
+    def test_it_gives_way_to_isthmusd_and_to_forwarding(self) -> None:
+        from isthmus_web import start
+
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        self.assertEqual(os.getpriority(os.PRIO_PROCESS, self.web.pid), max(start.NICE, own))
+        for before, after in ((0, 5), (12, 12), (-3, 5)):
+            with patch("os.getpriority", return_value=before), patch("os.setpriority") as kept:
+                start.give_way()
+            kept.assert_called_once_with(os.PRIO_PROCESS, 0, after)
 
     def test_it_never_runs_as_root(self) -> None:
         self.stop_web()
