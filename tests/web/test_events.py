@@ -146,10 +146,18 @@ class Parked(Live):
         good = [ear for ear in ears + more if ear.status == 200]
         self.assertTrue(all(ear.wait("changed", "state") for ear in good))
         flood = [self.connect() for _ in range(200)]
+        flood += [self.ask_once() for _ in range(40)]  # less idle than who has only listened for a while
         self.assertEqual(browsers[0].get("/").status, 200)
         self.report = DOWN
         self.assertTrue(all(ear.wait("changed", "state") for ear in good))
-        self.assertEqual(len(flood), 200)
+        self.assertEqual(len(flood), 240)
+
+    def ask_once(self) -> Any:
+        sock = self.browser().context.wrap_socket(self.connect())
+        sock.sendall(f"GET /static/icon.svg HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n\r\n".encode())
+        self.assertIn(b" 200 ", sock.recv(4096))
+        self.addCleanup(sock.close)
+        return sock
 
     def connect(self) -> Any:
         import socket

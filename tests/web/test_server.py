@@ -10,6 +10,7 @@ import subprocess
 import threading
 import unittest
 import warnings
+from contextlib import ExitStack
 from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
@@ -101,6 +102,14 @@ class Rights(Served):
             with patch("os.getpriority", return_value=before), patch("os.setpriority") as kept:
                 start.give_way()
             kept.assert_called_once_with(os.PRIO_PROCESS, 0, after)
+        words = ["isthmus-web", "--listen", "127.0.0.1", "--user", "4242:4242"]
+        with ExitStack() as stack:
+            for name in ("drop", "prepare_folder", "listen.on_address", "os.chdir", "os.execve"):
+                stack.enter_context(patch("isthmus_web.start." + name))
+            stack.enter_context(patch("sys.argv", words))
+            kept = stack.enter_context(patch("os.setpriority"))
+            start.main()
+            kept.assert_called_once()
 
     def test_it_never_runs_as_root(self) -> None:
         self.stop_web()
