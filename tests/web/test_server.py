@@ -10,8 +10,7 @@ import subprocess
 import threading
 import unittest
 import warnings
-from contextlib import ExitStack
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from unittest.mock import patch
 
