@@ -36,7 +36,9 @@
 
   // Another page than this one: loaded anew, unless that would lose what somebody is writing.
   function begin() {
-    if (!isInUse(document)) {
+    if (isInUse(document)) {
+      isStale = true; // nobody tells a second time: it asks until the writing has ended
+    } else {
       window.location.assign(PAGE);
     }
   }
@@ -53,6 +55,7 @@
     parts.forEach(function (part, index) {
       const old = olds[index];
       if (isInUse(old)) {
+        isStale = true;
         return;
       }
       const opened = old.querySelectorAll("details");
