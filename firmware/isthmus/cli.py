@@ -19,6 +19,7 @@ from isthmus import (
     cli_user,
 )
 from isthmus.edge.control import ask, now
+from isthmus.edge.os_cpython_terminal import attach_streams
 from isthmus.edge.printable import printable
 from isthmus.errors import IsthmusError
 
@@ -220,6 +221,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     """The program. Exit status: 0 done, 1 refused or failed, 2 not understood, 130 interrupted."""
+    attach_streams()
     parser = _parser()
     arguments = parser.parse_args()
     if arguments.version:

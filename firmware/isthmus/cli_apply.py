@@ -6,6 +6,7 @@ import sys
 import time
 
 from isthmus.edge.control import DaemonAwayError, ask, now
+from isthmus.edge.os_cpython_terminal import is_yes
 from isthmus.edge.printable import printable
 
 TYPE_CHECKING = False
@@ -96,11 +97,11 @@ def follow(
 
 def is_wanted() -> bool:
     """Whether it is to be put in force. Asked at a terminal; else it was said already."""
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not sys.stdin.isatty():
         return True
     sys.stdout.write("Put this in force? (yes/no) ")
     sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return is_yes()
 
 
 def _follow(arguments: argparse.Namespace, answer: dict[str, Any], talks: bool) -> dict[str, Any]:

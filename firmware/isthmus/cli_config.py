@@ -131,9 +131,9 @@ def _stage(store: Store, form: str, reference: str, option: str, value: bytes | 
 
 
 def _read_key(option: str) -> str:
-    from isthmus.edge.os_cpython_files import read_key
+    from isthmus.edge.os_cpython_terminal import read_password
 
-    key = read_key("%s: " % option)
+    key = read_password(option, False, option)
     if not key:
         raise PathError("no %s was given" % option, "type it, or pipe it in")
     return key

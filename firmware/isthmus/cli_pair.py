@@ -13,7 +13,14 @@ import time
 
 from isthmus import qr
 from isthmus.edge.control import DaemonAwayError, ask, now
-from isthmus.edge.os_cpython_terminal import begin_anew, measure_terminal, read_lines_unseen
+from isthmus.edge.os_cpython_terminal import (
+    begin_anew,
+    is_terminal,
+    is_yes,
+    measure_terminal,
+    read_input,
+    read_lines_unseen,
+)
 from isthmus.edge.printable import printable
 from isthmus.errors import IsthmusError
 
@@ -63,7 +70,7 @@ def run(arguments: argparse.Namespace, as_json: bool) -> tuple[dict[str, Any], l
     if arguments.command == "unpair":
         answer = ask(arguments.run, {"command": "unpair", "tunnel": arguments.tunnel, "force": arguments.force})
         return answer, _unpaired(arguments.tunnel, answer), 0
-    talks = not as_json and not getattr(arguments, "no_wait", False) and sys.stdin.isatty() and sys.stdout.isatty()
+    talks = not as_json and not getattr(arguments, "no_wait", False) and is_terminal()
     return FORMS[arguments.form or "status"](arguments, talks)
 
 
@@ -123,7 +130,7 @@ def _accept(arguments: argparse.Namespace, talks: bool) -> tuple[dict[str, Any],
 def _read_invite(talks: bool) -> str:
     """All of standard input; at a terminal up to an empty line, and not shown."""
     if not talks:
-        return sys.stdin.read(65536)
+        return read_input("invite", 65536)
     text = read_lines_unseen("Paste the invite (it is not shown), then press Enter on an empty line:")
     _say("%d characters read" % len(text.strip()))
     return text
@@ -196,7 +203,7 @@ def _send_approval(run_directory: str, number: int | None, words: str, name: str
 def _confirmed() -> bool:
     print("Does the other side's screen show the same three words? yes/no: ", end="")
     sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in YES
+    return is_yes(YES)
 
 
 def _cancel(arguments: argparse.Namespace, _talks: bool) -> tuple[dict[str, Any], list[str], int]:

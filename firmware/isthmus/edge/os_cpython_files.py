@@ -135,13 +135,3 @@ class RealCalls:
     def inode(self, handle: int) -> int:
         """See Calls."""
         return os.fstat(handle).st_ino
-
-
-def read_key(prompt: str) -> str:
-    """One line that is not shown while it is typed, or the first line of what is piped in, without its end."""
-    import getpass
-    import sys
-
-    if sys.stdin.isatty():
-        return getpass.getpass(prompt)
-    return sys.stdin.readline().rstrip("\n")

@@ -1,4 +1,7 @@
-"""The terminal: secrets from it, without showing them (else from standard input), and what it can show."""
+"""The terminal: secrets from it, without showing them (else from standard input), and what it can show.
+
+All that the command line reads is read here: what is closed, unreadable or no text ends in words, not in a traceback.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST = 1024
+YES = ("y", "yes")
 
 
 class NoPasswordError(IsthmusError):
@@ -20,30 +24,77 @@ class NoPasswordError(IsthmusError):
     code = "password"
 
 
-def read_password(prompt: str, is_new: bool = True) -> str:
-    """Asked for at a terminal, twice where it is new; else the first line of standard input. Raises NoPasswordError."""
-    if sys.stdin is not None and sys.stdin.isatty():
+class NoInputError(IsthmusError):
+    """Standard input has not what is asked for."""
+
+    code = "no-input"
+
+
+def attach_streams() -> None:
+    """Those that whoever started us has closed are there, and empty."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+
+
+def is_terminal() -> bool:
+    """Whether somebody sits before it who can be asked and told."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def read_input(what: str, longest: int) -> str:
+    """All of standard input. what: it should be, for people. Raises NoInputError."""
+    raw = _read(lambda: sys.stdin.buffer.read(longest), what)
+    if not raw.strip():
+        raise NoInputError("no %s came from standard input" % what, "send it there, or start this at a terminal")
+    try:
+        return raw.decode()
+    except ValueError:
+        raise NoInputError("what came from standard input is no text", "send the %s there" % what) from None
+
+
+def is_yes(words: tuple[str, ...] = YES) -> bool:
+    """Whether the next line is one of these. Raises NoInputError."""
+    raw = _read(lambda: sys.stdin.buffer.readline(LONGEST), "answer")
+    return raw.strip().lower() in [word.encode() for word in words]
+
+
+def _read(read: Callable[[], bytes], what: str) -> bytes:
+    try:
+        return read()
+    except OSError as error:
+        text = "standard input cannot be read: %s" % (error.strerror or error)
+        raise NoInputError(text, "send the %s there, or start this at a terminal" % what) from None
+
+
+def read_password(prompt: str, is_new: bool = True, what: str = "password") -> str:
+    """Asked for at a terminal, twice where it is new; else the first line of standard input. Raises NoPasswordError,
+    NoInputError.
+    """
+    if sys.stdin.isatty():
         import getpass  # loads termios, and asks the terminal itself
 
         try:
             first = getpass.getpass(prompt + ": ")
             again = getpass.getpass("the same again: ") if is_new else first
         except EOFError:
-            raise NoPasswordError("no password was entered", "enter it, or send it to standard input") from None
+            raise NoPasswordError("no %s was entered" % what, "enter it, or send it to standard input") from None
         if first != again:
             raise NoPasswordError("the two passwords differ", "enter the same twice")
         return first
-    raw = sys.stdin.buffer.readline(LONGEST + 2) if sys.stdin is not None else b""
+    raw = _read(lambda: sys.stdin.buffer.readline(LONGEST + 2), what)
     if not raw:
-        raise NoPasswordError("no password came from standard input", "send it there in a line")
+        raise NoPasswordError("no %s came from standard input" % what, "send it there in a line")
     try:
         return raw.rstrip(b"\r\n").decode()
     except ValueError:
-        raise NoPasswordError("the password is not UTF-8", "send it as UTF-8") from None
+        raise NoPasswordError("the %s is not UTF-8" % what, "send it as UTF-8") from None
 
 
 def read_lines_unseen(prompt: str) -> str:
-    """What is pasted at the terminal that standard input is, up to an empty line. Not shown, where it can be hidden."""
+    """What is pasted at the terminal that standard input is, up to an empty line. Not shown, where it can be hidden.
+    Raises NoInputError.
+    """
     show = _hide()
     lines: list[str] = []
     try:
@@ -54,6 +105,8 @@ def read_lines_unseen(prompt: str) -> str:
             if not line.strip() and (lines or not line):
                 return "".join(lines)
             lines.append(line)
+    except ValueError:
+        raise NoInputError("what was pasted is no text", "paste it once more") from None
     finally:
         show()
 
