@@ -50,6 +50,13 @@ json_close_object() { echo "}"; }
 json_add_string() { echo "$1=$2"; }
 procd_add_reload_trigger() { echo "trigger $*"; }
 procd_send_signal() { echo "signal $*"; }
+config_load() { [ "$1" = isthmus ]; }  # /lib/functions.sh: a callback for each section, and booleans in words
+config_foreach() { for one in $SECTIONS; do "$1" "$one"; done; }
+config_get_bool() {
+	case "$GIVEN" in
+	0|off|false|no|disabled) eval "$1=0" ;; 1|on|true|yes|enabled) eval "$1=1" ;; *) eval "$1=$4" ;;
+	esac
+}
 script=$1; action=$2
 . "$script"
 $action
@@ -161,13 +168,15 @@ class GuardTest(Booted):
 
 
 class InitTest(Booted):
-    def run_init(self, script: str, action: str) -> str:
+    def run_init(self, script: str, action: str, **environment: str) -> str:
         common = self.path / "rc.common"
         common.write_text(RC_COMMON)
         text = (FILES / script).read_text().replace("/usr/sbin/isthmus-guard", "true")
         (self.path / "script").write_text(text.replace("mkdir -p", "echo mkdir"))
         words = ["sh", str(common), str(self.path / "script"), action]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=30, check=True, env={**os.environ, **environment}
+        )
         return done.stdout + done.stderr
 
     def test_the_guard_comes_before_the_network_and_never_goes(self) -> None:
@@ -196,6 +205,13 @@ class InitTest(Booted):
             ports = "%s dport { %s }" % (rule["proto"], rule["dest_port"]) if "dest_port" in rule else ""
             text += "\t\tmeta l4proto %s %s counter accept\n" % (rule["proto"], ports)
         subprocess.run(["nft", "-c", "-f", "-"], input=text + "\t}\n}\n", text=True, timeout=30, check=True)
+
+    def test_unless_the_firewalls_own_rules_are_to_decide(self) -> None:
+        for given, is_let_in in (("0", False), ("off", False), ("1", True), ("", True), ("perhaps", True)):
+            said = self.run_init("etc/init.d/isthmus", "start", SECTIONS="globals", GIVEN=given)
+            self.assertEqual("firewall [" in said, is_let_in, given)
+            self.assertIn("param command /usr/sbin/isthmusd", said)
+            self.assertEqual(said.split("\n")[-2], "close")
 
     @staticmethod
     def objects(data: str) -> list[str]:

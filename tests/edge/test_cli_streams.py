@@ -1,4 +1,4 @@
-"""The command line with its streams closed, empty, unreadable or no text: words and a remedy each time, no traceback."""
+"""The command line with streams that are closed, empty, unreadable or no text: words each time, no traceback."""
 
 from __future__ import annotations
 

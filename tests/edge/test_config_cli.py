@@ -52,7 +52,7 @@ class ConfigCli(Folder):
         out, err = io.TextIOWrapper(io.BytesIO()), io.StringIO()
         before = sys.argv, sys.stdin, sys.stdout, sys.stderr
         sys.argv = ["isthmus", *self.words(*words)]
-        sys.stdin, sys.stdout, sys.stderr = io.StringIO(typed), out, err
+        sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(typed.encode())), out, err
         try:
             try:
                 status = cli.main()
@@ -143,7 +143,7 @@ class FormsTest(ConfigCli):
             (("add_list", "isthmus.branch=1"), "does not go together"),
             (("set", "isthmus.branch.mtu=1"), "1280 to 9000"),
             (("add", "isthmus", "tunel"), "did you mean tunnel?"),
-            (("set", "isthmus.branch.psk"), "no psk was given"),
+            (("set", "isthmus.branch.psk"), "no psk came from standard input"),
         ):
             self.assertIn(part, self.refused(*words), words)
         self.assertEqual(self.run_cli("frobnicate")[0], 2)

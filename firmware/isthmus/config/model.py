@@ -44,7 +44,8 @@ REASONS = {1: "not permitted", NO_SUCH_FILE: "no such file", 5: "input/output er
 
 class GlobalsConfig:
     """Section `globals`, or its defaults. lans: interfaces of the site's own networks; site_name: "" for the router's
-    own; endpoints: names and addresses under which this site is reached, none if nobody has said.
+    own; endpoints: names and addresses under which this site is reached, none if nobody has said; let_in: the init
+    script lets in who calls, ahead of the firewall's own rules.
     """
 
     def __init__(self, values: dict[str, Any]) -> None:
@@ -52,6 +53,7 @@ class GlobalsConfig:
         self.lans: list[str] = values["lan"]
         self.site_name: str = values["name"] or ""
         self.endpoints: list[str] = values["endpoint"]
+        self.let_in: bool = values["let_in"]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GlobalsConfig) and not changed_fields(self, other)

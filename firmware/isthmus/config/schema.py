@@ -43,6 +43,10 @@ GLOBALS = SectionSpec(
             "Where this site is reached from the Internet: what `isthmus pair invite` writes into an invite.",
             automatic="the address that this router has on its way to the Internet", see=("name",), most=4,
         ),
+        OptionSpec(
+            "let_in", OPTION, values.Bool(), "1",
+            "Off: the firewall's own rules alone say who reaches UDP 500, 4500 and ESP (OpenWrt; at the next start).",
+        ),
     ],
 )  # fmt: skip
 

@@ -44,7 +44,8 @@ AT_REST = (IDLE, ASKED, COPYING)  # one set of keys
 ANSWER_MS = 60_000  # how long who wants new keys waits
 PROVE_MS = 10_000  # how long an answerer waits for the asker's handshake under the new keys
 TRIES = 3  # of one wish
-# What is answered costs a disk some writes: as many at once, and then one in that time.
+# What is answered costs a disk some writes: as many at once, and then one in that time. A restart forgets the count, on
+# purpose: no peer can bring one about, and to keep it would cost one write more for each renewal that it counts.
 ASKS, ASK_EVERY_MS = 24, 3_600_000
 
 
