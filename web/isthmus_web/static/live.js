@@ -14,6 +14,7 @@
   let timer = 0;
   let request = null;
   let isStale = false; // something has changed since the request was sent
+  let isHeld = false; // something was not shown, because somebody is writing there
   let stream = null;
   let heard = 0;
   let tried = -AGAIN;
@@ -44,6 +45,7 @@
   }
 
   function replace(fresh) {
+    isHeld = false;
     const parts = Array.from(fresh.querySelectorAll("[data-live]"));
     const olds = parts.map(function (part) {
       return document.getElementById(part.id);
@@ -121,7 +123,7 @@
       if (document.hidden) {
         return;
       }
-      if (isStale || !isTold()) {
+      if (isStale || isHeld || !isTold()) {
         lookIn(next);
       }
       listen();
