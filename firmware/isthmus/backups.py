@@ -55,12 +55,15 @@ class _Job:
 
 
 class _Shown:
-    """A backup that was opened and shown: until when it is kept, and the mark of what it was held against."""
+    """A backup that was opened and shown: until when it is kept, and what it was held against: the configuration's mark
+    and the file of users.
+    """
 
-    def __init__(self, archive: Archive, mark: str, view_mark: str, until: int) -> None:
+    def __init__(self, archive: Archive, mark: str, view_mark: str, users: bytes | None, until: int) -> None:
         self.archive = archive
         self.mark = mark
         self.view_mark = view_mark
+        self.users = users
         self.until = until
 
 
@@ -152,6 +155,8 @@ class Backups:
         self._changing.trial.check_free()
         mark = request.get("mark")
         if mark is not None:
+            if request.get("look"):  # a look is no deed for the log (accounts.py)
+                raise BackupError("a mark restores what was shown: there is nothing to look at", "", "bad-request")
             return self._restore(self._find(mark, now), seconds, now)
         file, passphrase = request.get("file"), request.get("passphrase")
         if file is None or passphrase is None:
@@ -199,11 +204,11 @@ class Backups:
     def _look(self, archive: Archive, now: int) -> tuple[_Shown, dict[str, Any]]:
         view, plan, new = self._plan(self._exchange(archive))
         old = self._daemon.site.forcing.config
-        shown = _Shown(archive, host.random_bytes(MARK_BYTES).hex(), mark_of(view), now + HELD_MS)
         names = [name for row in new.tunnels for name in key_names(row.name)] + [SITE_ID]
         found = {name: read(self._store, self._store.secrets + "/" + name) for name in names}
         current = {name: content for name, content in found.items() if content is not None}
         users = read(self._store, self._users)
+        shown = _Shown(archive, host.random_bytes(MARK_BYTES).hex(), mark_of(view), users, now + HELD_MS)
         is_same = not plan.puts and not plan.gone and plan.text == view.data
         return shown, {
             "mark": shown.mark,
@@ -219,6 +224,8 @@ class Backups:
     def _restore(self, shown: _Shown, seconds: int, now: int) -> dict[str, Any]:
         exchange = self._exchange(shown.archive)
         _, _, new = self._plan(exchange)
+        if read(self._store, self._users) != shown.users:  # who comes and goes would be others than was said
+            raise BackupError("the users have changed since this was shown", "look at the backup again", "restore-mark")
         old = self._daemon.site.forcing.config
         self._changing.settle = self.settle
         if old is None:

@@ -388,6 +388,14 @@ class Users(BackupTest):
         self.assertEqual(self.names(), ["alice"])
         self.ask("user-add", user="carol", role="look", password=PASSWORD)
 
+    def test_users_who_came_since_it_was_shown_stay_and_a_mark_is_no_look(self) -> None:
+        token = self.stepped_up()
+        mark = self.call("restore", token=token, file=self.old, passphrase=PASSPHRASE, look=True)["mark"]
+        self.assertEqual(self.call("restore", token=token, mark=mark, look=True)["code"], "bad-request")
+        self.ask("user-add", user="carol", role="look", password=PASSWORD)
+        self.assertEqual(self.call("restore", token=token, mark=mark)["code"], "restore-mark")
+        self.assertEqual(self.names(), ["alice", "bob", "carol"])
+
     def test_if_nobody_does_the_former_are_back(self) -> None:
         kept = self.users.read_bytes()
         self.ask("restore", file=self.old, passphrase=PASSPHRASE)

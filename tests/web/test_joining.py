@@ -54,6 +54,7 @@ class Inviting(Webbed):
         other = self.logged_in("berta")
         self.assertEqual(other.get(path).header("location"), "/join")
         self.assertNotIn(found.group(0), other.get("/join").text)
+        self.assertIn(found.group(0), browser.get(path).text)  # who may not see it takes it from nobody either
         self.assertNotIn(found.group(0), self.said.read_text())
         self.assertNotIn(found.group(0), "\n".join(self.log.lines))
         number = path.rpartition("/")[2]

@@ -48,6 +48,11 @@ class Job:
         self.error: IsthmusError | None = None
         self.since = time.monotonic()
 
+    @property
+    def is_worth(self) -> bool:
+        """Whether somebody loses something with it: what was done, or a session's new token."""
+        return self.error is None or bool(getattr(self.error, "token", ""))
+
     def __repr__(self) -> str:
         return f"Job({self.purpose})"
 
@@ -84,11 +89,16 @@ class Jobs:
             job.done.set()
 
     def _forget(self) -> None:
-        """What nobody has fetched; and of too many the oldest."""
+        """What nobody has fetched; and of too many what came to nothing, the oldest first: a flood of logins that fail
+        takes nobody's own login away before the browser has come back for it.
+        """
         now = time.monotonic()
-        for number, job in list(self._jobs.items()):
-            if job.done.is_set() and (now - job.since > KEEP_S or len(self._jobs) >= MOST):
-                del self._jobs[number]
+        done = [job for job in self._jobs.values() if job.done.is_set()]
+        gone = [job for job in done if now - job.since > KEEP_S]
+        rest = sorted([job for job in done if job not in gone], key=lambda job: job.is_worth)
+        gone += rest[: max(0, len(self._jobs) - len(gone) - MOST + 1)]
+        for job in gone:
+            del self._jobs[job.number]
 
     def look(self, number: str, owner: str) -> Job | None:
         """The job if it is done, taken out; None: not yet. Raises GoneError."""

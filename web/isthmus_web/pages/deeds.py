@@ -22,7 +22,7 @@ BEYOND = ("no-session", "daemon-away")  # what no form can show
 
 
 class DeedError(IsthmusError):
-    """A call that was refused. token: the session's, which may be another one by then."""
+    """A call that was refused. token: the session's, if it is another one by then; else ""."""
 
     def __init__(self, error: IsthmusError, token: str) -> None:
         super().__init__(str(error), error.remedy, error.code)
@@ -47,7 +47,7 @@ def deed(
                 now = str(link.ask_long("step-up", token, password=proof)["token"])
             return {"token": now, "result": link.ask_long(command, now, **fields)}
         except IsthmusError as error:
-            raise DeedError(error, now) from None
+            raise DeedError(error, now if now != token else "") from None
 
     return begin(purpose, work, **(typed or {}))
 

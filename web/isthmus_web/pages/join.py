@@ -171,7 +171,8 @@ def show_invite(key: int) -> ResponseReturnValue:
     answer = INVITES.find(visit.cookie(visit.VISIT), key)
     rows = [row for row in ask("pair-status")["pairings"] if row["number"] == key]
     if answer is None or not rows or rows[0]["state"] != "offered":
-        INVITES.drop(key)
+        if answer is not None:  # whoever asks for another browser's takes it from nobody
+            INVITES.drop(key)
         return redirect(url_for("join.page"), 303)
     picture = Markup(qr.to_svg(qr.encode(answer["invite"].replace("-", ""))))  # noqa: S704 - made of squares alone
     return render_template("invite.html", invite=answer, row=rows[0], picture=picture)
