@@ -60,8 +60,9 @@ class Chromium(unittest.TestCase):
         return page
 
     def hear(self, message: Any) -> None:
-        """The console: refusals of the policy, and errors, but for answers that a test asks for."""
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+        """The console: refusals of the policy, errors, password fields of nobody, but for answers that a test asks for."""
+        is_heard = message.type in ("error", "warning") or "[DOM] Password forms" in message.text
+        if is_heard and "Failed to load resource" not in message.text:
             self.troubles.append(message.text)
 
     def check(self, page: Page, name: str) -> None:
