@@ -60,7 +60,7 @@ class Chromium(unittest.TestCase):
         return page
 
     def hear(self, message: Any) -> None:
-        """The console: refusals of the policy, errors, password fields of nobody, but for answers that a test asks for."""
+        """The console: refusals of the policy, errors, password fields of nobody; no answers that a test asks for."""
         is_heard = message.type in ("error", "warning") or "[DOM] Password forms" in message.text
         if is_heard and "Failed to load resource" not in message.text:
             self.troubles.append(message.text)
