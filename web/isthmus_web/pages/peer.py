@@ -15,11 +15,11 @@ from flask import Blueprint, abort, render_template, request
 from isthmus.errors import IsthmusError
 from isthmus_web.pages.common import ask, field, meant, with_session
 from isthmus_web.pages.staging import check_name, section, sections, stage, words_of
-from isthmus_web.presets import IMPOSSIBLE, PRESETS, find
-from isthmus_web.recipes import Terms, is_address
 from isthmus_web.words import later, say
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from flask.typing import ResponseReturnValue
 
     from isthmus_web.presets import Preset
@@ -41,11 +41,27 @@ def make_key() -> str:
     return "-".join("".join(secrets.choice(LETTERS) for _ in range(GROUP)) for _ in range(GROUPS))
 
 
+def _presets() -> ModuleType:
+    """The table, with the texts behind it: loaded for whoever asks, since most routers never need it."""
+    from isthmus_web import presets
+
+    return presets
+
+
 def _preset(kind: str) -> Preset:
-    found = find(kind)
+    found: Preset | None = _presets().find(kind)
     if found is None:
         abort(404)
     return found
+
+
+def is_address(text: str) -> bool:
+    """Whether it is one, of either family."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _suggest(config: dict[str, Any]) -> dict[str, str]:
@@ -58,8 +74,8 @@ def _suggest(config: dict[str, Any]) -> dict[str, str]:
         if number not in used and number not in ids:
             ids.append(number)
     taken = {str(text).partition("/")[0] for row in options for text in row.get("address", [])}
-    nets = list(TUNNELS.subnets(new_prefix=30))
-    net = next((net for net in nets if str(net[1]) not in taken), nets[0])
+    nets = TUNNELS.subnets(new_prefix=30)
+    net = next((net for net in nets if str(net[1]) not in taken), TUNNELS)
     found = sections(config, "globals")
     own = found[0]["options"] if found else {}
     endpoints = [text for text in own.get("endpoint", []) if is_address(text)]
@@ -93,7 +109,7 @@ def _form(preset: Preset, error: IsthmusError | None = None, status: int = 200) 
 @with_session
 def index() -> ResponseReturnValue:
     """Which router it is."""
-    return render_template("peers.html", presets=PRESETS, impossible=IMPOSSIBLE)
+    return render_template("peers.html", presets=_presets().PRESETS, impossible=_presets().IMPOSSIBLE)
 
 
 @BLUEPRINT.get("/join/router/<kind>")
@@ -165,6 +181,8 @@ def add(kind: str) -> ResponseReturnValue:
 def _text(
     preset: Preset, name: str, options: dict[str, Any], here: str, key: str, *, is_new: bool
 ) -> ResponseReturnValue:
+    from isthmus_web.recipes import Terms  # as _presets()
+
     terms = Terms(name, options, here)
     agreed = [
         (say("Shared key"), say("shown above, this once") if key else say("the one that both sides have")),
@@ -181,7 +199,7 @@ def _text(
         (later("IKEv2 with"), "ike_proposal", preset.suites[0]), (later("ESP with"), "esp_proposal", preset.suites[1]))
         if suite not in options.get(key, [])]  # fmt: skip
     return render_template(
-        "recipe.html", preset=preset, presets=PRESETS, name=name, agreed=agreed, key=key, is_new=is_new,
+        "recipe.html", preset=preset, presets=_presets().PRESETS, name=name, agreed=agreed, key=key, is_new=is_new,
         differs=differs,
         parts_of_it=preset.write(terms), has_cookie=bool(options.get("cookie") or options.get("peer_cookie")),
     )  # fmt: skip

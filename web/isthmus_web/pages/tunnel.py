@@ -12,13 +12,13 @@ from isthmus_web.examination import Examination
 from isthmus_web.pages.common import ask, ending, field, may, with_session
 from isthmus_web.pages.deeds import deed, outcome, typed_password
 from isthmus_web.pages.overview import Tunnel
-from isthmus_web.presets import PRESETS
 from isthmus_web.words import later, say, span
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from isthmus_web.jobs import Job
+    from isthmus_web.presets import Preset
 
 BLUEPRINT = Blueprint("tunnel", __name__)
 SPANS = {"day": later("The last day"), "15min": later("The last quarter of an hour")}
@@ -78,6 +78,15 @@ def _agreed(row: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def _presets(section: dict[str, Any] | None) -> tuple[Preset, ...]:
+    """Routers whose side can be shown as text, for a tunnel to one that is not Isthmus; loaded where there is such."""
+    if section is None or section["options"].get("session") != "static":
+        return ()
+    from isthmus_web.presets import PRESETS
+
+    return PRESETS
+
+
 def _show(
     name: str, error: IsthmusError | None = None, status: int = 200, result: dict[str, Any] | None = None
 ) -> ResponseReturnValue:
@@ -90,7 +99,7 @@ def _show(
     done = request.args.get("done", "")
     return render_template(
         "tunnel.html", tunnel=Tunnel(row), facts=facts(row), charts=charts, error=error, result=result, name=name,
-        is_static=bool(section and section["options"].get("session") == "static"), presets=PRESETS,
+        presets=_presets(section),
         is_paired=is_paired, renewals=[row for row in renewals if row["tunnel"] == name], staged=config["staged"],
         done=say(DONE[done]) if done in DONE else "", is_off=row["state"] == "disabled",
         is_gone=any(one["name"] == name for one in config["gone"]), mark=config["mark"],
