@@ -194,6 +194,14 @@ class Origins(Played):
         acts = {request["command"] for request in self.asked if not request.get("look")}
         self.assertEqual(acts - LOOKS, set())
 
+    def test_a_page_that_keeps_itself_up_to_date_has_a_part_that_is(self) -> None:
+        """Without one it took itself for the login page and began anew every few seconds, with what was typed lost."""
+        self.log_in()
+        for name, path, answers in PAGES:
+            self.answers = {**GOOD_ANSWERS, **answers}
+            text = self.send("GET", path).text
+            self.assertEqual("live.js" in text, " data-live" in text, name)
+
     def test_s30_no_answer_opens_anything_to_another_origin(self) -> None:
         self.log_in()
         for path in ("/", "/login", "/account", "/static/style.css"):
