@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 import unittest
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from isthmus_web.api import PREFIX, openapi
 from isthmus_web.api.refusal import STATUS
 from isthmus_web.api.routes import ROUTES
 from isthmus_web.api.serving import KNOWN_PLACES, STRANGERS_PLACES
+from isthmus_web.link import PLACE_S
+from tests.edge.world import wait_for
 from tests.web.answers import GOOD_ANSWERS, PAGES, SESSION
 from tests.web.programs import BY_NAME, mismatch, sample
 from tests.web.test_gate import TOKEN, Played, filled
@@ -300,6 +304,18 @@ class Requests(Api):
         self.answers["session"] = IsthmusError("over", "log in", "no-session")
         with KNOWN_PLACES:  # a stranger with a made-up token takes no place, and waits for none
             self.assertEqual(self.call("backup", BEARER).status_code, 401)
+
+    def test_s23_one_waits_for_a_place_and_the_others_hold_no_thread(self) -> None:
+        with KNOWN_PLACES:
+            first = threading.Thread(target=self.call, args=("backup", BEARER))
+            first.start()
+            self.assertTrue(wait_for(lambda: any(row["command"] == "session" for row in self.asked)))
+            time.sleep(0.3)
+            begun = time.monotonic()
+            answer = self.call("backup", BEARER)
+            self.assertEqual((answer.status_code, self.code(answer)), (503, "busy"))
+            self.assertLess(time.monotonic() - begun, PLACE_S / 2)
+        first.join(20)
 
     def test_a_quiet_look_keeps_no_session_alive(self) -> None:
         self.call("status", {**BEARER, "X-Isthmus-Quiet": "1"})

@@ -38,6 +38,7 @@ SCHEME = "bearer "
 STRANGERS, KNOWN = 1, 1  # who may wait at once: without a session, with one
 STRANGERS_PLACES = threading.BoundedSemaphore(STRANGERS)
 KNOWN_PLACES = threading.BoundedSemaphore(KNOWN)
+KNOWN_WAIT = threading.BoundedSemaphore(KNOWN)  # who may wait for such a place: each holds a thread meanwhile
 
 
 class NoTokenError(IsthmusError):
@@ -119,11 +120,11 @@ def _ask(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
 
 def _ask_slowly(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
     link, token = pages().link, "" if route.is_open else visit.session_token()
-    places, patience = STRANGERS_PLACES, 0.0
+    places = STRANGERS_PLACES
     if not route.is_open:
         ask("session")  # who has none takes no place
-        places, patience = KNOWN_PLACES, PLACE_S
-    if not places.acquire(timeout=patience):
+        places = KNOWN_PLACES
+    if not places.acquire(blocking=False) and (route.is_open or not _wait_known()):
         raise CrowdedError
     try:
         link.take_long_place()
@@ -139,6 +140,16 @@ def _ask_slowly(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
         raise
     finally:
         places.release()
+
+
+def _wait_known() -> bool:
+    """Wait for a place of those with a session, and take it. False: too many wait already, or for too long."""
+    if not KNOWN_WAIT.acquire(blocking=False):
+        return False
+    try:
+        return KNOWN_PLACES.acquire(timeout=PLACE_S)
+    finally:
+        KNOWN_WAIT.release()
 
 
 def _tell(route: Route, found: dict[str, Any]) -> Response:
