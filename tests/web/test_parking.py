@@ -21,8 +21,8 @@ from tests.edge.world import wait_for
 FRAME = b"data: " + b"x" * 92 + b"\n\n"
 
 
-class Parking(unittest.TestCase):
-    """`self.streams`: of those who are parked; one for each request of /listen."""
+class Looped(unittest.TestCase):
+    """The loop alone. `self.streams`: of those who are parked; one for each request of /listen."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -53,19 +53,26 @@ class Parking(unittest.TestCase):
         start(self.status, [("Content-Type", "text/event-stream")])
         return iter([b"retry: 1\n\n"])
 
+    @staticmethod
+    def context() -> ssl.SSLContext:
+        """A client's, that takes any certificate."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+
     def connect(self, buffer: int = 0) -> ssl.SSLSocket:
         sock = socket.socket()
         if buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         sock.settimeout(30)
         sock.connect(("127.0.0.1", self.port))
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        wrapped = context.wrap_socket(sock)
+        wrapped = self.context().wrap_socket(sock)
         self.addCleanup(wrapped.close)
         return wrapped
 
+
+class Parking(Looped):
     def park(self, buffer: int = 0) -> tuple[ssl.SSLSocket, Stream]:
         sock = self.connect(buffer)
         before = set(self.streams.parked())

@@ -90,6 +90,14 @@ class PageTask(WSGITask):
             if self.stream is not None and not self.is_parked:
                 self.stream.leave()
 
+    def build_response_header(self) -> bytes:
+        """Say so where this answer is the connection's last."""
+        channel = self.channel
+        assert isinstance(channel, TlsChannel)  # noqa: S101 - says so to mypy
+        if channel.gives_way:
+            self.set_close_on_finish()
+        return super().build_response_header()
+
     def finish(self) -> None:
         """End the answer, or park its connection."""
         channel = self.channel
@@ -116,7 +124,10 @@ class PageTask(WSGITask):
 
 
 class TlsChannel(HTTPChannel):
-    """A connection. began: since when it owes us a request; None while it owes none. stream: what it is parked for."""
+    """A connection. began: since when it owes us a request; None while it owes none. stream: what it is parked for.
+
+    gives_way: it ends with the answer that is being made, or with the next one.
+    """
 
     task_class = PageTask
     error_task_class = RefusalTask
@@ -130,6 +141,7 @@ class TlsChannel(HTTPChannel):
         self.began: float | None = time.monotonic()
         self.done = 0  # requests that came whole
         self.stream: Stream | None = None
+        self.gives_way = False
         self.remote = plain_address(str(addr[0]))
         name = sock.getsockname()
         self.local, self.port = plain_address(str(name[0])), int(name[1])

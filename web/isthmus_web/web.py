@@ -2,8 +2,9 @@
 
 - A connection owes us a whole request within HANDSHAKE_S (first) or REQUEST_S (each), however busily it drips bytes.
   One that asks nothing more goes after IDLE_S; one that does not take its answer, after TAKE_S without progress.
-- MOST connections, MOST_OF_ONE of one address (of a /64, with IPv6). A newcomer is always let in: the connection that
-  has asked for nothing for longest makes room.
+- MOST connections, MOST_OF_ONE of one address (of a /64, with IPv6). The connection that has asked for nothing for
+  longest makes room for a newcomer. Where all are busy, the address with the most of them gives one up: it ends with
+  its answer, and until then the newcomer has one of RESERVE places. Who has as many as anybody waits for its own.
 - Headers and bodies are bounded before anything of them is kept. Threads serve whole requests only.
 - A parked connection (streams.py) makes room for nobody, and goes like the others: where it takes nothing for TAKE_S,
   and after IDLE_S in which it was told nothing, which is longer than its heart takes to beat (watcher.py).
@@ -12,6 +13,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
@@ -33,7 +35,7 @@ HANDSHAKE_S = 10.0
 REQUEST_S = 15.0
 IDLE_S = 30.0
 TAKE_S = 20.0
-MOST, MOST_OF_ONE = 96, 24
+MOST, MOST_OF_ONE, RESERVE = 96, 24, 32
 HEADER_BYTES = 16 * 1024
 BODY_BYTES = 64 * 1024
 THREADS = 6
@@ -65,16 +67,29 @@ class Server(TcpWSGIServer):
     def _make_room(self, newcomer: TlsChannel) -> None:
         network = network_of(newcomer.remote)
         others = [one for one in self._channels() if one is not newcomer]
-        same = [one for one in others if network_of(one.remote) == network]
-        for rivals, most in ((same, MOST_OF_ONE), (others, MOST)):
-            if len(rivals) < most:
-                continue
-            idle = [one for one in rivals if one.is_idle()]
-            if not idle:
-                newcomer.handle_close()
-                return
+        counts = Counter(network_of(one.remote) for one in (newcomer, *others))
+        own = counts[network]
+        is_too_many = own > MOST_OF_ONE
+        if is_too_many:
+            rivals = [one for one in others if network_of(one.remote) == network]
+        elif sum(not (one.gives_way and one.requests) for one in others) >= MOST:
+            # Nobody loses a place to a network that has more of them: it would push out whoever is in the handshake.
+            rivals = [one for one in others if counts[network_of(one.remote)] >= own]
+        else:
+            return
+        idle = [one for one in rivals if one.is_idle()]
+        if idle:
             # Who has never asked for anything goes first, then who has been silent for longest.
             min(idle, key=lambda one: (one.done > 0, one.last_activity)).handle_close()
+            return
+        busy = [one for one in rivals if one.requests and not one.gives_way]
+        most = max((counts[network_of(one.remote)] for one in busy), default=0)
+        if is_too_many or len(others) >= MOST + RESERVE or most <= own > 1 or not busy:
+            newcomer.handle_close()
+            return
+        # Not ended at once: its request would stay in the dispatcher's queue, and nothing bounds that.
+        oldest = min((one for one in busy if counts[network_of(one.remote)] == most), key=lambda one: one.creation_time)
+        oldest.gives_way = True
 
     def maintenance(self, now: float) -> None:
         """End what has taken too long."""
