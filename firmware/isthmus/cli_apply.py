@@ -18,7 +18,7 @@ DEFAULT_S = 90
 PATIENCE_MS = 60_000  # a slow router, hundreds of tunnels
 LOOK_EVERY_S = 0.5
 AWAY_MS = 60_000  # how long a daemon may be away, while it begins anew
-KINDS = {"opens": "EXPOSED", "closes": "held", "restarts": "interrupted", "note": "change"}
+KINDS = {"opens": "EXPOSED", "leads": "ELSEWHERE", "closes": "held", "restarts": "interrupted", "note": "change"}
 SIGNS = {"ok": "*", "wait": "~", "failed": "!"}
 
 

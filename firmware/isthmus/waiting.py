@@ -120,6 +120,7 @@ ON_DEMAND = (
     "isthmus.applying.record",
     "isthmus.applying.files",
     "isthmus.applying.steps",
+    "isthmus.applying.leading",
     "isthmus.applying.words",
     "isthmus.applying.probes",
     "isthmus.config.staging",

@@ -4,8 +4,9 @@ import unittest
 
 from isthmus.applying.probes import ANSWER_MS, FAILED, OK, PATIENCE_MS, WAIT, Probes, troubles
 from isthmus.applying.record import Record, RecordError, Saved, digest_of, pull_record, push_record
-from isthmus.applying.words import CLOSES, NOTE, OPENS, RESTARTS, consequences
-from isthmus.wire.addr import parse_ip
+from isthmus.applying.words import CLOSES, LEADS, NOTE, OPENS, RESTARTS, consequences
+from isthmus.wire.addr import parse_ip, parse_prefix
+from isthmus.wire.identity import identity_of_address
 from tests.core.test_both import config_of, exception, rule
 from tests.counts import cases
 
@@ -49,14 +50,14 @@ class WordsTest(unittest.TestCase):
     def test_tunnels(self):
         old, new = config_of(""), config_of("")
         new.tunnels[0].psk = b"another lamp altogether"
-        restart = (RESTARTS, "tunnel branch is interrupted and built anew, with another psk")
+        restart = (LEADS, "tunnel branch is interrupted and built anew, with another psk")
         self.assertEqual(self.said(old, new), [restart])
         self.assertEqual(self.said(old, new, ())[0][1], "tunnel branch begins anew, with another psk")
         self.assertFalse("lamp" in str(self.said(old, new)))
         lost = ": nobody reaches 10.5%d.0.0/16 through it any more"
         soft = config_of("")
         soft.tunnels[0].remote_subnets = []
-        goes_on = "tunnel branch goes on without a break, with another remote_subnet" + lost % 0
+        goes_on = "tunnel branch goes on without a break, with networks none instead of 10.50.0.0/16" + lost % 0
         self.assertEqual(self.said(old, soft), [(NOTE, goes_on)])
         off = config_of("")
         off.tunnels[1].enabled = False
@@ -64,12 +65,91 @@ class WordsTest(unittest.TestCase):
         gone = config_of("")
         gone.tunnels = gone.tunnels[:1]
         self.assertEqual(self.said(old, gone), [(RESTARTS, "tunnel backup goes" + lost % 1)])
-        self.assertEqual(self.said(gone, old), [(NOTE, "tunnel backup is new")])
+        new_one = "tunnel backup is new: it leads to 198.51.100.8, with networks 10.51.0.0/16"
+        self.assertEqual(self.said(gone, old), [(LEADS, new_one)])
+        self.assertEqual(self.said(gone, off), [(LEADS, new_one + ", switched off")])
+        on_again = "tunnel backup is switched on: it leads to 198.51.100.8, with networks 10.51.0.0/16"
+        self.assertEqual(self.said(off, old), [(LEADS, on_again)])
+
+    def test_tunnels_that_lead_elsewhere(self):
+        old, new = config_of(""), config_of("")
+        branch = new.tunnels[0]
+        branch.remotes, branch.psk, branch.mtu = ["203.0.113.66"], b"another lamp altogether", 1400
+        text = "tunnel branch is interrupted and built anew: it leads to 203.0.113.66 instead of 198.51.100.7, "
+        self.assertEqual(self.said(old, new), [(LEADS, text + "with another mtu, psk")])
+        branch.enabled = False  # so that switching it on, later, would tell of nothing
+        off = "tunnel branch is switched off: it leads to 203.0.113.66 instead of 198.51.100.7, with another mtu, psk"
+        lost = ": nobody reaches 10.50.0.0/16 through it any more"
+        self.assertEqual(self.said(old, new), [(LEADS, off + lost)])
+        called = config_of("")
+        called.tunnels[0].remotes, called.tunnels[0].initiates = [], False
+        said = "it leads to whoever calls with its key instead of 198.51.100.7"
+        self.assertEqual(self.said(old, called, ()), [(LEADS, "tunnel branch begins anew: " + said)])
+        named = config_of("")
+        named.tunnels[0].remote_id = identity_of_address(parse_ip("203.0.113.66"))
+        said = "its other end is called 203.0.113.66 instead of by its address"
+        self.assertEqual(self.said(old, named, ()), [(LEADS, "tunnel branch begins anew: " + said)])
+        wider = config_of("")
+        wider.tunnels[0].remote_subnets = wider.tunnels[0].remote_subnets + [parse_prefix("10.60.0.0/16")]
+        said = ", with networks 10.50.0.0/16, 10.60.0.0/16 instead of 10.50.0.0/16"
+        self.assertEqual(self.said(old, wider), [(LEADS, "tunnel branch goes on without a break" + said)])
+        harmless = config_of("")
+        harmless.tunnels[0].dpd_ms = 1
+        text = "tunnel branch begins anew, with another dpd_interval"
+        self.assertEqual(self.said(old, harmless, ()), [(RESTARTS, text)])
+
+    def test_devices_that_go_through_another_tunnel(self):
+        old, new = config_of(rule("one", ["192.168.10.51"])), config_of(rule("one", ["192.168.10.51"], ["backup"]))
+        text = "192.168.10.51 goes through tunnel backup (198.51.100.8), not branch (198.51.100.7) (rule one)"
+        self.assertEqual(self.said(old, new), [(LEADS, text), (NOTE, "rule one changes: via")])
+        both = config_of(rule("one", ["192.168.10.51"], ["backup", "branch"]))
+        text = "192.168.10.51 goes through tunnel backup (198.51.100.8) or branch (198.51.100.7); before: branch "
+        self.assertEqual(self.said(old, both)[0], (LEADS, text + "(198.51.100.7) (rule one)"))
+        # By a rule of another name, ahead of its own
+        ahead = rule("two", ["192.168.10.51"], ["backup"], " list to '9.9.9.0/24'\n")
+        text = "192.168.10.51 goes through tunnel backup (198.51.100.8), not branch (198.51.100.7) (rule two)"
+        self.assertTrue((LEADS, text) in self.said(old, config_of(ahead + rule("one", ["192.168.10.51"]))))
+        # Out of one rule into another
+        old = config_of(rule("one", ["192.168.10.51", "br-guest"]) + rule("two", ["192.168.10.9"], ["backup"]))
+        new = config_of(rule("one", ["192.168.10.52"]) + rule("two", ["192.168.10.51", "br-guest"], ["backup"]))
+        text = "192.168.10.51, all devices behind br-guest go through tunnel backup (198.51.100.8), not branch "
+        self.assertTrue((LEADS, text + "(198.51.100.7) (rule two)") in self.said(old, new))
+
+    def test_rules_with_values(self):
+        old = rule("one", ["192.168.10.7"], more=" list dns '10.50.0.1'\n")
+        new = rule("one", ["192.168.10.7"], more=" list dns '10.50.0.66'\n")
+        rows = self.said(config_of(old), config_of(new))
+        self.assertEqual(rows, [(LEADS, "rule one changes: dns 10.50.0.66 instead of 10.50.0.1")])
+        two = rule("two", ["192.168.10.8"])
+        rows = self.said(config_of(old + two), config_of(two + old))
+        text = "the rules stand in another order, which decides between their tunnels: two, one"
+        self.assertEqual(rows, [(LEADS, text)])
+
+    def test_passthrough(self):
+        text = "config passthrough 'p'\n option protocol 'ipsec'\n option action '%s'\n"
+        none, block, allow = config_of(""), config_of(text % "block"), config_of(text % "allow")
+        what = "ipsec from all devices, going out, "
+        for old, new, kind, said in (
+            (none, allow, OPENS, "is new: " + what + "is allowed"),
+            (none, block, NOTE, "is new: " + what + "is blocked"),
+            (block, none, OPENS, "goes: " + what + "was blocked"),
+            (allow, none, NOTE, "goes: " + what + "was allowed"),
+            (block, allow, OPENS, "changes: " + what + "is allowed; before: " + what + "was blocked"),
+        ):  # fmt: skip
+            self.assertEqual(self.said(old, new), [(kind, "passthrough p " + said)])
 
     def test_the_rest(self):
-        text = "config passthrough 'p'\n option protocol 'ipsec'\n option action 'block'\n"
-        rows = self.said(config_of(""), config_of(text, " list lan 'br-lan'\n"))
-        self.assertEqual(rows, [(NOTE, "passthrough p is new"), (NOTE, "the site's own networks are others")])
+        one = " list lan 'br-lan'\n"
+        self.assertEqual(self.said(config_of(""), config_of("", one)),
+                         [(NOTE, "the site's own networks are br-lan instead of br-lan, br-guest")])  # fmt: skip
+        held = rule("one", ["192.168.10.7"])
+        self.assertEqual(self.said(config_of(held, one), config_of(held)),
+                         [(OPENS, "the site's own networks are br-lan, br-guest instead of br-lan")])  # fmt: skip
+        text = "config alias 'a'\n option tunnel 'branch'\n option subnet '192.168.10.0/24'\n"
+        text += " option as '10.70.0.0/24'\n"
+        rows = self.said(config_of(""), config_of(text + " option side 'local'\n"))
+        shown = "alias a is new: local network 192.168.10.0/24 of tunnel branch appears as 10.70.0.0/24"
+        self.assertEqual(rows, [(NOTE, shown)])
 
 
 class ProbesTest(unittest.TestCase):

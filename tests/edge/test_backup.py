@@ -249,7 +249,8 @@ class Restored(BackupTest):
         said = "\n".join(seen["notes"])
         for words in ("Switch the former one off", "no interface br-lan", "(alice)"):
             self.assertIn(words, said)
-        self.assertIn("tunnel depot is new", [row["text"] for row in seen["changes"]])
+        changes = "\n".join([row["text"] for row in seen["changes"]])
+        self.assertRegex(changes, "(?m)^tunnel depot is new: it leads to ")
         self.ask("restore", mark=seen["mark"])
         self.ask("confirm")
         self.assertEqual((self.file.read_text(), (self.secrets / "site.id").read_text()), (CONFIG, "0f" * 16 + "\n"))

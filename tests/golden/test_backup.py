@@ -58,13 +58,14 @@ def answer(changes: list, sentences: list, **fields: object) -> dict:
 
 CHANGES = [
     {"kind": "opens", "text": "192.168.10.50 may now use the open Internet: rule cameras was removed"},
-    {"kind": "restarts", "text": "tunnel branch is interrupted and built anew, with another psk"},
+    {"kind": "leads", "text": "tunnel branch is interrupted and built anew, with another psk"},
 ]
+NEW = "tunnel branch is new: it leads to 198.51.100.7, with networks 192.168.20.0/24, its other end is called b"
 CASES = {
     "made": written({"file": "isthmus-head-2026-11-23.backup", "bytes": 1234, "tunnels": ["branch", "depot"],
                      "notes": ["what is staged and not yet applied is not in it"]}),
     "here": meant(answer(CHANGES, said(KEYS, {**KEYS, "branch": b"c" * 64}, ["br-office"]))),
-    "elsewhere": meant(answer([{"kind": "note", "text": "tunnel branch is new"}], said(KEYS, {}, ["br-lan"]))),
+    "elsewhere": meant(answer([{"kind": "leads", "text": NEW}], said(KEYS, {}, ["br-lan"]))),
     "same": meant(answer([], [], same=True, warnings=[])),
     "direct": meant(answer([], [], direct=True, warnings=[])),
 }  # fmt: skip

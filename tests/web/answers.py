@@ -17,7 +17,8 @@ CHANGES = [
     {"kind": "closes", "text": "2 devices lose direct Internet: till-1, till-2 go through tunnel harbour-office, or "
                                "nowhere (rule tills)"},
     {"kind": "restarts", "text": "tunnel warehouse begins anew: about 4 s without it (option mtu)"},
-    {"kind": "note", "text": "passthrough vpn is new"},
+    {"kind": "leads", "text": "tunnel depot is new: it leads to 203.0.113.66, with networks 10.9.0.0/16"},
+    {"kind": "note", "text": "passthrough vpn is new: ipsec from all devices, going out, is blocked"},
 ]  # fmt: skip
 TRIAL = {
     **IDLE, "state": "open", "left_s": 71, "window_s": 90, "changes": CHANGES,

@@ -60,6 +60,24 @@ class Changing(Webbed):
         self.assertEqual(self.ask("apply-status")["state"], "idle")
         self.assertIn("config forced 'tills'", (self.path / "config" / "isthmus").read_text())
 
+    def test_what_somebody_else_leads_elsewhere_is_seen(self) -> None:
+        """A session without a fresh password stages it; whoever puts it in force reads where it leads."""
+        browser = self.logged_in()
+        self.stage(*RULE)
+        self.put_in_force(browser)
+        self.ask("confirm", anyway=True)
+        self.stage(
+            {"section": "evil", "type": "tunnel"},
+            {"section": "evil", "option": "remote", "values": ["203.0.113.66"]},
+            {"section": "evil", "option": "psk", "values": ["seven green harbours"]},
+            {"section": "tills", "option": "via", "values": ["evil"]},
+        )
+        page = browser.get("/change")
+        for words in ("Leads elsewhere", "tunnel evil is new: it leads to 203.0.113.66",
+                      "02:00:00:00:00:51 goes through tunnel evil (203.0.113.66), not branch ("):  # fmt: skip
+            self.assertIn(words, page.text)
+        self.assertNotIn("harbours", page.text)
+
     def test_undone_by_hand_and_by_itself(self) -> None:
         browser = self.logged_in()
         self.stage(*RULE)

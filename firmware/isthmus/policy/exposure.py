@@ -25,7 +25,7 @@ def find_exposed(before: list[ForcedConfig], after: list[ForcedConfig]) -> list[
             said += _say(OPEN, uncovered(old.sources, old, after), "rule %s was removed" % old.name)
             continue
         still = set(new.sources)
-        gone = [source for source in old.sources if source not in still and not _is_within(source, new.sources)]
+        gone = [source for source in old.sources if source not in still and not is_within(source, new.sources)]
         said += _say(OPEN, uncovered(gone, old, after), "it was taken out of rule %s" % old.name)
         kept = [source for source in old.sources if source not in set(gone)]
         if not _covers(new, old):
@@ -66,10 +66,10 @@ def _describe(exception: ExceptionConfig, rule: ForcedConfig) -> str:
 def uncovered(sources: list[Source], old: ForcedConfig, after: list[ForcedConfig]) -> list[Source]:
     """Those that no rule of after holds back as much as the old one did."""
     rules = [rule for rule in after if _covers(rule, old)]
-    return [source for source in sources if not any(_is_within(source, rule.sources) for rule in rules)]
+    return [source for source in sources if not any(is_within(source, rule.sources) for rule in rules)]
 
 
-def _is_within(source: Source, others: list[Source]) -> bool:
+def is_within(source: Source, others: list[Source]) -> bool:
     """Every packet of this source is one of a single one among the others."""
     for other in others:
         if other == source or (other.kind == MAC and source.kind == BOUND and other.mac == source.mac):

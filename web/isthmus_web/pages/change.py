@@ -32,6 +32,7 @@ PAUSE_S = 0.5
 # What a sentence of isthmusd is about (applying/words.py): how it looks, the word for it
 KINDS = {
     "opens": ("bad", later("Opens")),
+    "leads": ("bad", later("Leads elsewhere")),
     "closes": ("ok", later("Protects")),
     "restarts": ("wait", later("Interrupts")),
     "note": ("off", later("Changes")),

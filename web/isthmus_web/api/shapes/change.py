@@ -6,7 +6,8 @@ from isthmus_web.api.shapes.config import MARK
 from isthmus_web.api.shapes.notation import FLAG, INT, SECONDS, TEXT, TEXTS, maybe, record, ref, rows, said, words
 
 SHAPES = {
-    "Consequence": record(kind=words("opens", "closes", "restarts", "note"), text=said("what it means, in words")),
+    "Consequence": record(
+        kind=words("opens", "leads", "closes", "restarts", "note"), text=said("what it means, in words")),
     "Look": record(mark=MARK, staged=INT, changes=rows(ref("Consequence")), warnings=TEXTS, hint=TEXT),
     "Trial": record(
         state=words("idle", "open", "undoing", "kept"), left_s=SECONDS, window_s=SECONDS, alone=FLAG,
