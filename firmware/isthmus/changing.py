@@ -42,6 +42,7 @@ ALONE_S = 60  # without a window: undone after this, if not all is well again be
 SETTLED_MS = 5_000  # and confirmed by nobody but the probes no sooner than this
 RESOLVERS = ("/etc/resolv.conf", "/tmp/resolv.conf.d/resolv.conf.auto")  # noqa: S108 - OpenWrt's own
 LOOPBACK = parse_ip("::1")
+MARK_BYTES = 8
 NOTHING = "nothing is staged: isthmus config set ... stages a change; a file that was edited takes isthmus reload"
 
 
@@ -66,6 +67,7 @@ class Changing:
         self.trial = Trial(self._files, self._run)
         self.settle: Callable[[bool], object] = bool  # files of a change are in place, or back; True: it is over
         self._probes = Probes([], {}, 0)
+        self._mark = ""  # of this trial and no other: whoever ends it has seen it
         self._rows: list[dict[str, str]] = []
         self._is_alone = False
         self._began_at = 0
@@ -178,6 +180,8 @@ class Changing:
         self, old: Config, new: Config, mark: str, seconds: int | None, commits: Commit, now: int
     ) -> dict[str, Any]:
         """A trial of this configuration. commits: what commits it. Else as apply()."""
+        self.trial.check_free()
+        self._make_mark()
         self._rows = self.words(old, new)
         tunnels = self._daemon.site.tunnels
         wanted = [row.name for row in new.tunnels if row.enabled]
@@ -190,6 +194,21 @@ class Changing:
         words = "a change is on trial: undone in %d s unless it is confirmed" % (self.trial.window_ms // 1000)
         self._daemon.log.notice("config", words)
         return self.status(now)
+
+    def _make_mark(self) -> None:
+        self._mark = host.random_bytes(MARK_BYTES).hex()
+
+    def _check_mark(self, request: dict[str, Any]) -> None:
+        """A session ends the trial that it was shown, not one that somebody else has begun since; root may say nothing.
+
+        Raises TrialError.
+        """
+        mark = request.get("mark")
+        is_free = mark is None and request.get("token") is None
+        if self.trial.state == IDLE or is_free or mark == self._mark:
+            return
+        words = "it is not said which change on trial is meant" if mark is None else "another change is on trial by now"
+        raise TrialError(words, "look at it first: isthmus apply --show", "other-trial")
 
     def _ways(self) -> dict[str, str]:
         """By which interface each resolver is reached."""
@@ -209,10 +228,11 @@ class Changing:
         daemon.log.level = config.globals.log_level
         daemon.catch_up()  # the guard stands, and is kept for the next boot, before anything else is done
 
-    def confirm(self, anyway: bool, now: int) -> dict[str, Any]:
+    def confirm(self, request: dict[str, Any], now: int) -> dict[str, Any]:
         """Raises IsthmusError."""
+        self._check_mark(request)
         wrong = troubles(self._seen(now))
-        if self.trial.state == OPEN and wrong and not anyway:
+        if self.trial.state == OPEN and wrong and not request.get("anyway"):
             remedy = "wait, or isthmus revert; isthmus confirm --anyway if that is as it should be"
             raise TrialError("not confirmed: %s" % "; ".join(wrong), remedy, "probe-failed")
         try:
@@ -221,9 +241,10 @@ class Changing:
             self._tell()
         return self.status(now)
 
-    def revert(self, over: bool, now: int) -> dict[str, Any]:
+    def revert(self, request: dict[str, Any], now: int) -> dict[str, Any]:
         """Raises IsthmusError."""
-        if over:
+        self._check_mark(request)
+        if request.get("over"):
             self.trial.over()
             self._daemon.reload()
         elif self.trial.state == OPEN:
@@ -241,6 +262,7 @@ class Changing:
         """
         self.trial.start(now)
         if self.trial.state != IDLE:
+            self._make_mark()
             self.settle = self.backups.settle
         self._tell()
 
@@ -301,9 +323,9 @@ class Changing:
             self._daemon.log.notice("config", sentence)
 
     def status(self, now: int) -> dict[str, Any]:
-        """{"state": "idle", "open", "undoing" or "kept", "left_s", "window_s", "alone", "changes", "probes": [{"what",
-        "state", "text"}], "trouble": an error or null, "last": {"kind": "confirmed", "undone" or "lost", "why",
-        "exposed", "notes"} or null}
+        """{"state": "idle", "open", "undoing" or "kept", "mark": what confirm and revert send back, null when idle,
+        "left_s", "window_s", "alone", "changes", "probes": [{"what", "state", "text"}], "trouble": an error or null,
+        "last": {"kind": "confirmed", "undone" or "lost", "why", "exposed", "notes"} or null}
         """
         trial, last = self.trial, self.trial.last
         is_open = trial.state == OPEN
@@ -312,6 +334,7 @@ class Changing:
             told = {"kind": last.kind, "why": last.why, "exposed": last.exposed, "notes": last.notes}
         return {
             "state": trial.state,
+            "mark": self._mark if trial.state != IDLE else None,
             "left_s": max(0, trial.ends_at - now + 999) // 1000 if is_open else 0,
             "window_s": trial.window_ms // 1000 if is_open else 0,
             "alone": is_open and self._is_alone,
@@ -355,7 +378,7 @@ HANDLERS: dict[str, Callable[[Changing, dict[str, Any], int], dict[str, Any]]] =
         request.get("mark"), now,
     ),
     "apply-status": lambda changing, _request, now: changing.status(now),
-    "confirm": lambda changing, request, now: changing.confirm(bool(request.get("anyway")), now),
-    "revert": lambda changing, request, now: changing.revert(bool(request.get("over")), now),
+    "confirm": lambda changing, request, now: changing.confirm(request, now),
+    "revert": lambda changing, request, now: changing.revert(request, now),
 }  # fmt: skip
 """The calls of the control socket, each as commands.py wants it but for its first argument."""

@@ -209,7 +209,7 @@ class Inside(ApplyTest):
         self.call("reload")
 
     def test_somebody_else_has_edited_the_file(self) -> None:
-        self.call("apply", seconds=1)
+        began = self.call("apply", seconds=1)
         mine = self.file.read_text() + "# mine\n"
         self.file.write_text(mine)
         done = self.turn_until("kept")
@@ -217,7 +217,15 @@ class Inside(ApplyTest):
         self.assertIn("isthmus reload", done["trouble"]["remedy"])
         self.assertNotIn("guests", self.guard.read_text(), "what runs is what ran before")
         self.assertEqual(self.refused("apply", seconds=60).code, "no-trial")
-        self.call("revert", over=True)
+        self.assertEqual(done["mark"], began["mark"], "it is the same one still")
+        self.daemon.edge.close()
+        self.daemon._control.close()
+        self.daemon = self.start()  # found again: whoever has seen it in its former life looks at it anew
+        found = self.call("apply-status")
+        self.assertEqual((found["state"], len(found["mark"])), ("kept", 16))
+        self.assertEqual(self.refused("revert", over=True, mark=began["mark"]).code, "other-trial")
+        self.assertEqual(self.call("apply-status")["state"], "kept")
+        self.call("revert", over=True, mark=found["mark"])
         self.assertEqual(self.file.read_text(), TUNNEL + RULE)
         self.assertEqual((self.path / "etc" / "secrets" / "undone.changed.isthmus").read_text(), mine)
 

@@ -84,9 +84,32 @@ class FormsTest(Accounted):
         self.assertEqual(self.call("apply", token=self.token, seconds=60)["code"], "step-up")
         self.step_up()
         self.assertEqual(self.call("apply", token=self.token, seconds=60)["state"], "open")
-        self.assertEqual(self.call("confirm", token=self.token)["last"]["kind"], "confirmed")
+        mark = self.ask("apply-status")["mark"]
+        self.assertEqual(self.call("confirm", token=self.token, mark=mark)["last"]["kind"], "confirmed")
         self.assertIn("1300", self.file.read_text())
         self.assertEqual((self.own.read_text(), self.theirs.read_text()), ("", "isthmus.branch.enabled='0'\n"))
+
+    def test_a_session_says_which_change_it_keeps_or_undoes(self) -> None:
+        marks = []
+        for _ in range(2):
+            self.stage()
+            self.step_up()
+            began = self.call("apply", token=self.token, seconds=60)
+            marks.append(began["mark"])
+            self.assertEqual(self.call("apply-status", token=self.token)["mark"], marks[-1])
+            for fields in ({}, {"mark": ""}, {"mark": "-"}, {"mark": began["mark"][1:]}, {"mark": marks[0]}):
+                if fields.get("mark") == marks[-1]:
+                    continue
+                for command, more in (("confirm", {}), ("confirm", {"anyway": True}), ("revert", {}),
+                                      ("revert", {"over": True})):  # fmt: skip
+                    answer = self.call(command, token=self.token, **fields, **more)
+                    self.assertEqual(answer.get("code"), "other-trial", (command, fields, more))
+                    self.assertTrue(answer["remedy"])
+                    self.assertEqual(self.ask("apply-status")["state"], "open")
+            self.assertEqual(self.call("revert", token=self.token, mark=marks[-1])["last"]["why"], "asked for")
+            self.assertIsNone(self.ask("apply-status")["mark"])
+            self.assertEqual(self.call("confirm", token=self.token, mark=marks[-1])["code"], "no-trial")
+        self.assertNotEqual(*marks)
 
     def test_what_is_undone_is_staged_where_it_was(self) -> None:
         self.stage()
@@ -96,7 +119,7 @@ class FormsTest(Accounted):
             self.assertEqual(self.call("apply", token=self.token, seconds=60)["state"], "open", how)
             self.assertEqual(self.own.read_text(), "")
             if how == "revert":
-                self.call("revert", token=self.token)
+                self.call("revert", token=self.token, mark=self.ask("apply-status")["mark"])
             else:
                 self.restart()
                 self.token = self.login()["token"]

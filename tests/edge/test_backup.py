@@ -379,12 +379,12 @@ class Users(BackupTest):
         token = self.stepped_up()
         seen = self.call("restore", token=token, file=self.old, passphrase=PASSPHRASE, look=True)
         self.assertIn("(alice)", "".join(seen["notes"]))
-        self.assertEqual(self.call("restore", token=token, mark=seen["mark"])["state"], "open")
+        began = self.call("restore", token=token, mark=seen["mark"])
         self.assertEqual(self.call("confirm", token=token)["code"], "no-session")
         self.assertEqual(self.login(password=OTHER)["code"], "refused")
         self.assertEqual(self.refused("user-add", user="carol", role="look", password=PASSWORD), "on-trial")
         fresh = self.login()["token"]
-        self.assertEqual(self.call("confirm", token=fresh)["last"]["kind"], "confirmed")
+        self.assertEqual(self.call("confirm", token=fresh, mark=began["mark"])["last"]["kind"], "confirmed")
         self.assertEqual(self.names(), ["alice"])
         self.ask("user-add", user="carol", role="look", password=PASSWORD)
 

@@ -11,7 +11,7 @@ from tests.web.world import GOOD, busy_report, report, tunnel
 SESSION = {"session": "a1", "user": "anna", "role": "administer", "source": "192.168.1.7", "age_s": 5, "unused_s": 0,
            "left_s": 900, "step_up_s": 0}  # fmt: skip
 IDLE = {"state": "idle", "left_s": 0, "window_s": 0, "alone": False, "changes": [], "probes": [], "trouble": None,
-        "last": None}  # fmt: skip
+        "mark": None, "last": None}  # fmt: skip
 CHANGES = [
     {"kind": "opens", "text": "192.168.10.50 may now use the open Internet: rule cameras was removed"},
     {"kind": "closes", "text": "2 devices lose direct Internet: till-1, till-2 go through tunnel harbour-office, or "
@@ -21,7 +21,7 @@ CHANGES = [
     {"kind": "note", "text": "passthrough vpn is new: ipsec from all devices, going out, is blocked"},
 ]  # fmt: skip
 TRIAL = {
-    **IDLE, "state": "open", "left_s": 71, "window_s": 90, "changes": CHANGES,
+    **IDLE, "state": "open", "mark": "11" * 8, "left_s": 71, "window_s": 90, "changes": CHANGES,
     "probes": [
         {"what": "tunnel harbour-office", "state": "ok", "text": "up, and its probe was answered 1 s ago"},
         {"what": "tunnel warehouse", "state": "wait", "text": "negotiating"},

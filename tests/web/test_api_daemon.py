@@ -80,7 +80,11 @@ class Answers(Programmed):
             self.assertEqual((status, trial["state"]), (200, "open"), trial)
             self.assertEqual(program.do("trial")[1]["window_s"], 60)
             self.assertEqual(program.do("status")[1]["trial"]["state"], "open")
-            self.assertEqual(program.do(end)[0], 200)
+            self.assertEqual(program.do(end)[0], 400)  # which one?
+            status, refused = program.do(end, mark=look["mark"])
+            self.assertEqual((status, refused["error"]["code"]), (409, "other-trial"))
+            self.assertEqual(program.do("trial")[1], {**program.do("trial")[1], "state": "open", "mark": trial["mark"]})
+            self.assertEqual(program.do(end, mark=trial["mark"])[0], 200)
         tunnel = program.do("sections", type="tunnel")[1]["sections"][0]
         self.assertEqual(tunnel["options"], {"remote": ["127.0.0.2"], "psk": True, "mtu": "1300",
                                              "remote_subnet": ["192.168.20.0/24"]})  # fmt: skip
@@ -115,7 +119,7 @@ class Answers(Programmed):
         self.assertEqual(program.do("put_back", mark="0" * 32)[0], 409)
         status, trial = program.do("put_back", mark=seen["mark"], seconds=60)
         self.assertEqual((status, trial["state"]), (200, "open"), trial)
-        self.assertEqual(program.do("confirm")[0], 200)
+        self.assertEqual(program.do("confirm", mark=trial["mark"])[0], 200)
 
 
 class Sessions(Programmed):
@@ -156,7 +160,8 @@ class Sessions(Programmed):
         program = self.program()
         before = (self.ask("user-list"), self.ask("config-get"), self.ask("pair-status"))
         rows = {
-            "apply": {"mark": "0" * 16}, "confirm": {"anyway": True}, "revert": {"over": True}, "invite": {},
+            "apply": {"mark": "0" * 16}, "confirm": {"anyway": True, "mark": "0" * 16},
+            "revert": {"over": True, "mark": "0" * 16}, "invite": {},
             "accept": {"invite": "ISTHMUS-X"}, "approve": {"pairing": 1, "words": "a b c"},
             "rotate": {"tunnel": "branch"}, "unpair": {"tunnel": "branch", "force": True},
             "backup": {"passphrase": "seven quiet harbours"}, "put_back": {"mark": "0" * 16},
@@ -322,6 +327,8 @@ class Strange(Programmed):
             status, value = program.do(name)
             self.assertEqual((status, value["error"]["code"]), (503, "daemon-away"))
             self.assertIn("service isthmus start", value["error"]["remedy"])
+            self.assertNotIn(self.run_dir, json.dumps(value))
+            self.assertNotIn("control.sock", json.dumps(value))
         self.start()
         self.assertEqual(program.do("status")[0], 401)
 

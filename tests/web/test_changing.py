@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unittest
 from typing import Any
+from unittest import mock
 
 from tests.edge.accounts_world import PASSWORD
 from tests.edge.world import own_network, wait_for
@@ -30,6 +31,12 @@ class Changing(Webbed):
         self.assertTrue(found, page.text)
         return str(found.group(1)) if found else ""
 
+    def button(self, browser: Browser, path: str, mark: str | None = None, **fields: str) -> Answer:
+        """Keep or undo, as the page has it by now; mark: as a page of before had it."""
+        if mark is None:
+            mark = self.mark(browser.get("/change"))
+        return browser.settle(browser.post(path, "/change", mark=mark, **fields))
+
     def put_in_force(self, browser: Browser, proof: str = PASSWORD) -> Answer:
         mark = self.mark(browser.get("/change"))
         return browser.settle(browser.post("/change/apply", "/change", mark=mark, seconds="120", proof=proof))
@@ -54,7 +61,7 @@ class Changing(Webbed):
         self.assertEqual(self.rules(), ["tills"])
         page = browser.get("/change")
         self.assertIn("unless you keep it", page.text)
-        answer = browser.settle(browser.post("/change/keep", "/change"))
+        answer = self.button(browser, "/change/keep")
         self.assertEqual(answer.status, 303)
         self.assertIn("The last change was kept", browser.get("/change").text)
         self.assertEqual(self.ask("apply-status")["state"], "idle")
@@ -82,18 +89,61 @@ class Changing(Webbed):
         browser = self.logged_in()
         self.stage(*RULE)
         self.put_in_force(browser)
-        self.assertEqual(browser.post("/change/undo", "/change").status, 303)
+        self.assertEqual(self.button(browser, "/change/undo").status, 303)
         self.assertEqual(self.rules(), [])
         page = browser.get("/change")
         self.assertIn("everything is as it was", page.text)
         self.assertNotIn("forced", (self.path / "config" / "isthmus").read_text())
         self.put_in_force(browser)
         self.assertEqual(self.rules(), ["tills"])
+        mark = self.mark(browser.get("/change"))
         self.daemon.changing.trial.ends_at = 0  # nobody has come back
         self.ask("version")  # a turn of its loop
         self.assertTrue(wait_for(lambda: not self.rules()), self.ask("apply-status"))
-        self.assertEqual(browser.settle(browser.post("/change/keep", "/change")).status, 400)
+        self.assertEqual(self.button(browser, "/change/keep", mark).status, 400)
         self.assertEqual(self.rules(), [])
+
+    def test_a_page_of_one_change_neither_keeps_nor_undoes_the_next(self) -> None:
+        anna, otto = self.logged_in("anna"), self.logged_in("otto")
+        self.stage(*RULE)
+        self.put_in_force(anna)
+        old = self.mark(anna.get("/change"))
+        self.assertEqual(self.button(otto, "/change/undo").status, 303)
+        self.put_in_force(otto)
+        for mark in (old, ""):  # "": of a page that knew no marks
+            for path, fields in (("/change/keep", {}), ("/change/keep", {"anyway": "1", "proof": PASSWORD}),
+                                 ("/change/undo", {}), ("/change/undo", {"over": "1", "proof": PASSWORD})):  # fmt: skip
+                answer = self.button(anna, path, mark, **fields)
+                self.assertEqual(answer.status, 400, (path, mark, fields))
+                self.assertIn("Another change is on trial by now", answer.text)
+                self.assertIn("02:00:00:00:00:51", answer.text)  # what it is, to be looked at
+                self.assertEqual(self.ask("apply-status")["state"], "open", (path, mark, fields))
+        self.assertNotEqual(self.mark(otto.get("/change")), old)
+        self.assertEqual(self.button(otto, "/change/keep").status, 303)
+        self.assertEqual(self.ask("apply-status")["last"]["kind"], "confirmed")
+
+    def test_nor_while_it_waits_for_a_probe(self) -> None:
+        browser = self.logged_in()
+        self.stage(*RULE)
+        self.put_in_force(browser)
+        changing, looks = self.daemon.changing, []
+        status = changing.status
+
+        def looked(now: int) -> dict[str, Any]:
+            looks.append(now)
+            if len(looks) > 5:
+                changing._mark = "f" * 16  # the next change is on trial, and its probes are well
+            return status(now)
+
+        def seen(_now: int) -> list[tuple[str, str, str]]:
+            return [] if changing._mark == "f" * 16 else [("tunnel branch", "wait", "negotiating")]
+
+        with mock.patch.object(changing, "status", looked), mock.patch.object(changing, "_seen", seen):
+            answer = self.button(browser, "/change/keep")
+        self.assertGreater(len(looks), 5)
+        self.assertEqual(answer.status, 400)
+        self.assertIn("Another change is on trial by now", answer.text)
+        self.assertEqual(self.ask("apply-status")["state"], "open")
 
     def test_the_second_of_two_browsers_is_told(self) -> None:
         first, second = self.logged_in(), self.logged_in("berta")

@@ -94,7 +94,8 @@ class Backups(Webbed):
                                              proof=PASSWORD))  # fmt: skip
         self.assertEqual((answer.status, answer.header("location")), (303, "/change"), answer.text)
         self.assertEqual([row["name"] for row in self.ask("status")["tunnels"]], ["branch"])
-        self.assertEqual(browser.settle(browser.post("/change/keep", "/change", anyway="")).status, 303)
+        kept = re.search(r'name="mark" value="([0-9a-f]{16})"', browser.get("/change").text).group(1)
+        self.assertEqual(browser.settle(browser.post("/change/keep", "/change", mark=kept, anyway="")).status, 303)
         self.assertEqual(file.read_text(), before)
 
     def test_s23_a_file_that_is_too_large_is_no_matter(self) -> None:

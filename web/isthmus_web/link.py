@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from isthmus.edge.control import ask
+from isthmus.edge.control import DaemonAwayError, ask
 from isthmus.errors import IsthmusError
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ class CrowdedError(IsthmusError):
         super().__init__("too many people use this page at once")
 
 
+class AwayError(IsthmusError):
+    """isthmusd does not answer; strangers hear that too, and are not told where it would."""
+
+    code = "daemon-away"
+    remedy = "on the router, isthmus doctor says what is wrong; service isthmus start starts it"
+
+    def __init__(self) -> None:
+        super().__init__("isthmusd does not answer")
+
+
 class Link:
     """One daemon. ask: as isthmus.edge.control.ask; another one in tests."""
 
@@ -45,7 +55,7 @@ class Link:
         if not self._places.acquire(timeout=PLACE_S):
             raise CrowdedError
         try:
-            return self._ask(self._run, _request(command, token, fields), PAGE_MS)
+            return self._put(_request(command, token, fields), PAGE_MS)
         finally:
             self._places.release()
 
@@ -60,7 +70,13 @@ class Link:
 
     def ask_long(self, command: str, token: str = "", **fields: Any) -> dict[str, Any]:  # noqa: ANN401
         """What isthmusd answers when a password is hashed; whoever calls has a long place. Raises IsthmusError."""
-        return self._ask(self._run, _request(command, token, fields), LONG_MS)
+        return self._put(_request(command, token, fields), LONG_MS)
+
+    def _put(self, request: dict[str, Any], timeout_ms: int) -> dict[str, Any]:
+        try:
+            return self._ask(self._run, request, timeout_ms)
+        except DaemonAwayError:
+            raise AwayError from None
 
 
 def _request(command: str, token: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -132,6 +132,10 @@ KNOWN = {
         later("Somebody else has changed what waits meanwhile; of yours nothing was done"),
         later("Look at it as it is now; then do it again if it is still wanted"),
     ),
+    "other-trial": (
+        later("Another change is on trial by now; nothing was done to it"),
+        later("Look at what it means; then keep it or undo it if that is still wanted"),
+    ),
     "step-up": (later("This takes your password once more"), later("Type it into the form")),
     "probe-failed": (
         later("It is not kept: not all that worked before works again"),

@@ -120,15 +120,16 @@ COMMANDS = {
     "apply-status": Call(LOOK, [], "the change on trial, its probes, what is left of its time; how the last ended"),
     "confirm": Call(
         ADMINISTER,
-        [Field("anyway", bool, False)],
-        "the change on trial stays; anyway: whatever the probes say, with a fresh password",
+        [Field("anyway", bool, False), Field("mark", str, False)],
+        "the change on trial stays; anyway: whatever the probes say, with a fresh password; mark: which one, as "
+        "apply-status tells it: a session says it",
         stepping="anyway",
     ),
     "revert": Call(
         ADMINISTER,
-        [Field("over", bool, False)],
+        [Field("over", bool, False), Field("mark", str, False)],
         "undo the change on trial now; over: put back the files of before, over what somebody else has made of them, "
-        "with a fresh password",
+        "with a fresh password; mark: as of confirm",
         stepping="over",
     ),
     # A site as one encrypted file: backups.py

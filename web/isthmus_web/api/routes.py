@@ -93,8 +93,10 @@ ROUTES = (
           "Put what was shown in force, and undo it after so many seconds unless it is confirmed.",
           takes="mark seconds?"),
     Route(GET, "/change", "trial", "apply-status", "Trial", "The change on trial, its probes, the time that is left."),
-    Route(POST, "/change/confirm", "confirm", "confirm", "Trial", "The change on trial stays.", takes="anyway?"),
-    Route(POST, "/change/revert", "revert", "revert", "Trial", "Undo the change on trial now.", takes="over?"),
+    Route(POST, "/change/confirm", "confirm", "confirm", "Trial", "The change on trial stays.",
+          takes="mark anyway?"),
+    Route(POST, "/change/revert", "revert", "revert", "Trial", "Undo the change on trial now.",
+          takes="mark over?"),
     # --- pairing ------------------------------------------------------------------------------------------------------
     Route(GET, "/pairing", "pairings", "pair-status", "Pairings",
           "Pairings under way: both sites, the words, what would change; the last results."),

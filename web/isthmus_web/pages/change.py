@@ -97,7 +97,7 @@ def page() -> ResponseReturnValue:
 def begin_trial() -> ResponseReturnValue:
     """Put what was shown in force, for so long."""
     seconds = number("seconds", 3600) or WINDOWS[0]
-    return deed("change", "apply", typed_password(), mark=field("mark", LONGEST_MARK) or "-", seconds=seconds)
+    return deed("change", "apply", typed_password(), mark=_mark(), seconds=seconds)
 
 
 @ending("change")
@@ -111,14 +111,14 @@ def changed(job: Job) -> ResponseReturnValue:
 def keep() -> ResponseReturnValue:
     """The change on trial stays; `anyway` says so although something fails, and takes the password."""
     if field("anyway", 8):
-        return deed("change", "confirm", typed_password(), anyway=True)
-    token, link = visit.session_token(), pages().link
+        return deed("change", "confirm", typed_password(), anyway=True, mark=_mark())
+    token, link, mark = visit.session_token(), pages().link, _mark()
 
     def work() -> dict[str, Any]:
         end = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return {"token": token, "result": link.ask_long("confirm", token)}
+                return {"token": token, "result": link.ask_long("confirm", token, mark=mark)}
             except IsthmusError as error:
                 if error.code != "probe-failed" or time.monotonic() > end or _has_failed(link, token):
                     raise
@@ -137,8 +137,8 @@ def _has_failed(link: Link, token: str) -> bool:
 def undo() -> ResponseReturnValue:
     """Not wanted after all; `over`: over what somebody else has made of the files, which takes the password."""
     if field("over", 8):
-        return deed("change", "revert", typed_password(), over=True)
-    return _do("revert")
+        return deed("change", "revert", typed_password(), over=True, mark=_mark())
+    return _do("revert", _mark())
 
 
 @BLUEPRINT.post("/change/drop")
@@ -146,15 +146,20 @@ def undo() -> ResponseReturnValue:
 def drop() -> ResponseReturnValue:
     """What is staged is wanted no more."""
     try:
-        ask("config-revert", mark=field("mark", LONGEST_MARK) or "-")
+        ask("config-revert", mark=_mark())
     except IsthmusError as error:
         return _refused(error)
     return redirect(url_for("change.page", dropped=1), 303)
 
 
-def _do(command: str) -> ResponseReturnValue:
+def _mark() -> str:
+    """The form's: of what its page has shown. A page that had none has shown nothing that can still be meant."""
+    return field("mark", LONGEST_MARK) or "-"
+
+
+def _do(command: str, mark: str) -> ResponseReturnValue:
     try:
-        ask(command)
+        ask(command, mark=mark)
     except IsthmusError as error:
         return _refused(error)
     return redirect(url_for("change.page"), 303)

@@ -10,7 +10,7 @@ SHAPES = {
         kind=words("opens", "leads", "closes", "restarts", "note"), text=said("what it means, in words")),
     "Look": record(mark=MARK, staged=INT, changes=rows(ref("Consequence")), warnings=TEXTS, hint=TEXT),
     "Trial": record(
-        state=words("idle", "open", "undoing", "kept"), left_s=SECONDS, window_s=SECONDS, alone=FLAG,
+        state=words("idle", "open", "undoing", "kept"), mark=maybe(MARK), left_s=SECONDS, window_s=SECONDS, alone=FLAG,
         changes=rows(ref("Consequence")),
         probes=rows(record(what=TEXT, state=words("ok", "wait", "failed"), text=TEXT)), trouble=maybe(ref("Fault")),
         last=maybe(record(kind=words("confirmed", "undone", "lost"), why=TEXT, exposed=TEXTS, notes=TEXTS))),
