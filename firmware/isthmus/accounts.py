@@ -194,8 +194,11 @@ class Accounts:
         return result
 
 
-def _hello(accounts: Accounts, _request: dict[str, Any], _who: Who, _now: int) -> dict[str, Any]:
-    return {"first_password": accounts.door.is_fresh()}
+def _hello(accounts: Accounts, request: dict[str, Any], _who: Who, now: int) -> dict[str, Any]:
+    found = {"first_password": accounts.door.is_fresh()}
+    if request.get("mark"):
+        found["known"] = accounts.door.knows(request.get("user") or "", request["mark"], now)
+    return found
 
 
 def _login(accounts: Accounts, request: dict[str, Any], _who: Who, now: int) -> Later:

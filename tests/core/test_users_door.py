@@ -159,6 +159,9 @@ class Login(Case):
         mark = self.world.login()["mark"]
         self.assertEqual(self.world.login(mark=mark)["mark"], mark)
         self.assertNotEqual(self.world.login("bob", OTHER, mark=mark)["mark"], mark)  # another user's
+        for name, shown, known in (("alice", mark, True), ("bob", mark, False), ("alice", "", False),
+                                   ("alice", mark[:-1] + "g", False), ("nobody", mark, False)):  # fmt: skip
+            self.assertIs(self.world.door.knows(name, shown, self.world.now), known, (name, shown))
         self.world.one(self.door.set_password, "alice", OTHER)
         self.assertNotEqual(self.world.login("alice", OTHER, mark=mark)["mark"], mark)  # of the former password
 

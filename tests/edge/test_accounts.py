@@ -215,6 +215,8 @@ class Life(Accounted):
         self.assertEqual(code_before, "claimed")
         self.assertEqual(self.call("session", token=answer["token"])["code"], "no-session")
         self.assertEqual(self.login(mark=answer["mark"])["mark"], answer["mark"])
+        for mark, known in ((answer["mark"], True), ("0" * 64, False)):
+            self.assertEqual(self.call("hello", user="alice", mark=mark), {"first_password": False, "known": known})
 
     def test_ends_of_sessions(self) -> None:
         self.ask("user-add", user="alice", role="administer", password=PASSWORD)

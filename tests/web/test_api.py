@@ -16,7 +16,7 @@ from isthmus.users.roles import ROOT
 from isthmus_web.api import PREFIX, openapi
 from isthmus_web.api.refusal import STATUS
 from isthmus_web.api.routes import ROUTES
-from isthmus_web.api.serving import KNOWN_PLACES, STRANGERS_PLACES
+from isthmus_web.api.serving import KNOWN_PLACES, MARKED_PLACES, STRANGERS_PLACES
 from isthmus_web.link import PLACE_S
 from tests.edge.world import wait_for
 from tests.web.answers import GOOD_ANSWERS, PAGES, SESSION
@@ -158,7 +158,8 @@ class Origins(Api):
         self.answers["login"] = {"token": "6" * 64}
         for name in ("hello", "login"):  # a token that is over is no reason to refuse it
             self.assertEqual(self.call(name, BEARER).status_code, 200)
-        self.assertEqual([row.get("token") for row in self.asked], [None, None])
+        self.assertEqual({row.get("token") for row in self.asked}, {None})
+        self.assertEqual([row["command"] for row in self.asked], ["hello", "hello", "login"])  # it shows a mark
 
     def test_s07_a_bearers_token_alone_is_enough_and_the_cookie_is_not_looked_at(self) -> None:
         self.client.set_cookie("__Host-isthmus", "6" * 64, domain="192.168.1.1", secure=True)
@@ -304,6 +305,21 @@ class Requests(Api):
         self.answers["session"] = IsthmusError("over", "log in", "no-session")
         with KNOWN_PLACES:  # a stranger with a made-up token takes no place, and waits for none
             self.assertEqual(self.call("backup", BEARER).status_code, 401)
+
+    def test_s04_s23_who_shows_a_good_mark_waits_for_no_stranger(self) -> None:
+        self.answers["login"] = {}
+        body = {"user": "anna", "password": "fluffy kitten 9", "mark": "5" * 64}
+        for known, status in ((True, 200), (False, 503)):
+            self.answers["hello"] = {"first_password": False, "known": known}
+            with STRANGERS_PLACES:
+                self.assertEqual(self.call("login", body=body).status_code, status)
+            self.assertEqual(self.call("login", body=body).status_code, 200)
+        self.assertEqual([row.get("mark") for row in self.asked if row["command"] == "login"], ["5" * 64] * 3)
+        self.answers["hello"] = {"first_password": False, "known": True}
+        with MARKED_PLACES:  # then it is one of the others
+            self.assertEqual(self.call("login", body=body).status_code, 200)
+            with STRANGERS_PLACES:
+                self.assertEqual(self.call("login", body=body).status_code, 503)
 
     def test_s23_one_waits_for_a_place_and_the_others_hold_no_thread(self) -> None:
         with KNOWN_PLACES:

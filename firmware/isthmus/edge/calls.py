@@ -146,7 +146,10 @@ COMMANDS = {
         step_up=True,
     ),
     # What users and sessions are: users/, accounts.py
-    "hello": Call(ANYONE, [], "whether the first password is still to be set"),
+    "hello": Call(
+        ANYONE, [Field("user", str, False), Field("mark", str, False)],
+        "whether the first password is still to be set; mark: whether a login of user's with it waits for no stranger",
+    ),
     "login": Call(
         ANYONE,
         [_USER, _PASSWORD, Field("source", str, False), Field("mark", str, False)],

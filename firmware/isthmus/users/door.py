@@ -117,17 +117,26 @@ class Door:
         attempt = self._attempt(LOGIN, ticket, name, raw, user)
         attempt.source = source
         attempt.source_key = source_key(source)
-        if user is not None and is_mark(book.key, user, mark):
-            lane = hashes.sha256(mark.encode()).digest()
-            if self._throttle.marks.count(lane, now) < FREE_FAILURES:
-                attempt.mark, attempt.lane, attempt.asker = mark, lane, name
-                self._queue.add_direct(attempt)
-                return
+        lane = self._lane(user, mark, now)
+        if lane is not None:
+            attempt.mark, attempt.lane, attempt.asker = mark, lane, name
+            self._queue.add_direct(attempt)
+            return
         wait = self._throttle.sources.wait(attempt.source_key, now)
         if wait:
             raise BusyError(wait)
         attempt.bucket = self._throttle.bucket(name)
         self._queue.add_stranger(attempt, self._throttle, now)
+
+    def knows(self, name: str, mark: str, now: int) -> bool:
+        """Whether a login of that name with this mark waits for no stranger. Raises UsersFileError."""
+        return self._lane(self._have().users.get(name), mark, now) is not None
+
+    def _lane(self, user: User | None, mark: str, now: int) -> bytes | None:
+        if user is None or not is_mark(self._have().key, user, mark):
+            return None
+        lane = hashes.sha256(mark.encode()).digest()
+        return lane if self._throttle.marks.count(lane, now) < FREE_FAILURES else None
 
     def _attempt(self, kind: int, ticket: object, name: str, password: bytes, user: User | None) -> Attempt:
         """With the user's own parameters and salt; for a name that nobody has, with such as somebody has."""

@@ -6,7 +6,8 @@ form's token, here in a header. A bearer's token is a proof in itself: no page o
 without being allowed to, and nothing here allows it. Whoever says that it is another site's page is refused anyhow.
 
 What waits, for scrypt above all, waits here in one of few places, so that neither logins nor backups take all the
-threads that pages are served with.
+threads that pages are served with. A login with a good mark has a place that no stranger can take: isthmusd, which
+lets it past the strangers, says at once whether the mark is good.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 BLUEPRINT = Blueprint("api", __name__, url_prefix=PREFIX)
 FORM_HEADER = "X-Isthmus-Form"
 SCHEME = "bearer "
-STRANGERS, KNOWN = 1, 1  # who may wait at once: without a session, with one
+STRANGERS, MARKED, KNOWN = 1, 1, 1  # who may wait at once: without a session, with a good mark, with a session
 STRANGERS_PLACES = threading.BoundedSemaphore(STRANGERS)
+MARKED_PLACES = threading.BoundedSemaphore(MARKED)
 KNOWN_PLACES = threading.BoundedSemaphore(KNOWN)
 KNOWN_WAIT = threading.BoundedSemaphore(KNOWN)  # who may wait for such a place: each holds a thread meanwhile
 
@@ -120,12 +122,7 @@ def _ask(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
 
 def _ask_slowly(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
     link, token = pages().link, "" if route.is_open else visit.session_token()
-    places = STRANGERS_PLACES
-    if not route.is_open:
-        ask("session")  # who has none takes no place
-        places = KNOWN_PLACES
-    if not places.acquire(blocking=False) and (route.is_open or not _wait_known()):
-        raise CrowdedError
+    places = _take_open_place(fields) if route.is_open else _take_known_place()
     try:
         link.take_long_place()
         try:
@@ -140,6 +137,24 @@ def _ask_slowly(route: Route, fields: dict[str, Any]) -> dict[str, Any]:
         raise
     finally:
         places.release()
+
+
+def _take_open_place(fields: dict[str, Any]) -> threading.BoundedSemaphore:
+    """One of those without a session. Raises CrowdedError."""
+    user, mark = fields.get("user"), fields.get("mark")
+    if mark and pages().link.ask("hello", user=user, mark=mark).get("known") and MARKED_PLACES.acquire(blocking=False):
+        return MARKED_PLACES
+    if not STRANGERS_PLACES.acquire(blocking=False):
+        raise CrowdedError
+    return STRANGERS_PLACES
+
+
+def _take_known_place() -> threading.BoundedSemaphore:
+    """One of those with a session. Raises CrowdedError."""
+    ask("session")  # who has none takes no place
+    if not KNOWN_PLACES.acquire(blocking=False) and not _wait_known():
+        raise CrowdedError
+    return KNOWN_PLACES
 
 
 def _wait_known() -> bool:
