@@ -13,6 +13,7 @@ from isthmus.applying.words import consequences
 from isthmus.config.errors import ConfigError
 from isthmus.config.lexer import UciError
 from isthmus.config.model import Changes, load
+from isthmus.config.stagers import Stagers
 from isthmus.config.staging import FOLDER, place_of_forms
 from isthmus.config.store import ON_TRIAL, Refused, Store
 from isthmus.edge import os_cpython as host
@@ -62,6 +63,7 @@ class Changing:
         self.store: Store = Store(calls, config_dir, deltas, secrets)
         self.store.salt = host.random_bytes(16)
         self.forms: Store = place_of_forms(self.store, daemon.run_dir + FOLDER)
+        self.stagers = Stagers()  # of what is in there
         self._files = Files(self.store)
         self._files.forms = self.forms
         self.trial = Trial(self._files, self._run)
@@ -89,17 +91,17 @@ class Changing:
         """Where whoever asks stages: a session with forms, root with uci."""
         return self.forms if request.get("token") is not None else self.store
 
-    def look(self, place: Store) -> dict[str, Any]:
-        """What is staged there, in words: {"staged": number, "mark", "changes": [{"kind", "text"}], "warnings"}. Raises
-        IsthmusError.
+    def look(self, place: Store, now: int) -> dict[str, Any]:
+        """What is staged there, in words: {"staged": number, "mark", "changes": [{"kind", "text"}], "warnings", "by":
+        who has staged it, where forms do}. Raises IsthmusError.
         """
         self.trial.check_free()
         view, old, new, warnings = self._look(place)
         rows = self.words(old, new) if new is not None else []
-        count = len(view.deltas) + len(view.keys)
+        count, mark = len(view.deltas) + len(view.keys), mark_of(view)
         return {
-            "staged": count, "mark": mark_of(view), "changes": rows, "warnings": warnings + self._elsewhere(place),
-            "hint": NOTHING,
+            "staged": count, "mark": mark, "changes": rows, "warnings": warnings + self._elsewhere(place),
+            "hint": NOTHING, "by": self.stagers.told(mark, count, now) if place is self.forms else [],
         }  # fmt: skip
 
     def _elsewhere(self, place: Store) -> list[str]:
@@ -372,7 +374,7 @@ def _resolvers(path: str) -> list[bytes]:
 
 
 HANDLERS: dict[str, Callable[[Changing, dict[str, Any], int], dict[str, Any]]] = {
-    "apply-look": lambda changing, request, _now: changing.look(changing.place(request)),
+    "apply-look": lambda changing, request, now: changing.look(changing.place(request), now),
     "apply": lambda changing, request, now: changing.apply(
         changing.place(request), None if request.get("alone") else request.get("seconds") or DEFAULT_S,
         request.get("mark"), now,

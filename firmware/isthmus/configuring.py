@@ -107,14 +107,26 @@ def _text(kind: Type, value: bytes) -> str:
     return text
 
 
-def stage(store: Store, mark: str, rows: list[Any], is_on_trial: bool) -> dict[str, Any]:
-    """{"mark", "staged", "notes"}. Raises IsthmusError: nothing is staged."""
+def stage(
+    store: Store, mark: str, rows: list[Any], is_on_trial: bool, note: Callable[[int, str], None] | None = None
+) -> dict[str, Any]:
+    """{"mark", "staged", "notes"}. note: is told how much was staged before, and the mark of now. Raises IsthmusError:
+    nothing is staged.
+    """
     wishes = read_wishes(rows)
+    counts = []
+
+    def expect(view: View) -> None:
+        _expect(view, mark)
+        counts.append(len(view.deltas) + len(view.keys))
+
     try:
-        notes = stage_all(store, wishes, lambda view: _expect(view, mark))
+        notes = stage_all(store, wishes, expect)
     except UciError as error:
         raise NotReadError(str(error), "mend the file: isthmus config show tells more") from None
     found = get(store, is_on_trial)
+    if note is not None:
+        note(counts[0], found["mark"])
     return {"mark": found["mark"], "staged": found["staged"], "notes": notes}
 
 
@@ -200,7 +212,16 @@ def _get(daemon: Daemon, _request: dict[str, Any], now: int) -> dict[str, Any]:
 
 
 def _stage(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:
-    return stage(daemon.changing.forms, request["mark"], request["changes"], _is_on_trial(daemon, now))
+    who = ("root", "")  # of the command line
+    if request.get("token") is not None:
+        session = daemon.accounts.door.session_of(request["token"], now, True)
+        who = (session.name, session.source)
+    before, changing = request["mark"], daemon.changing
+
+    def note(count: int, mark: str) -> None:
+        changing.stagers.note(before, count, mark, who, now)
+
+    return stage(changing.forms, before, request["changes"], _is_on_trial(daemon, now), note)
 
 
 def _revert(daemon: Daemon, request: dict[str, Any], now: int) -> dict[str, Any]:

@@ -123,6 +123,7 @@ ON_DEMAND = (
     "isthmus.applying.leading",
     "isthmus.applying.words",
     "isthmus.applying.probes",
+    "isthmus.config.stagers",
     "isthmus.config.staging",
     "isthmus.changing",
     "isthmus.configuring",

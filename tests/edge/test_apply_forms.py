@@ -8,6 +8,7 @@ import sys
 import unittest
 from typing import Any
 
+from isthmus.config.stagers import Stagers
 from isthmus.config.store import Store
 from isthmus.edge.os_cpython_files import RealCalls
 from tests.edge.accounts_world import PASSWORD, Accounted
@@ -69,6 +70,15 @@ class FormsTest(Accounted):
         folder = f"--deltas={self.own.parent}"
         self.assertIn(folder.replace("=", " ") + " changes", words[0])
         self.assertEqual(self.config(folder, "changes"), "isthmus.branch.mtu='1300'\n")
+
+    def test_who_has_staged_it_is_told(self) -> None:
+        self.assertEqual(self.call("apply-look", token=self.token)["by"], [])
+        self.stage()
+        rows = self.call("apply-look", token=self.token)["by"]
+        session = self.call("session", token=self.token)
+        self.assertEqual([(row["user"], row["source"]) for row in rows], [(session["user"], session["source"])])
+        self.daemon.changing.stagers = Stagers()  # as of a daemon that began anew
+        self.assertEqual([row["user"] for row in self.call("apply-look", token=self.token)["by"]], [""])
 
     def test_and_a_session_none_of_roots(self) -> None:
         self.root_stages("isthmus.branch.mtu='1400'\n")

@@ -31,7 +31,8 @@ TRIAL = {
 ENDED = {**IDLE, "last": {"kind": "undone", "why": "nobody confirmed it within 90 s", "exposed": [],
                           "notes": ["what was staged is staged again"]}}  # fmt: skip
 STAGED = {"staged": 4, "mark": "00" * 8, "changes": CHANGES, "warnings": ["globals: option lan names no interface"],
-          "hint": ""}  # fmt: skip
+          "hint": "", "by": [{"user": "anna", "source": "192.168.1.7", "age_s": 180},
+                             {"user": "", "source": "", "age_s": 0}]}  # fmt: skip
 CONFIG = {
     "mark": "00" * 8, "staged": 0, "on_trial": False, "gone": [], "troubles": [],
     "sections": [

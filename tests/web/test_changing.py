@@ -79,7 +79,8 @@ class Changing(Webbed):
             {"section": "evil", "option": "psk", "values": ["seven green harbours"]},
             {"section": "tills", "option": "via", "values": ["evil"]},
         )
-        page = browser.get("/change")
+        page = self.logged_in("berta").get("/change")
+        self.assertIn("Staged by root, last ", page.text)
         for words in ("Leads elsewhere", "tunnel evil is new: it leads to 203.0.113.66",
                       "02:00:00:00:00:51 goes through tunnel evil (203.0.113.66), not branch ("):  # fmt: skip
             self.assertIn(words, page.text)

@@ -8,7 +8,9 @@ from isthmus_web.api.shapes.notation import FLAG, INT, SECONDS, TEXT, TEXTS, may
 SHAPES = {
     "Consequence": record(
         kind=words("opens", "leads", "closes", "restarts", "note"), text=said("what it means, in words")),
-    "Look": record(mark=MARK, staged=INT, changes=rows(ref("Consequence")), warnings=TEXTS, hint=TEXT),
+    "Look": record(
+        mark=MARK, staged=INT, changes=rows(ref("Consequence")), warnings=TEXTS, hint=TEXT,
+        by=rows(record(user=said("who has staged some of it; empty: nobody knows"), source=TEXT, age_s=SECONDS))),
     "Trial": record(
         state=words("idle", "open", "undoing", "kept"), mark=maybe(MARK), left_s=SECONDS, window_s=SECONDS, alone=FLAG,
         changes=rows(ref("Consequence")),
