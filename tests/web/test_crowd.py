@@ -90,6 +90,17 @@ class Crowd(test_parking.Looped):
         self.assertEqual(self.closing(hogs), [])
         self.assertEqual(anna.getresponse().status, 200)
 
+    def test_s23_who_has_as_many_as_anybody_gets_no_more(self) -> None:
+        hogs = self.hogs(*[f"127.0.1.{number}" for number in (1, 1, 2, 2, 3, 3, 4, 4)])
+        hogs.append(self.come("127.0.0.1"))
+        hogs[-1].request("GET", "/slow")
+        self.wait_for_busy(9)
+        with self.assertRaises(OSError):
+            self.come("127.0.1.1")
+        with self.assertRaises(OSError):
+            self.come("127.0.0.1")
+        self.assertEqual(len(self.closing(hogs)), 1)
+
     def test_s23_where_everybody_has_one_the_oldest_gives_way_and_the_reserve_ends(self) -> None:
         hogs = self.hogs(*[f"127.0.1.{number}" for number in range(1, 9)])
         more = []
