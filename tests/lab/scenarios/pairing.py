@@ -339,7 +339,9 @@ def dead_peer(story: Story) -> None:
         check(story.names[0] in answer["removed"], str(answer))
         check(not story.a.ask("status")["tunnels"], "the tunnel is still there")
         after = [path.name for path in keys.iterdir()]
-        check(len(before) == 5 and after == ["site.id"], f"key files: {before}, then {after}")
+        # On a slow machine the next key of a rotation may still lie beside the others: it has to go with them.
+        own = [story.names[0] + kind for kind in ("", ".ppk", ".control", ".cookie")]
+        check(not set(own) - set(before) and after == ["site.id"], f"key files: {before}, then {after}")
         story.b.begin()
         story.b.ask("unpair", tunnel=story.names[1])
         check(not story.topology.router_b.run("ip", "xfrm", "state").strip(), "SAs are left at the branch")
