@@ -97,7 +97,7 @@ class ChainsTest(unittest.TestCase):
 
     def test_a_sentence(self) -> None:
         text = describe(section("x", "ipsec", "out", "192.168.10.0/24 br-guest", "block"))
-        self.assertEqual(text, "ipsec (IKE, NAT-T, ESP, AH) from 192.168.10.0/24, br-guest outwards is blocked")
+        self.assertEqual(text, "IPsec (IKE, NAT-T, ESP, AH) from 192.168.10.0/24, br-guest outwards is blocked")
 
 
 MIXED = (

@@ -41,6 +41,7 @@ SERVICES = (
     (PPTP, GRE, 0, "GRE"),
 )
 PROTOCOLS = (IPSEC, L2TP, PPTP)
+WRITTEN = {IPSEC: "IPsec", L2TP: "L2TP", PPTP: "PPTP"}  # in sentences
 OUT, IN, BOTH = "out", "in", "both"
 
 COUNTER = "passthrough_%s"
@@ -210,4 +211,4 @@ def describe(config: PassthroughConfig) -> str:
     ends = {OUT: "from %s outwards", IN: "from outside to %s", BOTH: "from and to %s"}
     who = ", ".join([str(source) for source in config.sources]) or "every host behind this router"
     what = ", ".join([row[3] for row in SERVICES if row[0] == config.protocol])
-    return "%s (%s) %s %s" % (config.protocol, what, ends[config.direction] % who, words[config.action])
+    return "%s (%s) %s %s" % (WRITTEN[config.protocol], what, ends[config.direction] % who, words[config.action])

@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 
 BLUEPRINT = Blueprint("events", __name__)
 NOTHING = 204  # HTML 9.2.2: who gets this does not come again
+SEE_OTHER = 303
 
 
 @BLUEPRINT.before_request
 def _quietly() -> None:
     g.quiet = True  # the page asks, and comes again by itself: no use of the session
+
+
+@BLUEPRINT.after_request
+def _end(response: Response) -> Response:
+    """Who has no session (any more) is told to stop, instead of being led to a page that no EventSource can show."""
+    if response.status_code == SEE_OTHER:
+        response.status_code = NOTHING
+        response.data = b""
+        response.headers.pop("Location", None)
+    return response
 
 
 @BLUEPRINT.get("/events")
