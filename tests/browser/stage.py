@@ -98,7 +98,7 @@ class Stage:
     def do_log(self, site: str) -> str:
         """The end of both logs of a router."""
         ui = self.uis["ab".index(site)]
-        return self.sites[site].log()[-4000:] + ui.said.read_text()[-4000:]
+        return self.sites[site].log()[-8000:] + ui.said.read_text()[-4000:]
 
     def do_config(self, site: str) -> str:
         """The configuration file."""

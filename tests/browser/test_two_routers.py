@@ -6,6 +6,7 @@ that would show otherwise; and the same packets are seen first while nothing is 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -44,6 +45,14 @@ class TwoRouters(Chromium):
         self.typed = {"a": 0, "b": 0}
         if "test_1" not in self.id():
             self.assertTrue(type(self).joined, "the first test joins the two sites; look there")
+        self.addCleanup(self.tell)
+
+    def tell(self) -> None:
+        """What the routers know, once a test has failed."""
+        if not self._outcome.success:  # type: ignore[attr-defined]
+            for site in "ab":
+                sys.stderr.write(f"--- {site}: {json.dumps(self.routers.order('status', site=site))}\n")
+                sys.stderr.write(self.routers.order("log", site=site))
 
     # --- what people do -----------------------------------------------------------------------------------------------
 

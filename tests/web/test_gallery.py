@@ -6,7 +6,7 @@ import unittest
 
 from tests.edge.world import own_network
 from tests.web.album import Album
-from tests.web.answers import ASKING, GOOD_ANSWERS, PAGES, PAIRING
+from tests.web.answers import ASKING, PAIRING
 from tests.web.world import SHOTS
 
 
@@ -17,12 +17,12 @@ def setUpModule() -> None:
 class Gallery(Album):
     def test_every_page_at_every_size_in_both_schemes(self) -> None:
         page = self.enter()
-        for name, path, answers in PAGES:
-            with self.subTest(name):
-                self.answers = {**GOOD_ANSWERS, **answers}
-                page.goto(self.url + path)
-                self.in_all_forms(page, name)
-                self.assertTrue(list(SHOTS.glob(f"{name}-*.png")))
+
+        def look(name: str) -> None:
+            self.in_all_forms(page, name)
+            self.assertTrue(list(SHOTS.glob(f"{name}-*.png")))
+
+        self.over_pages(page, 1, look)
 
     def test_pages_that_a_form_leads_to(self) -> None:
         self.answers["pair-invite"] = {
@@ -67,12 +67,12 @@ class Gallery(Album):
     def test_every_page_in_german(self) -> None:
         page = self.enter(locale="de-DE")
         page.set_viewport_size({"width": 320, "height": 640})
-        for name, path, answers in PAGES:
-            with self.subTest(name):
-                self.answers = {**GOOD_ANSWERS, **answers}
-                page.goto(self.url + path)
-                self.assertEqual(page.locator("html").get_attribute("lang"), "de")
-                self.fits(page, name + "-de")
+
+        def look(name: str) -> None:
+            self.assertEqual(page.locator("html").get_attribute("lang"), "de")
+            self.fits(page, name + "-de")
+
+        self.over_pages(page, 1, look)
 
 
 if __name__ == "__main__":
