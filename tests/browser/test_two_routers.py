@@ -43,13 +43,15 @@ class TwoRouters(Chromium):
     def setUp(self) -> None:
         super().setUp()
         self.typed = {"a": 0, "b": 0}
+        self.asked: list[str] = []
         if "test_1" not in self.id():
             self.assertTrue(type(self).joined, "the first test joins the two sites; look there")
         self.addCleanup(self.tell)
 
     def tell(self) -> None:
-        """What the routers know, once a test has failed."""
+        """What browsers and routers know, once a test has failed."""
         if not self._outcome.success:  # type: ignore[attr-defined]
+            sys.stderr.write("\n".join(self.asked[-60:]) + "\n")
             for site in "ab":
                 sys.stderr.write(f"--- {site}: {json.dumps(self.routers.order('status', site=site))}\n")
                 sys.stderr.write(self.routers.order("log", site=site))
@@ -60,10 +62,16 @@ class TwoRouters(Chromium):
         """A browser of its own, at the first page of a router."""
         page = self.open("desktop")
         page.set_default_timeout(PAUSE_MS)
+        page.on("response", lambda one: self.keep(one.status, one.url))
+        page.on("requestfailed", lambda one: self.keep(one.failure, one.url))
         page.goto(self.routers.url(site))
         last = SHOTS / f"routers-last-{self.id().split('.')[-1][:6]}-{site}.png"
         self.addCleanup(lambda: page.screenshot(path=str(last), full_page=True))
         return page
+
+    def keep(self, result: object, url: str) -> None:
+        """For tell()."""
+        self.asked.append(f"{time.strftime('%H:%M:%S')} {result} {url}")
 
     def type(self, site: str, page: Page, label: str, text: str) -> None:
         """One value, typed or pasted."""

@@ -68,6 +68,10 @@ class WordsTest(unittest.TestCase):
         new_one = "tunnel backup is new: it leads to 198.51.100.8, with networks 10.51.0.0/16"
         self.assertEqual(self.said(gone, old), [(LEADS, new_one)])
         self.assertEqual(self.said(gone, off), [(LEADS, new_one + ", switched off")])
+        off.tunnels[1].internet = True
+        through = ", and the other site goes on to the Internet from here, switched off"
+        self.assertEqual(self.said(gone, off), [(LEADS, new_one + through)])
+        off.tunnels[1].internet = False
         on_again = "tunnel backup is switched on: it leads to 198.51.100.8, with networks 10.51.0.0/16"
         self.assertEqual(self.said(off, old), [(LEADS, on_again)])
 
@@ -93,6 +97,15 @@ class WordsTest(unittest.TestCase):
         wider.tunnels[0].remote_subnets = wider.tunnels[0].remote_subnets + [parse_prefix("10.60.0.0/16")]
         said = ", with networks 10.50.0.0/16, 10.60.0.0/16 instead of 10.50.0.0/16"
         self.assertEqual(self.said(old, wider), [(LEADS, "tunnel branch goes on without a break" + said)])
+        onwards = config_of("")
+        onwards.tunnels[0].internet = True
+        said = ": the other site goes on to the Internet from here"
+        self.assertEqual(self.said(old, onwards, ()), [(LEADS, "tunnel branch begins anew" + said)])
+        self.assertEqual(self.said(onwards, old, ()), [(RESTARTS, "tunnel branch begins anew%s no more" % said)])
+        weaker = config_of("")
+        weaker.tunnels[0].esp_proposals = ["aes128gcm16"]
+        said = ", with ESP proposals aes128gcm16 instead of " + ", ".join(old.tunnels[0].esp_proposals)
+        self.assertEqual(self.said(old, weaker, ()), [(RESTARTS, "tunnel branch begins anew" + said)])
         harmless = config_of("")
         harmless.tunnels[0].dpd_ms = 1
         text = "tunnel branch begins anew, with another dpd_interval"

@@ -115,7 +115,7 @@ class Told(Live):
     def test_without_a_session_there_is_no_stream(self) -> None:
         self.ask("user-add", user="anna", role="look", password=PASSWORD)
         ear = self.listen(self.browser())
-        self.assertEqual(ear.status, 303)
+        self.assertEqual(ear.status, 204)
         self.assertEqual(self.looks, 0)
 
 

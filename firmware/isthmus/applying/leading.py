@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # Of a tunnel: who is at the other end, and what goes there.
 LEADING = ("remotes", "remote_id", "psk", "ppk", "ppk_id", "site", "control_key", "static", "local_subnets",
            "remote_subnets")  # fmt: skip
-VALUED = ("remotes", "remote_id", "remote_subnets", "local_subnets")  # as they are told
+VALUED = ("remotes", "remote_id", "internet", "remote_subnets", "local_subnets", "ike_proposals",
+          "esp_proposals")  # as they are told
 ACTIONS = {ALLOW: "allowed", BLOCK: "blocked"}
 DIRECTIONS = {"out": "going out", "in": "coming in", "both": "going out and coming in"}
 NOBODY = "whoever calls with its key"
@@ -46,6 +47,8 @@ def new_tunnel(tunnel: TunnelConfig) -> str:
         text += ", its other end is called %s" % tunnel.remote_id
     if tunnel.local_subnets:
         text += ", and own networks %s are reached through it" % every(tunnel.local_subnets)
+    if tunnel.internet:
+        text += ", and the other site goes on to the Internet from here"
     return text if tunnel.enabled else text + ", switched off"
 
 
@@ -68,6 +71,12 @@ def changed_values(before: TunnelConfig, after: TunnelConfig) -> dict[str, str]:
     if before.local_subnets != after.local_subnets:
         values = (every(after.local_subnets), every(before.local_subnets))
         found["local_subnets"] = "with own networks %s instead of %s" % values
+    if before.internet != after.internet:
+        found["internet"] = "the other site goes on to the Internet from here" + ("" if after.internet else " no more")
+    for field, word in (("ike_proposals", "IKE"), ("esp_proposals", "ESP")):
+        one, two = getattr(before, field), getattr(after, field)
+        if one != two:
+            found[field] = "with %s proposals %s instead of %s" % (word, every(two), every(one))
     return found
 
 
@@ -77,7 +86,7 @@ def leads_elsewhere(before: TunnelConfig, after: TunnelConfig, fields: list[str]
         if field in ("remote_subnets", "local_subnets"):
             if [subnet for subnet in getattr(after, field) if subnet not in getattr(before, field)]:
                 return True
-        elif field in LEADING:
+        elif field in LEADING or (field == "internet" and after.internet):
             return True
     return False
 
