@@ -50,7 +50,8 @@ class TwoRouters(Chromium):
 
     def tell(self) -> None:
         """What browsers and routers know, once a test has failed."""
-        if not self._outcome.success:  # type: ignore[attr-defined]
+        result = self._outcome.result  # type: ignore[attr-defined]
+        if [True for test, _ in result.failures + result.errors if test is self]:
             sys.stderr.write("\n".join(self.asked[-60:]) + "\n")
             for site in "ab":
                 sys.stderr.write(f"--- {site}: {json.dumps(self.routers.order('status', site=site))}\n")
