@@ -5,13 +5,14 @@ from __future__ import annotations
 import unittest
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qs, urlsplit
 
 from isthmus.errors import IsthmusError
 from isthmus_web import streams, topics, watcher
 from isthmus_web.link import CrowdedError, Link
 from isthmus_web.streams import FullError, Stream, Streams, network_of
 from isthmus_web.topics import TOPICS, Found, find_topic
-from isthmus_web.watcher import BEAT, CHECK_S, OVER, Watcher
+from isthmus_web.watcher import CHECK_S, OVER, UNKNOWN, Watcher, beat
 from tests.web.answers import GOOD_ANSWERS, SESSION
 from tests.web.test_gate import TOKEN, Played
 from tests.web.world import GOOD, report, tunnel, with_states
@@ -193,7 +194,15 @@ class Rounds(unittest.TestCase):
         for _ in range(12):
             self.round()
         self.assertEqual(wire.take(), ["beat"] * 2)
-        self.assertEqual(BEAT.count(b"\n"), 3)
+        self.assertEqual(beat("x").count(b"\n"), 3)
+
+    def test_a_beat_says_what_there_is(self) -> None:
+        _, wire = self.listen()
+        for answer in (UP, CrowdedError()):
+            self.answers["status"] = answer
+            for _ in range(8):
+                self.round()
+        self.assertEqual(wire.told[1:], [beat(Found([UP]).shape), beat(UNKNOWN)])
 
     def test_a_slow_reader_is_told_later_and_only_the_latest(self) -> None:
         _, wire = self.listen()
@@ -344,6 +353,12 @@ class Asked(Played):
             if "live.js" in text:
                 where = text.split('data-events="', 1)[1].split('"', 1)[0].replace("&amp;", "&")
                 self.assertEqual(self.listen(where).status_code, 200, where)
+                words = parse_qs(urlsplit(where).query)
+                topic = find_topic(words["page"][0], words.get("name", [""])[0])
+                self.assertEqual(topic, self.kept[-1].topic)
+                shape = text.split('data-shape="', 1)[1].split('"', 1)[0]
+                asked = [self.answers[command] for command, _ in topic.calls]
+                self.assertEqual(shape, "" if topic.page == "log" else Found(asked).shape, where)  # it asks for more
                 self.kept.pop().leave()
                 found.add(where.split("page=")[1].split("&")[0])
         self.assertEqual(found, {*TOPICS, "tunnel"})

@@ -29,7 +29,7 @@ from isthmus_web.pages import (
     tunnel,
     wait,
 )
-from isthmus_web.pages.common import Pages, may
+from isthmus_web.pages.common import Pages, may, shown
 from isthmus_web.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _every_page() -> dict[str, object]:
     """What all templates know."""
     return {
         "language": words.language(), "languages": words.NAMES, "form_token": visit.form_token(), "who": visit.who(),
-        "here": request.path, "may": may,
+        "here": request.path, "may": may, "shape": shown().shape,
         "navigation": [(endpoint, words.say(title)) for endpoint, title in NAVIGATION] if visit.who() else [],
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from typing import Any
 
 LONGEST_NAME = 64  # edge/calls.py: the longest text of a field
 _KEY = secrets.token_bytes(32)  # a digest says nothing to whoever has not seen what it is of
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")  # no digest has a number in it that is looked for in a page
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -26,7 +27,7 @@ class Topic:
         self.calls = calls
 
     def _key(self) -> str:
-        return json.dumps([self.page, self.calls], sort_keys=True)
+        return written([self.page, self.calls])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Topic) and self._key() == other._key()
@@ -42,13 +43,36 @@ class Found:
     """What isthmusd answers to a topic's calls: digests of its shape and of all of it."""
 
     def __init__(self, answers: list[dict[str, Any]]) -> None:
-        text = json.dumps(answers, sort_keys=True)
+        text = written(answers)
         self.shape = _digest(_NUMBERS.sub("#", text))
         self.figures = _digest(text)
 
 
+class Shown:
+    """The answers that a page is made of, as they came."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def keep(self, command: str, fields: dict[str, Any], answer: dict[str, Any]) -> None:
+        """An answer; pages may change theirs."""
+        if command in COMMANDS:
+            self._texts[written([command, fields])] = written(answer)
+
+    def shape(self, page: str, name: str = "") -> str:
+        """Found.shape of a topic, as the page shows it; "" if the page is made of other answers."""
+        topic = find_topic(page, name)
+        texts = [self._texts.get(written([command, fields]), "") for command, fields in topic.calls] if topic else []
+        return _digest(_NUMBERS.sub("#", f"[{', '.join(texts)}]")) if texts and all(texts) else ""
+
+
+def written(value: object) -> str:
+    """The same text for what is the same."""
+    return json.dumps(value, sort_keys=True)
+
+
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), key=_KEY, digest_size=9).hexdigest()
+    return hashlib.blake2b(text.encode(), key=_KEY, digest_size=9).hexdigest().translate(_LETTERS)
 
 
 # A chart has a step every 10 s; a change on trial counts seconds down; log lines and pairings are watched by people
@@ -70,3 +94,6 @@ def find_topic(page: str, name: str) -> Topic | None:
     if page == "tunnel" and 0 < len(name) <= LONGEST_NAME:
         return Topic("tunnel", 10, ("show", {"tunnel": name}))
     return TOPICS.get(page)
+
+
+COMMANDS = {"show"} | {command for topic in TOPICS.values() for command, _ in topic.calls}

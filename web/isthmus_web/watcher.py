@@ -6,7 +6,7 @@ so and hung up on. Rounds go on only while somebody listens, and take at most a 
 
 What a browser is told (server-sent events): `changed`, and no word of what: it fetches its page, which is where
 sessions, roles and escaping are; `over`; and `beat`, by which it knows that the stream lives (of comments, scripts are
-not told).
+not told) and whether it shows what there is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REST = 4  # times what a round has taken: the least pause after it
 CHECK_S = 30.0
 BEAT_S = 12.0  # with a round that waits for isthmusd in vain, still less than web.IDLE_S
 HELLO = b"retry: 5000\n\n"
-BEAT = b"event: beat\ndata: 1\n\n"
+UNKNOWN = "-"
 OVER = b"event: over\ndata: 1\n\n"
 _OVER_CODE, _BUSY, _AWAY = "no-session", "busy", "daemon-away"
 
@@ -141,5 +141,12 @@ class Watcher:
             channel.tell(f"id: {found.shape}\nevent: changed\ndata: {word}\n\n".encode())
             stream.shape, stream.figures, stream.changed_at, stream.told_at = found.shape, found.figures, now, now
         elif now - stream.told_at >= BEAT_S:
-            channel.tell(BEAT)
+            channel.tell(beat(found.shape if found is not None else UNKNOWN))
             stream.told_at = now
+
+
+def beat(shape: str) -> bytes:
+    """A sign of life, which says what there is: a page may have been fetched while it was something else for a moment,
+    between two looks, and then nothing would ever tell it so.
+    """
+    return f"event: beat\ndata: {shape}\n\n".encode()

@@ -9,6 +9,7 @@ from flask import current_app, g, redirect, request, url_for
 
 from isthmus.errors import IsthmusError
 from isthmus_web import visit
+from isthmus_web.topics import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +44,17 @@ def is_quiet() -> bool:
 
 def ask(command: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the call takes
     """A call with this browser's session. Raises IsthmusError."""
-    if is_quiet():
-        fields["quiet"] = True
-    return pages().link.ask(command, visit.session_token(), **fields)
+    quiet = {"quiet": True} if is_quiet() else {}
+    answer = pages().link.ask(command, visit.session_token(), **quiet, **fields)
+    shown().keep(command, fields, answer)
+    return answer
+
+
+def shown() -> Shown:
+    """What this request's page is made of."""
+    if "shown" not in g:
+        g.shown = Shown()
+    return cast("Shown", g.shown)
 
 
 def with_session(page: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:

@@ -6,9 +6,11 @@
   const EVERY = Number(document.currentScript.dataset.every) || 5000;
   const PAGE = document.currentScript.dataset.page || window.location.pathname; // what a form has led to is no page
   const EVENTS = document.currentScript.dataset.events;
+  let shape = document.currentScript.dataset.shape; // of what is shown
   const MOST = 60000;
   const SILENCE = 45000; // a stream that says less is none: it beats every 12 s or so
   const AGAIN = 30000; // where there was no stream
+  const UNKNOWN = "-"; // a beat that does not say what there is
   const SPREAD = 300; // or all pages would ask in the same moment
   let wait = EVERY;
   let timer = 0;
@@ -45,6 +47,8 @@
   }
 
   function replace(fresh) {
+    const script = fresh.querySelector("script[data-shape]");
+    shape = script ? script.dataset.shape : "";
     isHeld = false;
     const parts = Array.from(fresh.querySelectorAll("[data-live]"));
     const olds = parts.map(function (part) {
@@ -150,8 +154,11 @@
     stream.addEventListener("open", function () {
       heard = performance.now();
     });
-    stream.addEventListener("beat", function () {
+    stream.addEventListener("beat", function (event) {
       heard = performance.now();
+      if (shape && event.data !== UNKNOWN && event.data !== shape) {
+        lookIn(Math.random() * SPREAD); // it was fetched in a moment between two that the router saw as the same
+      }
     });
     stream.addEventListener("changed", function () {
       heard = performance.now();
