@@ -65,9 +65,12 @@ class Beside(unittest.TestCase):
 
     def test_a_mistake_in_it_ends_in_an_answer(self) -> None:
         self.addCleanup(setattr, threading, "excepthook", threading.excepthook)
-        with mock.patch.object(scrypt, "hash_password", side_effect=TypeError), mock.patch("sys.unraisablehook"):
+        told = threading.Event()
+        hook = mock.patch("sys.unraisablehook", side_effect=lambda _: told.set())
+        with mock.patch.object(scrypt, "hash_password", side_effect=TypeError), hook:
             self.hasher.start(b"x", b"salt", 16, 1, 1, 32)
             self.assertEqual(self.wait(), [None])
+            self.assertTrue(told.wait(30), "its thread ends after the answer, and says why there")
 
 
 if __name__ == "__main__":

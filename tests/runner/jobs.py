@@ -113,7 +113,7 @@ class _Run:
                 self._announced = said
             elif self._job.live and line in (QUIET, LOUD):
                 (_may_begin.set if line == LOUD else _may_begin.clear)()
-            else:
+            elif line or not self._job.lines:  # emit() begins with an end of line
                 self._other = [*self._other[1 - TAIL :], line]
                 if self._job.live:
                     self._printer.say(f"  {self._job.label}: {line}")

@@ -43,8 +43,8 @@ def describe(error: BaseException) -> str:
 
 
 def emit(line: dict[str, Any]) -> None:
-    """Print one line for the program that started this one."""
-    print(json.dumps(line))
+    """Print one line for the program that started this one: in one piece, behind whatever a thread has just said."""
+    print("\n%s\n" % json.dumps(line), end="")
 
 
 class Report(unittest.TestResult):
