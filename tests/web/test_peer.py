@@ -161,9 +161,9 @@ class Told(Played):
 
 
 class Text(unittest.TestCase):
-    def terms(self, **more: Any) -> Terms:
+    def terms(self, here: str = "203.0.113.2", **more: Any) -> Terms:
         options = next(row["options"] for row in FOREIGN["sections"] if row["name"] == "depot")
-        return Terms("depot", {**options, **more}, "203.0.113.2")
+        return Terms("depot", {**options, **more}, here)
 
     def test_no_value_is_more_than_a_word_in_another_routers_command_line(self) -> None:
         nasty = ("$(reboot)", "a;b", "x\ny", "`id`", "a b", "'", '"', "a|b", "-rf", "#", "a\\", "{", "%0a", "!x")
@@ -176,6 +176,10 @@ class Text(unittest.TestCase):
                         for sign in "$;`|\\{!%":
                             self.assertLessEqual(told.count(sign), clean.count(sign), (preset.key, key, text))
                         self.assertNotIn("reboot", told)
+            for preset in PRESETS:
+                zoned = "fe80::1%" + text  # Python's own ipaddress takes any text for a zone
+                for _, told in preset.write(self.terms(here=zoned, remote=zoned)):
+                    self.assertNotIn("fe80", told, (preset.key, text))
         self.assertIn(CHANGE, dict(PRESETS[0].write(self.terms(local_id="a b")))[
             "/etc/swanctl/conf.d/isthmus.conf; then: swanctl --load-all"])  # fmt: skip
 

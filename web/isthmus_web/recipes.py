@@ -10,6 +10,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from isthmus_web.address import is_address
+
 KEY, HERE, OWN, WAN, PORT, CHANGE = (
     "THE-SHARED-KEY", "ADDRESS-OF-ISTHMUS", "OWN-ADDRESS", "WAN-INTERFACE", "TUNNEL-PORT", "CHANGE-THIS",
 )  # fmt: skip
@@ -20,15 +22,6 @@ Part = tuple[str, str]  # where it goes, the text
 def plain(text: str, instead: str = CHANGE) -> str:
     """It, if no command line could take it for more than a word."""
     return text if _PLAIN.fullmatch(text) else instead
-
-
-def is_address(text: str) -> bool:
-    """Whether it is one, of either family."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class Terms:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, render_template, request
 
 from isthmus.errors import IsthmusError
+from isthmus_web.address import is_address
 from isthmus_web.pages.common import ask, field, meant, with_session
 from isthmus_web.pages.staging import check_name, section, sections, stage, words_of
 from isthmus_web.words import later, say
@@ -53,15 +54,6 @@ def _preset(kind: str) -> Preset:
     if found is None:
         abort(404)
     return found
-
-
-def is_address(text: str) -> bool:
-    """Whether it is one, of either family."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _suggest(config: dict[str, Any]) -> dict[str, str]:
