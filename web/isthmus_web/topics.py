@@ -27,7 +27,7 @@ class Topic:
         self.calls = calls
 
     def _key(self) -> str:
-        return written([self.page, self.calls])
+        return json.dumps([self.page, self.calls], sort_keys=True)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Topic) and self._key() == other._key()
@@ -43,32 +43,30 @@ class Found:
     """What isthmusd answers to a topic's calls: digests of its shape and of all of it."""
 
     def __init__(self, answers: list[dict[str, Any]]) -> None:
-        text = written(answers)
+        text = json.dumps(answers, sort_keys=True)
         self.shape = _digest(_NUMBERS.sub("#", text))
         self.figures = _digest(text)
 
 
 class Shown:
-    """The answers that a page is made of, as they came."""
+    """The answers that a page is made of."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
+        self._answers: list[tuple[tuple[str, dict[str, Any]], dict[str, Any]]] = []
 
-    def keep(self, command: str, fields: dict[str, Any], answer: dict[str, Any]) -> None:
-        """An answer; pages may change theirs."""
-        if command in COMMANDS:
-            self._texts[written([command, fields])] = written(answer)
+    def keep(self, call: tuple[str, dict[str, Any]], answer: dict[str, Any]) -> None:
+        """What isthmusd has said to one call; pages leave it as it is."""
+        self._answers.append((call, answer))
 
     def shape(self, page: str, name: str = "") -> str:
         """Found.shape of a topic, as the page shows it; "" if the page is made of other answers."""
         topic = find_topic(page, name)
-        texts = [self._texts.get(written([command, fields]), "") for command, fields in topic.calls] if topic else []
-        return _digest(_NUMBERS.sub("#", f"[{', '.join(texts)}]")) if texts and all(texts) else ""
+        found = [self._last(call) for call in topic.calls] if topic is not None else []
+        known = [answer for answer in found if answer is not None]
+        return Found(known).shape if known and len(known) == len(found) else ""
 
-
-def written(value: object) -> str:
-    """The same text for what is the same."""
-    return json.dumps(value, sort_keys=True)
+    def _last(self, wanted: tuple[str, dict[str, Any]]) -> dict[str, Any] | None:
+        return next((answer for call, answer in reversed(self._answers) if call == wanted), None)
 
 
 def _digest(text: str) -> str:
@@ -94,6 +92,3 @@ def find_topic(page: str, name: str) -> Topic | None:
     if page == "tunnel" and 0 < len(name) <= LONGEST_NAME:
         return Topic("tunnel", 10, ("show", {"tunnel": name}))
     return TOPICS.get(page)
-
-
-COMMANDS = {"show"} | {command for topic in TOPICS.values() for command, _ in topic.calls}

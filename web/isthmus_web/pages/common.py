@@ -46,7 +46,7 @@ def ask(command: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - whatev
     """A call with this browser's session. Raises IsthmusError."""
     quiet = {"quiet": True} if is_quiet() else {}
     answer = pages().link.ask(command, visit.session_token(), **quiet, **fields)
-    shown().keep(command, fields, answer)
+    shown().keep((command, fields), answer)
     return answer
 
 

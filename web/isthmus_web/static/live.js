@@ -15,8 +15,7 @@
   let wait = EVERY;
   let timer = 0;
   let request = null;
-  let isStale = false; // something has changed since the request was sent
-  let isHeld = false; // something was not shown, because somebody is writing there
+  let isStale = false; // something has changed since the request was sent, or was not shown: somebody is writing there
   let stream = null;
   let heard = 0;
   let tried = -AGAIN;
@@ -49,7 +48,6 @@
   function replace(fresh) {
     const script = fresh.querySelector("script[data-shape]");
     shape = script ? script.dataset.shape : "";
-    isHeld = false;
     const parts = Array.from(fresh.querySelectorAll("[data-live]"));
     const olds = parts.map(function (part) {
       return document.getElementById(part.id);
@@ -127,7 +125,7 @@
       if (document.hidden) {
         return;
       }
-      if (isStale || isHeld || !isTold()) {
+      if (isStale || !isTold()) {
         lookIn(next);
       }
       listen();
