@@ -11,7 +11,8 @@ from isthmus.wire.addr import format_ip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     from isthmus.config.forced import ForcedConfig, Source
     from isthmus.config.model import Config, SectionChanges, TunnelConfig
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
 # Of a tunnel: who is at the other end, and what goes there.
 LEADING = ("remotes", "remote_id", "psk", "ppk", "ppk_id", "site", "control_key", "static", "local_subnets",
            "remote_subnets")  # fmt: skip
-VALUED = ("remotes", "remote_id", "internet", "remote_subnets", "local_subnets", "ike_proposals",
-          "esp_proposals")  # as they are told
 ACTIONS = {ALLOW: "allowed", BLOCK: "blocked"}
 DIRECTIONS = {"out": "going out", "in": "coming in", "both": "going out and coming in"}
 NOBODY = "whoever calls with its key"
+ONWARDS = "the other site goes on to the Internet from here"
 
 
 def listed(words: list[str]) -> str:
@@ -48,36 +48,44 @@ def new_tunnel(tunnel: TunnelConfig) -> str:
     if tunnel.local_subnets:
         text += ", and own networks %s are reached through it" % every(tunnel.local_subnets)
     if tunnel.internet:
-        text += ", and the other site goes on to the Internet from here"
+        text += ", and " + ONWARDS
     return text if tunnel.enabled else text + ", switched off"
 
 
 def end_of(tunnel: TunnelConfig) -> str:
     """Whom it calls."""
-    return ", ".join(tunnel.remotes) or NOBODY
+    return _ends(tunnel.remotes)
 
 
-def changed_values(before: TunnelConfig, after: TunnelConfig) -> dict[str, str]:
-    """Field -> what it is now, and was, of the fields that differ and are no keys."""
-    found = {}
-    if before.remotes != after.remotes:
-        found["remotes"] = "it leads to %s instead of %s" % (end_of(after), end_of(before))
-    if before.remote_id != after.remote_id:
-        values = (after.remote_id or "by its address", before.remote_id or "by its address")
-        found["remote_id"] = "its other end is called %s instead of %s" % values
-    if before.remote_subnets != after.remote_subnets:
-        values = (every(after.remote_subnets), every(before.remote_subnets))
-        found["remote_subnets"] = "with networks %s instead of %s" % values
-    if before.local_subnets != after.local_subnets:
-        values = (every(after.local_subnets), every(before.local_subnets))
-        found["local_subnets"] = "with own networks %s instead of %s" % values
-    if before.internet != after.internet:
-        found["internet"] = "the other site goes on to the Internet from here" + ("" if after.internet else " no more")
-    for field, word in (("ike_proposals", "IKE"), ("esp_proposals", "ESP")):
-        one, two = getattr(before, field), getattr(after, field)
-        if one != two:
-            found[field] = "with %s proposals %s instead of %s" % (word, every(two), every(one))
-    return found
+def _ends(remotes: list[str]) -> str:
+    return ", ".join(remotes) or NOBODY
+
+
+def _instead(form: str, show: Callable[[Any], object]) -> Callable[[Any, Any], str]:
+    return lambda now, was: form % (show(now), show(was))
+
+
+# Of a tunnel: what is told with values and is no key, in the order in which it is told; the sentence of now and before
+VALUED = (
+    ("remotes", _instead("it leads to %s instead of %s", _ends)),
+    ("remote_id", _instead("its other end is called %s instead of %s", lambda identity: identity or "by its address")),
+    ("internet", lambda now, _was: ONWARDS if now else ONWARDS + " no more"),
+    ("remote_subnets", _instead("with networks %s instead of %s", every)),
+    ("local_subnets", _instead("with own networks %s instead of %s", every)),
+    ("ike_proposals", _instead("with IKE proposals %s instead of %s", every)),
+    ("esp_proposals", _instead("with ESP proposals %s instead of %s", every)),
+)
+# Of a rule: the same
+RULE_VALUED = (
+    ("to", every), ("ports", every), ("router_ports", every), ("ipv6", str),
+    ("dns", lambda addresses: every([format_ip(address) for address in addresses])),
+)  # fmt: skip
+
+
+def changed_values(before: TunnelConfig, after: TunnelConfig) -> list[tuple[str, str]]:
+    """(field, what it is now, and was) of the fields of VALUED that differ."""
+    rows = [(field, tell, getattr(after, field), getattr(before, field)) for field, tell in VALUED]
+    return [(field, tell(now, was)) for field, tell, now, was in rows if now != was]
 
 
 def leads_elsewhere(before: TunnelConfig, after: TunnelConfig, fields: list[str]) -> bool:
@@ -140,17 +148,8 @@ def _tunnels(names: list[str], config: Config) -> str:
 
 def rule_values(before: ForcedConfig, after: ForcedConfig) -> dict[str, str]:
     """Field -> what it is now, and was, of what a rule holds and lets ask."""
-    found = {}
-    for field in ("to", "ports", "router_ports"):
-        one, two = getattr(before, field), getattr(after, field)
-        if one != two:
-            found[field] = "%s instead of %s" % (every(two), every(one))
-    if before.dns != after.dns:
-        values = [every([format_ip(address) for address in rule.dns]) for rule in (after, before)]
-        found["dns"] = "%s instead of %s" % (values[0], values[1])
-    if before.ipv6 != after.ipv6:
-        found["ipv6"] = "%s instead of %s" % (after.ipv6, before.ipv6)
-    return found
+    rows = [(field, show, getattr(after, field), getattr(before, field)) for field, show in RULE_VALUED]
+    return {field: "%s instead of %s" % (show(now), show(was)) for field, show, now, was in rows if now != was}
 
 
 def passthroughs(old: Config, new: Config, changes: SectionChanges) -> list[tuple[bool, str]]:

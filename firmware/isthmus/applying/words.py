@@ -7,7 +7,6 @@ moment on (leading.py), CLOSES what is held from then on, RESTARTS a tunnel that
 from __future__ import annotations
 
 from isthmus.applying.leading import (
-    VALUED,
     changed_values,
     end_of,
     every,
@@ -149,10 +148,11 @@ def _changed(before: TunnelConfig, after: TunnelConfig, is_up: bool, soft: tuple
 def _what(before: TunnelConfig, after: TunnelConfig, fields: list[str]) -> str:
     """What is another one: with values where they say who is at the other end; never a key."""
     values = changed_values(before, after)
-    names = sorted({OPTIONS.get(field, field) for field in fields if field not in values})
+    told = [field for field, _ in values]
+    names = sorted({OPTIONS.get(field, field) for field in fields if field not in told})
     if "role" in names and bool(before.remotes) != bool(after.remotes):
         names.remove("role")  # it calls, or does not, because it is told whom, or no more
-    parts = [values[field] for field in VALUED if field in values]
+    parts = [text for _, text in values]
     parts += ["with another %s" % listed(names)] if names else []
     if not parts:
         return ""

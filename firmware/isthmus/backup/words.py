@@ -64,16 +64,22 @@ def _now(users: bytes | None) -> dict[str, User]:
 
 def who(now: dict[str, User], then: dict[str, User]) -> list[str]:
     """Who may do more or less then, as sentences; those who may administer this router first."""
-    rows: list[tuple[str, list[str]]] = [("administers then, and does not now", []), ("new", []), ("gone", [])]
-    rows.append(("with another role", []))
+    administers: list[str] = []
+    new: list[str] = []
+    gone: list[str] = []
+    others: list[str] = []
     for name in sorted(set(now) | set(then)):
         before, after = now.get(name), then.get(name)
         if after is not None and after.role == ADMINISTER and (before is None or before.role != ADMINISTER):
-            rows[0][1].append(name)
+            administers.append(name)
         if before is None and after is not None:
-            rows[1][1].append("%s (%s)" % (name, role_name(after.role)))
+            new.append("%s (%s)" % (name, role_name(after.role)))
         elif before is not None and after is None:
-            rows[2][1].append("%s (%s)" % (name, role_name(before.role)))
+            gone.append("%s (%s)" % (name, role_name(before.role)))
         elif before is not None and after is not None and before.role != after.role:
-            rows[3][1].append("%s (%s now, %s then)" % (name, role_name(before.role), role_name(after.role)))
+            others.append("%s (%s now, %s then)" % (name, role_name(before.role), role_name(after.role)))
+    rows = (
+        ("administers then, and does not now", administers), ("new", new), ("gone", gone),
+        ("with another role", others),
+    )  # fmt: skip
     return ["users: %s: %s" % (word, ", ".join(names)) for word, names in rows if names]
