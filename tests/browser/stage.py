@@ -128,13 +128,6 @@ class Stage:
             stream.stop()
             return {"first_s": first, "lost": len(stream.list_lost(begin)), "count": stream.sent - begin}
 
-    def do_reaches(self) -> bool:
-        """Whether one ping of ten from host A to host B is answered."""
-        with Stream(self.topology.host_a, HOST_B, rate=50) as stream:
-            stream.wait_sent(10)
-            stream.stop()
-            return stream.count_answered() > 0
-
     def do_link(self, up: bool) -> None:
         """Router B's way to the Internet."""
         self.topology.internet.ip(f"link set wan-b {'up' if up else 'down'}\n")
@@ -147,14 +140,6 @@ class Stage:
         """It starts."""
         self.sites[site].start()
         self.sites[site].wait_answers()
-
-    def do_memory(self) -> dict[str, int]:
-        """Resident memory of the web interfaces, KiB."""
-        found = {}
-        for name, ui in zip(self.sites, self.uis, strict=True):
-            with open(f"/proc/{ui.process.pid}/status") as file:
-                found[name] = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-        return found
 
     def do_canary(self, kind: str, count: int = 50) -> int:
         """Packets of host A to the Internet, and how many of them were seen there in the clear.

@@ -53,6 +53,14 @@ def link_shim(folder: Path) -> None:
 ANSWER_MS = 180_000  # an emulated machine under load is slow, and no test is about that
 
 
+def resident_kib(pid: int) -> int:
+    """Resident memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
 class Site:
     """A router of the topology with isthmusd on it. Everything it writes is in a folder of its own."""
 
@@ -216,10 +224,7 @@ class Site:
     def resident_kib(self) -> int:
         """Resident memory of the daemon."""
         assert self.process is not None
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-        return 0
+        return resident_kib(self.process.pid)
 
     def spis(self) -> list[str]:
         """Of every SA of Isthmus's in the namespace, as `ip xfrm state` prints them."""

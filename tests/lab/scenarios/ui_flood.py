@@ -20,11 +20,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.wire.icmp4 import push_echo_request
 from tests.lab.bringup import Bringup
 from tests.lab.namespace import LabError, wait_until
-from tests.lab.ping import ECHO_REQUEST, Stream
+from tests.lab.ping import Stream
 from tests.lab.report import check
-from tests.lab.site import ROOT
+from tests.lab.site import ROOT, resident_kib
 from tests.lab.topology import GATEWAY_A, HOST_B, Topology
 from tests.lab.uis import Ui, make_user
 
@@ -111,12 +112,8 @@ def round_trips(namespace: Namespace, count: int) -> list[float]:
         found = []
         for number in range(count):
             mark = os.urandom(8)
-            message = bytes((ECHO_REQUEST, 0, 0, 0, 0x77, 0x77, number >> 8, number & 255)) + mark
-            total = sum(int.from_bytes(message[at : at + 2], "big") for at in range(0, len(message), 2))
-            while total >> 16:
-                total = (total & 0xFFFF) + (total >> 16)
             begin = time.monotonic()
-            item.send(message[:2] + (total ^ 0xFFFF).to_bytes(2, "big") + message[4:])
+            item.send(push_echo_request(0x7777, number, mark))
             while select.select([item], [], [], 2)[0]:
                 if item.recv(2048).endswith(mark):
                     found.append((time.monotonic() - begin) * 1000)
@@ -129,12 +126,6 @@ def processor_s(ui: Ui) -> float:
     """Processor time that isthmus-web has used so far."""
     fields = Path(f"/proc/{ui.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_kib(ui: Ui) -> int:
-    """Of isthmus-web."""
-    lines = Path(f"/proc/{ui.process.pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1])
 
 
 class Span:
@@ -204,7 +195,7 @@ class Story:
             stream.wait_answer()
             before = self.span(stream)
             before.note(facts)
-            facts.note("resident kB of isthmus-web", memory_kib(self.ui))
+            facts.note("resident kB of isthmus-web", resident_kib(self.ui.process.pid))
             check(not before.lost, f"{len(before.lost)} of {before.sent} are lost without any flood")
             check(before.pages, "no page came")
         with self.report.case("ui_flood.forwarding_is_unaffected") as facts:
@@ -218,7 +209,7 @@ class Story:
             done = {name: sum(row[name] for row in told) for name in told[0]}
             during.note(facts)
             facts.note("the flood", done)
-            facts.note("resident kB of isthmus-web", memory_kib(self.ui))
+            facts.note("resident kB of isthmus-web", resident_kib(self.ui.process.pid))
             facts.note("round trips, divided by those before", round(during.trip / before.trip, 2))
             check(not during.lost, f"{len(during.lost)} of {during.sent} are lost in the flood: {during.lost[:20]}")
             check(all(done[name] >= least for name, least in LEAST.items()), f"that was no flood: {done}")
